@@ -1,0 +1,6 @@
+find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(simdjson REQUIRED)
+find_library(VERDIN_BOOST_CONTEXT boost_context REQUIRED)
+find_path(VERDIN_LIBEV_INCLUDE ev.h REQUIRED)
+find_library(VERDIN_LIBEV ev REQUIRED)

@@ -1,0 +1,92 @@
+// Loop: what a hub waits with. It knows file descriptors and time; it knows nothing of greenlets.
+//
+// One interface for readiness backends (libev: epoll, kqueue, poll, ...) and completion backends (io_uring). A loop
+// belongs to one thread; only wake() may be called from another. turn() is the only call that blocks. All callbacks run
+// inside turn() on the loop's thread and must not block or throw.
+//
+// A turn: write what is queued on every stream, poll once, deliver what has come in (first come, first served), fire
+// the timers that are due. Ready data is delivered before timers fire: data that is there beats its own timeout.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <verdin/base/unique_function.hpp>
+#include <verdin/loop/deadline_timer.hpp>
+#include <verdin/loop/stream.hpp>
+#include <verdin/loop/timer.hpp>
+#include <verdin/loop/timer_wheel.hpp>
+
+namespace verdin::loop {
+
+/// Gets each accepted connection. The listener stops accepting, with a back-off from 10 ms to 1 s, while the process
+/// is out of descriptors or memory.
+class AcceptHandler {
+ public:
+  virtual void on_accept(StreamPtr stream) = 0;
+  virtual void on_accept_error(std::error_code) {}
+
+ protected:
+  ~AcceptHandler() = default;
+};
+
+/// A registration; destroying it ends it. It may be destroyed inside its own callback.
+class Watch {
+ public:
+  Watch() = default;
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+  virtual ~Watch() = default;
+};
+using WatchPtr = std::unique_ptr<Watch>;
+
+enum class Interest { read = 1, write = 2, read_write = 3 };
+
+class Loop {
+ public:
+  /// `backend`: "libev" (the best that libev finds), "libev:epoll", "libev:poll", "libev:select"; empty: the
+  /// environment's VERDIN_LOOP, else the default. Throws std::invalid_argument for an unknown name and
+  /// std::system_error where the kernel has none.
+  static std::unique_ptr<Loop> make(std::string_view backend = {});
+
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+  virtual ~Loop() = default;
+
+  virtual std::string backend() const = 0;
+
+  /// Takes over a connected, non-blocking stream socket. Nothing is read before its handler is set.
+  virtual StreamPtr adopt(int fd) = 0;
+  /// Takes over a bound and listening, non-blocking socket. `handler` must outlive the watch.
+  virtual WatchPtr accept(int listening_fd, AcceptHandler& handler) = 0;
+  /// Calls back each turn in which `fd` is ready. The descriptor stays the caller's.
+  virtual WatchPtr watch(int fd, Interest interest, UniqueFunction<void()> ready) = 0;
+  /// Calls back for each delivery of `signal_number` (several at once may become one call).
+  virtual WatchPtr on_signal(int signal_number, UniqueFunction<void()> delivered) = 0;
+
+  /// One turn. Waits for an event, the next timer or wake() if `may_block`, else only looks.
+  virtual void turn(bool may_block) = 0;
+  /// From any thread: makes the current or the next blocking turn return.
+  virtual void wake() noexcept = 0;
+  /// Whether anything (stream, listener, watch, timer) could still cause an event.
+  virtual bool has_work() const noexcept = 0;
+
+  /// The time when this turn's poll returned: cheap, and old by what was done since.
+  Clock::time_point now() const noexcept { return now_; }
+  Clock::time_point update_now() noexcept { return now_ = Clock::now(); }
+
+  TimerWheel& wheel() noexcept { return wheel_; }
+  DeadlineHeap& deadlines() noexcept { return deadlines_; }
+
+ protected:
+  Loop() : now_(Clock::now()), wheel_(now_) {}
+
+  Clock::time_point now_;
+  TimerWheel wheel_;
+  DeadlineHeap deadlines_;
+};
+
+}  // namespace verdin::loop

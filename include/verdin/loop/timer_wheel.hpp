@@ -1,0 +1,43 @@
+// TimerWheel: the loop's home of all Timers: four wheels of 256 slots, a tick of kTimerTick, ever coarser.
+//
+// Insertion and removal are O(1); a timer is moved to a finer wheel at most three times in its life. Threads: of its
+// loop only. (The scheme is Varghese and Lauck's hashed hierarchical timing wheel, SOSP 1987.)
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include <verdin/loop/deadline_timer.hpp>
+#include <verdin/loop/timer.hpp>
+
+namespace verdin::loop {
+
+class TimerWheel {
+ public:
+  explicit TimerWheel(Clock::time_point start);
+  TimerWheel(const TimerWheel&) = delete;
+  TimerWheel& operator=(const TimerWheel&) = delete;
+
+  void insert(Timer& timer, Clock::time_point due);
+  /// Fires every timer due at `now`. A timer started by a callback fires in a later call.
+  void fire(Clock::time_point now);
+  /// When fire() has something to do next, rounded down to where a coarser wheel must be looked at; none if empty.
+  std::optional<Clock::time_point> next_due() const noexcept;
+  bool empty() const noexcept { return !next_due(); }
+
+ private:
+  static constexpr std::size_t kBits = 8;
+  static constexpr std::size_t kSlots = 1 << kBits;
+  static constexpr std::size_t kLevels = 4;
+
+  void place(Timer& timer) noexcept;
+  void cascade(std::size_t level) noexcept;
+
+  std::array<std::array<TimerLink, kSlots>, kLevels> slots_;
+  Clock::time_point start_;
+  std::uint64_t tick_ = 0;  // every timer due at or before it has fired
+};
+
+}  // namespace verdin::loop
