@@ -37,8 +37,6 @@ verdin_layer(websocket USES http)
 verdin_layer(engineio USES websocket)
 verdin_layer(socketio USES engineio)
 
-target_include_directories(verdin_loop PRIVATE ${VERDIN_LIBEV_INCLUDE})
-
 add_library(verdin INTERFACE)
 add_library(verdin::verdin ALIAS verdin)
 target_link_libraries(verdin INTERFACE verdin_socketio)
