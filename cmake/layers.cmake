@@ -37,6 +37,10 @@ verdin_layer(websocket USES http)
 verdin_layer(engineio USES websocket)
 verdin_layer(socketio USES engineio)
 
+if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT VERDIN_SANITIZE)
+  target_compile_definitions(verdin_fiber PUBLIC $<BUILD_INTERFACE:VERDIN_MUTEX_WATCH>)
+endif()
+
 add_library(verdin INTERFACE)
 add_library(verdin::verdin ALIAS verdin)
 target_link_libraries(verdin INTERFACE verdin_socketio)

@@ -1,7 +1,7 @@
-#include <verdin/base/log.hpp>
-
 #include <memory>
 #include <mutex>
+
+#include <verdin/base/log.hpp>
 
 namespace verdin {
 namespace {

@@ -1,9 +1,9 @@
-#include <verdin/base/random.hpp>
+#include <cerrno>
+#include <system_error>
 
 #include <sys/random.h>
 
-#include <cerrno>
-#include <system_error>
+#include <verdin/base/random.hpp>
 
 namespace verdin {
 

@@ -1,9 +1,8 @@
-#include <verdin/base/siphash.hpp>
-
 #include <bit>
 #include <cstring>
 
 #include <verdin/base/random.hpp>
+#include <verdin/base/siphash.hpp>
 
 namespace verdin {
 namespace {

@@ -1,8 +1,8 @@
 // The library's only voice: a sink that the application sets. Silent by default.
 //
-// set_log_sink() may be called from any thread; the sink itself is called from any hub's thread, must not block
-// and must not throw. Untrusted text reaches it through printable(): control characters escaped, cut at 256
-// octets, so that a peer cannot forge log lines.
+// set_log_sink() may be called from any thread; the sink itself is called from any hub's thread, must not
+// block and must not throw. Untrusted text reaches it through printable(): control characters escaped, cut at
+// 256 octets, so that a peer cannot forge log lines.
 #pragma once
 
 #include <functional>

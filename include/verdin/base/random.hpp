@@ -1,4 +1,5 @@
-// Identifiers that nobody can guess, from getrandom(2). Thread-safe; throws std::system_error if the kernel refuses.
+// Identifiers that nobody can guess, from getrandom(2). Thread-safe; throws std::system_error if the kernel
+// refuses.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,7 @@
 // SipHash-1-3 under a random key of the process, for every table whose keys a peer can choose.
 //
-// std::hash of libstdc++ is not keyed: a peer can make thousands of keys collide. Thread-safe; never blocks after the
-// first use (which reads 16 octets from getrandom(2)).
+// std::hash of libstdc++ is not keyed: a peer can make thousands of keys collide. Thread-safe; never blocks
+// after the first use (which reads 16 octets from getrandom(2)).
 #pragma once
 
 #include <cstdint>

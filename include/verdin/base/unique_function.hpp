@@ -1,4 +1,5 @@
-// UniqueFunction<R(Args...)>: std::function for callables that can only be moved (C++23's move_only_function).
+// UniqueFunction<R(Args...)>: std::function for callables that can only be moved (C++23's
+// move_only_function).
 //
 // Small callables (up to three words) are stored inside. Calling an empty one throws std::bad_function_call.
 #pragma once
@@ -11,18 +12,18 @@
 
 namespace verdin {
 
-template <typename Signature>
+template <typename Signature, std::size_t Words = 3>
 class UniqueFunction;
 
-template <typename R, typename... Args>
-class UniqueFunction<R(Args...)> {
+template <typename R, typename... Args, std::size_t Words>
+class UniqueFunction<R(Args...), Words> {
  public:
   UniqueFunction() noexcept = default;
   UniqueFunction(std::nullptr_t) noexcept {}
 
   template <typename F>
-    requires(!std::is_same_v<std::decay_t<F>, UniqueFunction> && std::is_invocable_r_v<R, std::decay_t<F>&, Args...>)
-  UniqueFunction(F&& function) {
+  requires(!std::is_same_v<std::decay_t<F>, UniqueFunction> &&
+           std::is_invocable_r_v<R, std::decay_t<F>&, Args...>) UniqueFunction(F&& function) {
     using Callable = std::decay_t<F>;
     if constexpr (fits_inside<Callable>) {
       new (&storage_) Callable(std::forward<F>(function));
@@ -65,8 +66,8 @@ class UniqueFunction<R(Args...)> {
   };
 
   template <typename F>
-  static constexpr bool fits_inside =
-      sizeof(F) <= 3 * sizeof(void*) && alignof(F) <= alignof(void*) && std::is_nothrow_move_constructible_v<F>;
+  static constexpr bool fits_inside = sizeof(F) <= Words * sizeof(void*) &&
+                                      alignof(F) <= alignof(void*) && std::is_nothrow_move_constructible_v<F>;
 
   template <typename F>
   static F* target(void* storage) noexcept {
@@ -78,23 +79,24 @@ class UniqueFunction<R(Args...)> {
   }
 
   template <typename F>
-  static constexpr Table table_of{
-      [](void* storage, Args&&... args) -> R { return std::invoke(*target<F>(storage), std::forward<Args>(args)...); },
-      [](void* from, void* to) noexcept {
-        if constexpr (fits_inside<F>) {
-          new (to) F(std::move(*target<F>(from)));
-          target<F>(from)->~F();
-        } else {
-          *static_cast<F**>(to) = target<F>(from);
-        }
-      },
-      [](void* storage) noexcept {
-        if constexpr (fits_inside<F>) {
-          target<F>(storage)->~F();
-        } else {
-          delete target<F>(storage);
-        }
-      }};
+  static constexpr Table table_of{[](void* storage, Args&&... args) -> R {
+                                    return std::invoke(*target<F>(storage), std::forward<Args>(args)...);
+                                  },
+                                  [](void* from, void* to) noexcept {
+                                    if constexpr (fits_inside<F>) {
+                                      new (to) F(std::move(*target<F>(from)));
+                                      target<F>(from)->~F();
+                                    } else {
+                                      *static_cast<F**>(to) = target<F>(from);
+                                    }
+                                  },
+                                  [](void* storage) noexcept {
+                                    if constexpr (fits_inside<F>) {
+                                      target<F>(storage)->~F();
+                                    } else {
+                                      delete target<F>(storage);
+                                    }
+                                  }};
 
   void reset() noexcept {
     if (table_) table_->destroy(&storage_);
@@ -102,7 +104,7 @@ class UniqueFunction<R(Args...)> {
   }
 
   const Table* table_ = nullptr;
-  alignas(void*) std::byte storage_[3 * sizeof(void*)];
+  alignas(void*) std::byte storage_[Words * sizeof(void*)];
 };
 
 }  // namespace verdin

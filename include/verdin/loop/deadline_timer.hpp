@@ -1,8 +1,8 @@
 // DeadlineTimer: a one-shot timer of the clock's own precision, for sleep() and Timeout.
 //
-// Kept in a heap of the loop: starting and stopping cost O(log n) and no allocation but the heap's own growth.
-// Threads: of its loop only. The callback runs in the loop, must not block or throw, and may start, stop or destroy
-// any timer, this one too. Timers with the same deadline fire in the order they were started.
+// Kept in a heap of the loop: starting and stopping cost O(log n) and no allocation but the heap's own
+// growth. Threads: of its loop only. The callback runs in the loop, must not block or throw, and may start,
+// stop or destroy any timer, this one too. Timers with the same deadline fire in the order they were started.
 #pragma once
 
 #include <chrono>
@@ -21,7 +21,8 @@ class DeadlineTimer {
  public:
   using Callback = void (*)(void* owner);
 
-  DeadlineTimer(Loop& loop, Callback callback, void* owner) : loop_(&loop), callback_(callback), owner_(owner) {}
+  DeadlineTimer(Loop& loop, Callback callback, void* owner)
+      : loop_(&loop), callback_(callback), owner_(owner) {}
   DeadlineTimer(const DeadlineTimer&) = delete;
   DeadlineTimer& operator=(const DeadlineTimer&) = delete;
   ~DeadlineTimer() { stop(); }

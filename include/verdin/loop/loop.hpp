@@ -1,11 +1,11 @@
 // Loop: what a hub waits with. It knows file descriptors and time; it knows nothing of greenlets.
 //
-// One interface for readiness backends (libev: epoll, kqueue, poll, ...) and completion backends (io_uring). A loop
-// belongs to one thread; only wake() may be called from another. turn() is the only call that blocks. All callbacks run
-// inside turn() on the loop's thread and must not block or throw.
+// One interface for readiness backends (libev: epoll, kqueue, poll, ...) and completion backends (io_uring).
+// A loop belongs to one thread; only wake() may be called from another. turn() is the only call that blocks.
+// All callbacks run inside turn() on the loop's thread and must not block or throw.
 //
-// A turn: write what is queued on every stream, poll once, deliver what has come in (first come, first served), fire
-// the timers that are due. Ready data is delivered before timers fire: data that is there beats its own timeout.
+// A turn: write what is queued on every stream, poll once, deliver what has come in, fire the timers that are
+// due. Ready data is delivered before timers fire: data that is there beats its own timeout.
 #pragma once
 
 #include <chrono>
@@ -22,8 +22,8 @@
 
 namespace verdin::loop {
 
-/// Gets each accepted connection. The listener stops accepting, with a back-off from 10 ms to 1 s, while the process
-/// is out of descriptors or memory.
+/// Gets each accepted connection. The listener stops accepting, with a back-off from 10 ms to 1 s, while the
+/// process is out of descriptors or memory.
 class AcceptHandler {
  public:
   virtual void on_accept(StreamPtr stream) = 0;

@@ -1,13 +1,13 @@
 // Stream: one connected stream socket, driven by a Loop; and StreamHandler, the code that it feeds.
 //
-// Made for completion backends as much as for readiness ones: data arrives in a buffer that the loop owns, and what is
-// sent is handed to the loop, which writes it once a turn, however many calls produced it (one system call for each
-// connection and turn).
+// Made for completion backends as much as for readiness ones: data arrives in a buffer that the loop owns,
+// and what is sent is handed to the loop, which writes it once a turn, however many calls produced it (one
+// system call for each connection and turn).
 //
-// Threads: a Stream belongs to its loop's thread; every call and every callback happens there. Nothing here blocks.
-// Nothing throws but std::bad_alloc. Ownership: the holder of the StreamPtr owns the connection; dropping it closes
-// the socket at once and discards what was not sent (see retire() for the polite way). It may be dropped inside any
-// callback, and no callback follows.
+// Threads: a Stream belongs to its loop's thread; every call and every callback happens there. Nothing here
+// blocks. Nothing throws but std::bad_alloc. Ownership: the holder of the StreamPtr owns the connection;
+// dropping it closes the socket at once and discards what was not sent (see retire() for the polite way). It
+// may be dropped inside any callback, and no callback follows.
 #pragma once
 
 #include <cstddef>
@@ -24,16 +24,19 @@ namespace verdin::loop {
 class Loop;
 class Stream;
 
-/// So many octets behind the data given to on_data() may be read and written: parsers that work on words need no copy.
+/// So many octets behind the data given to on_data() may be read and written: parsers that work on words need
+/// no copy.
 inline constexpr std::size_t kReadPadding = 64;
 
 class StreamHandler {
  public:
-  /// `data` is valid until the call returns; it may be changed in place (a WebSocket frame is unmasked there).
+  /// `data` is valid until the call returns; it may be changed in place (a WebSocket frame is unmasked
+  /// there).
   virtual void on_data(std::span<char> data) = 0;
   /// The peer will send no more (FIN). Sending goes on working.
   virtual void on_eof() = 0;
-  /// The connection is broken (reset, timed out). Nothing more can be sent; the holder should drop the stream.
+  /// The connection is broken (reset, timed out). Nothing more can be sent; the holder should drop the
+  /// stream.
   virtual void on_error(std::error_code reason) = 0;
   /// Everything is written, after a time in which the kernel would not take it all.
   virtual void on_drained() {}
@@ -47,7 +50,8 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  /// Who is fed. Nothing is read before the first handler is set; it may be replaced at any time (an upgrade).
+  /// Who is fed. Nothing is read before the first handler is set; it may be replaced at any time (an
+  /// upgrade).
   virtual void set_handler(StreamHandler* handler) = 0;
 
   /// Queues a copy; it leaves before the loop polls again.
@@ -85,9 +89,9 @@ struct StreamCloser {
 };
 using StreamPtr = std::unique_ptr<Stream, StreamCloser>;
 
-/// Closes politely: writes what is queued, sends FIN, discards what still comes in until the peer closes too, and
-/// frees the socket then or after 5 seconds. (Closing at once with unread input would make the kernel send RST, which
-/// can destroy a last answer before the peer has read it.)
+/// Closes politely: writes what is queued, sends FIN, discards what still comes in until the peer closes too,
+/// and frees the socket then or after 5 seconds. (Closing at once with unread input would make the kernel
+/// send RST, which can destroy a last answer before the peer has read it.)
 void retire(StreamPtr stream);
 
 }  // namespace verdin::loop

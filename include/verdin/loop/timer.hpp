@@ -1,9 +1,9 @@
 // Timer: a one-shot timer on the loop's wheel, for what every connection has (heartbeats, idle limits).
 //
-// Starting, restarting and stopping cost a few instructions and no allocation, however many are pending. The price is
-// precision: it fires up to one tick (kTimerTick) late, never early. Timeouts that want precision are DeadlineTimers.
-// Threads: of its loop only. The callback runs in the loop, must not block or throw, and may start, stop or destroy
-// any timer, this one too.
+// Starting, restarting and stopping cost a few instructions and no allocation, however many are pending. The
+// price is precision: it fires up to one tick (kTimerTick) late, never early. Timeouts that want precision
+// are DeadlineTimers. Threads: of its loop only. The callback runs in the loop, must not block or throw, and
+// may start, stop or destroy any timer, this one too.
 #pragma once
 
 #include <chrono>

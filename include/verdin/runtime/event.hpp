@@ -1,0 +1,28 @@
+// Event: a flag that greenlets of one hub wait for.
+//
+// set() wakes everybody who waits at that moment, in the order they came; the setter runs on first. set()
+// followed at once by clear() still wakes them. wait() blocks while the flag is down. Hub-local: its hub's
+// thread only.
+#pragma once
+
+#include <chrono>
+
+#include <verdin/runtime/impl/wait_list.hpp>
+
+namespace verdin {
+
+class Event {
+ public:
+  bool is_set() const noexcept { return set_; }
+  void set();
+  void clear() noexcept { set_ = false; }
+  void wait();
+  /// False if the flag stayed down for `limit`.
+  bool wait_for(loop::Clock::duration limit);
+
+ private:
+  bool set_ = false;
+  impl::WaitList waiters_;
+};
+
+}  // namespace verdin

@@ -1,0 +1,155 @@
+// Hub: the scheduler of one thread. It owns the loop, the ready queue and every greenlet of its thread.
+//
+// An application meets it through run(), spawn() and sleep(); code that lives in the loop (servers,
+// transports) uses it directly. Order: ready greenlets run first come, first served; every 5 ms at the latest
+// the loop is polled, so greenlets that keep yielding starve neither timers nor sockets.
+//
+// Threads: everything belongs to the hub's thread except post(), which any thread may call while the hub
+// lives. "In the hub" means on no greenlet: callbacks of the loop run there, and must not block
+// (BlockingSwitchOutError).
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include <verdin/base/unique_function.hpp>
+#include <verdin/fiber/stack.hpp>
+#include <verdin/loop/loop.hpp>
+#include <verdin/runtime/errors.hpp>
+#include <verdin/runtime/impl/greenlet_base.hpp>
+
+namespace verdin {
+
+class ThreadPool;
+
+struct HubOptions {
+  std::size_t stack_size =
+      fiber::StackPool::kDefaultSize;  ///< octets of address space for each greenlet, guard included
+  std::string loop_backend;            ///< see loop::Loop::make
+  std::size_t warm_workers = 64;       ///< started handler greenlets kept for the next handler
+  std::size_t offload_threads = 10;    ///< most threads of offload()
+  bool report_stack_overflow =
+      true;  ///< a SIGSEGV handler that names the greenlet (not under AddressSanitizer)
+};
+
+class Hub {
+ public:
+  /// The hub of this thread. Throws BlockingSwitchOutError outside run().
+  static Hub& current();
+  static Hub* current_or_null() noexcept;
+
+  explicit Hub(HubOptions options = {});
+  Hub(const Hub&) = delete;
+  Hub& operator=(const Hub&) = delete;
+  /// Kills and unwinds every greenlet that is left.
+  ~Hub();
+
+  loop::Loop& loop() noexcept { return *loop_; }
+  const HubOptions& options() const noexcept { return options_; }
+
+  /// Runs `task` in the hub, soon. Any thread; the only thread-safe member.
+  void post(UniqueFunction<void()> task);
+
+  /// A handler's task: as much as eight words are kept without an allocation.
+  using Task = UniqueFunction<void(), 8>;
+  /// Runs `task` on a warm greenlet. From the hub it runs at once, until it ends or first blocks; from a
+  /// greenlet it is queued, as spawn() does. An exception that escapes goes to the error hook. `name` must
+  /// outlive the task.
+  void start_now(Task task, const char* name = "handler");
+
+  /// Called for exceptions that nobody is there to get: of detached greenlets and of loop callbacks' tasks.
+  /// Default: verdin::log(error).
+  using ErrorHook = std::function<void(std::string_view where, std::exception_ptr error)>;
+  void on_error(ErrorHook hook) { error_hook_ = std::move(hook); }
+  void report_error(std::string_view where, std::exception_ptr error) noexcept;
+
+  /// The running greenlet; null in the hub.
+  impl::GreenletBase* running() const noexcept { return running_; }
+  bool in_hub() const noexcept { return running_ == nullptr; }
+  std::size_t greenlet_count() const noexcept { return greenlet_count_; }
+
+  ThreadPool& thread_pool();
+  /// Tells that an answer from outside the loop is on its way (a task on another thread).
+  void expect_external(int change) noexcept { external_ += change; }
+
+  // ---- For the runtime itself.
+
+  /// Queues a greenlet that was just made, and owns it until it ends.
+  void start(impl::GreenletBase& greenlet);
+  void make_ready(impl::GreenletBase& greenlet) noexcept {
+    if (!greenlet.queued()) ready_.push_back(greenlet);
+  }
+  void make_ready(impl::Runnable& call) noexcept {
+    if (!call.queued()) ready_.push_back(call);
+  }
+  /// Suspends the running greenlet until something makes it ready. Throws what was thrown into it.
+  void suspend();
+  /// Lets everything that is ready now run first.
+  void yield();
+  /// Drives the hub until `until` has ended.
+  void run_until_done(impl::GreenletBase& until);
+  /// Kills every greenlet and runs the hub until they are gone.
+  void unwind_all() noexcept;
+
+ private:
+  friend class impl::GreenletBase;
+  friend class Shield;
+  class Worker;
+
+  void switch_into(impl::GreenletBase& greenlet);
+  void switch_away(impl::GreenletBase& from);
+  [[noreturn]] void leave(impl::GreenletBase& ended);
+  impl::GreenletBase* next_greenlet() noexcept;
+  bool time_is_up() noexcept;
+  bool prepare(impl::GreenletBase& greenlet) noexcept;
+  void bury() noexcept;
+  void run_ready();
+  void run_posted();
+  void turn(bool may_block);
+  bool anything_can_happen() const noexcept;
+  void report_deadlock(impl::GreenletBase& main);
+  Worker& take_worker(Task task, const char* name);
+  void remember(impl::GreenletBase& greenlet) noexcept;
+  void forget(impl::GreenletBase& greenlet) noexcept;
+
+  HubOptions options_;
+  std::unique_ptr<loop::Loop> loop_;
+  fiber::StackPool stacks_;
+  fiber::Context context_;
+  impl::ReadyQueue ready_;
+  impl::GreenletBase* running_ = nullptr;
+  impl::GreenletBase* main_ = nullptr;   // when it ends, so does the hub's run
+  impl::GreenletBase* ended_ = nullptr;  // left its stack for good; freed by whoever runs next
+  bool dispatching_ = false;             // the hub waits for a task it started: a block returns to it
+  unsigned switches_ = 0;
+  bool slice_over_ = false;
+  bool ending_ = false;
+  loop::Clock::time_point slice_end_{};
+  impl::GreenletBase* all_ = nullptr;
+  std::size_t greenlet_count_ = 0;
+  std::vector<Worker*> idle_workers_;
+  int external_ = 0;
+  ErrorHook error_hook_;
+  std::atomic<bool> has_posted_{false};
+  std::mutex posted_mutex_;
+  std::vector<UniqueFunction<void()>> posted_;
+  std::unique_ptr<ThreadPool> thread_pool_;
+};
+
+/// While one is alive, nothing is thrown into the greenlet that made it: kills and timeouts wait until it has
+/// gone. For cleanup code that blocks.
+class Shield {
+ public:
+  Shield();
+  Shield(const Shield&) = delete;
+  Shield& operator=(const Shield&) = delete;
+  ~Shield();
+
+ private:
+  impl::GreenletBase* greenlet_;
+};
+
+}  // namespace verdin

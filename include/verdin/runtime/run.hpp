@@ -1,0 +1,39 @@
+// run(): makes a hub on this thread, runs function() as its main greenlet and drives the loop until that
+// ends.
+//
+//   int main() { return verdin::run([] { ...; return 0; }); }
+//
+// Returns what the function returns (0 if nothing), or throws what it throws. Greenlets that are left are
+// killed and unwound first, so destructors run. Blocks the thread; one hub a thread (std::logic_error
+// otherwise).
+#pragma once
+
+#include <type_traits>
+#include <utility>
+
+#include <verdin/runtime/greenlet.hpp>
+
+namespace verdin {
+
+template <typename F>
+auto run(HubOptions options, F&& function) {
+  using T = std::invoke_result_t<std::decay_t<F>>;
+  Hub hub(std::move(options));
+  auto main = spawn(std::forward<F>(function));
+  main.set_name("main");
+  hub.run_until_done(main.base());
+  hub.unwind_all();
+  if constexpr (std::is_void_v<T>) {
+    main.get();
+    return 0;
+  } else {
+    return T(std::move(main.get()));
+  }
+}
+
+template <typename F>
+auto run(F&& function) {
+  return run(HubOptions{}, std::forward<F>(function));
+}
+
+}  // namespace verdin

@@ -1,0 +1,12 @@
+// Everything of Verdin. Each header it names opens with its own contract.
+#pragma once
+
+#include <verdin/runtime/event.hpp>
+#include <verdin/runtime/greenlet.hpp>
+#include <verdin/runtime/join.hpp>
+#include <verdin/runtime/offload.hpp>
+#include <verdin/runtime/queue.hpp>
+#include <verdin/runtime/run.hpp>
+#include <verdin/runtime/signal.hpp>
+#include <verdin/runtime/sleep.hpp>
+#include <verdin/runtime/timeout.hpp>

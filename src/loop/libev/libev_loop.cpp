@@ -1,0 +1,141 @@
+#include "loop/libev/libev_loop.hpp"
+
+#include <algorithm>
+#include <system_error>
+
+#include <fcntl.h>
+
+#include "loop/libev/libev_stream.hpp"
+
+namespace verdin::loop {
+namespace {
+
+// The end of every wait: a stale alarm only costs one empty turn.
+void on_alarm(struct ev_loop*, ev_timer*, int) {}
+void on_wake(struct ev_loop*, ev_async*, int) {}
+
+double seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+}  // namespace
+
+LibevLoop::LibevLoop(unsigned backend_flags)
+    : ev_(ev_loop_new(backend_flags | EVFLAG_NOENV)), read_buffer_(new char[kReadSize + kReadPadding]()) {
+  if (!ev_) throw std::system_error(errno, std::generic_category(), "ev_loop_new");
+  ev_async_init(&wake_, on_wake);
+  ev_async_start(ev_, &wake_);
+  ev_timer_init(&timer_, on_alarm, 0., 0.);
+}
+
+LibevLoop::~LibevLoop() {
+  while (!retired_.empty()) {
+    LibevStream* stream = retired_.back();
+    retired_.pop_back();
+    stream->close();
+  }
+  dirty_.clear();
+  broken_.clear();
+  for (LibevStream* stream : graveyard_) delete stream;
+  ev_timer_stop(ev_, &timer_);
+  ev_async_stop(ev_, &wake_);
+  ev_loop_destroy(ev_);
+}
+
+std::string LibevLoop::backend() const {
+  switch (ev_backend(ev_)) {
+    case EVBACKEND_EPOLL:
+      return "libev:epoll";
+    case EVBACKEND_POLL:
+      return "libev:poll";
+    case EVBACKEND_SELECT:
+      return "libev:select";
+    case EVBACKEND_KQUEUE:
+      return "libev:kqueue";
+    case EVBACKEND_PORT:
+      return "libev:port";
+    default:
+      return "libev";
+  }
+}
+
+StreamPtr LibevLoop::adopt(int fd) { return StreamPtr(new LibevStream(*this, fd)); }
+
+bool LibevLoop::has_work() const noexcept {
+  return work_ > 0 || !dirty_.empty() || !broken_.empty() || !deadlines_.empty() ||
+         wheel_.next_due().has_value();
+}
+
+void LibevLoop::remove_retired(LibevStream& stream) {
+  auto at = std::find(retired_.begin(), retired_.end(), &stream);
+  if (at == retired_.end()) return;
+  *at = retired_.back();
+  retired_.pop_back();
+}
+
+void LibevLoop::flush_dirty() {
+  // A flush never calls a handler, so nothing is added while the list is walked.
+  flushing_.swap(dirty_);
+  for (LibevStream* stream : flushing_) stream->flush_at_end_of_turn();
+  flushing_.clear();
+}
+
+void LibevLoop::report_broken() {
+  while (!broken_.empty()) {
+    LibevStream* stream = broken_.back();
+    broken_.pop_back();
+    stream->report_broken();
+  }
+}
+
+void LibevLoop::free_graveyard() {
+  std::erase_if(graveyard_, [](LibevStream* stream) {
+    if (stream->listed()) return false;  // a list still names it: the next turn frees it
+    delete stream;
+    return true;
+  });
+}
+
+void LibevLoop::arm_timer() {
+  Clock::time_point due = Clock::time_point::max();
+  if (!deadlines_.empty()) due = deadlines_.next_due();
+  if (const auto wheel_due = wheel_.next_due()) due = std::min(due, *wheel_due);
+  if (due == timer_due_ && (ev_is_active(&timer_) || due == Clock::time_point::max())) return;
+  ev_timer_stop(ev_, &timer_);
+  timer_due_ = due;
+  if (due == Clock::time_point::max()) return;
+  ev_now_update(ev_);
+  ev_timer_set(&timer_, std::max(0., seconds(due - Clock::now())), 0.);
+  ev_timer_start(ev_, &timer_);
+}
+
+void LibevLoop::turn(bool may_block) {
+  flush_dirty();
+  report_broken();
+  // What the reports queued is written now, not after a wait.
+  const bool wait = may_block && dirty_.empty() && broken_.empty();
+  if (wait) arm_timer();
+  ev_run(ev_, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
+  update_now();
+  wheel_.fire(now_);
+  deadlines_.fire(now_);
+  if (!graveyard_.empty()) free_graveyard();
+}
+
+std::unique_ptr<Loop> Loop::make(std::string_view backend) {
+  if (backend.empty()) {
+    const char* wish = std::getenv("VERDIN_LOOP");
+    backend = wish ? wish : "libev";
+  }
+  unsigned flags = 0;
+  if (backend == "libev:epoll") {
+    flags = EVBACKEND_EPOLL;
+  } else if (backend == "libev:poll") {
+    flags = EVBACKEND_POLL;
+  } else if (backend == "libev:select") {
+    flags = EVBACKEND_SELECT;
+  } else if (backend != "libev") {
+    throw std::invalid_argument("verdin: no loop backend is called '" + std::string(backend) + "'");
+  }
+  return std::make_unique<LibevLoop>(flags);
+}
+
+}  // namespace verdin::loop

@@ -1,0 +1,67 @@
+// LibevLoop: the readiness backend, on whatever libev finds best (epoll on Linux, kqueue on BSD, ...).
+#pragma once
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include <ev.h>
+
+#include <verdin/loop/loop.hpp>
+
+#include "loop/send_queue.hpp"
+
+namespace verdin::loop {
+
+class LibevStream;
+
+class LibevLoop final : public Loop {
+ public:
+  explicit LibevLoop(unsigned backend_flags);
+  ~LibevLoop() override;
+
+  std::string backend() const override;
+  StreamPtr adopt(int fd) override;
+  WatchPtr accept(int listening_fd, AcceptHandler& handler) override;
+  WatchPtr watch(int fd, Interest interest, UniqueFunction<void()> ready) override;
+  WatchPtr on_signal(int signal_number, UniqueFunction<void()> delivered) override;
+  void turn(bool may_block) override;
+  void wake() noexcept override { ev_async_send(ev_, &wake_); }
+  bool has_work() const noexcept override;
+
+  struct ev_loop* ev() const noexcept {
+    return ev_;
+  }
+
+  // For the streams.
+  static constexpr std::size_t kReadSize = 64 * 1024;
+  char* read_buffer() noexcept { return read_buffer_.get(); }
+  SendQueuePool& send_queues() noexcept { return send_queues_; }
+  void add_dirty(LibevStream& stream) { dirty_.push_back(&stream); }
+  void add_broken(LibevStream& stream) { broken_.push_back(&stream); }
+  void bury(LibevStream& stream) { graveyard_.push_back(&stream); }
+  void add_retired(LibevStream& stream) { retired_.push_back(&stream); }
+  void remove_retired(LibevStream& stream);
+  void count_work(int change) noexcept { work_ += change; }
+
+ private:
+  void flush_dirty();
+  void report_broken();
+  void free_graveyard();
+  void arm_timer();
+
+  struct ev_loop* ev_;
+  ev_async wake_;
+  ev_timer timer_;
+  Clock::time_point timer_due_ = Clock::time_point::max();
+  std::unique_ptr<char[]> read_buffer_;
+  SendQueuePool send_queues_;
+  std::vector<LibevStream*> dirty_;
+  std::vector<LibevStream*> flushing_;
+  std::vector<LibevStream*> broken_;
+  std::vector<LibevStream*> graveyard_;
+  std::vector<LibevStream*> retired_;
+  int work_ = 0;
+};
+
+}  // namespace verdin::loop

@@ -1,0 +1,222 @@
+#include "loop/libev/libev_stream.hpp"
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace verdin::loop {
+namespace {
+
+constexpr std::chrono::seconds kFinishTime{5};
+constexpr std::size_t kGatherLimit = 32;
+
+}  // namespace
+
+LibevStream::LibevStream(LibevLoop& loop, int fd) : loop_(loop) {
+  ev_io_init(&io_, &LibevStream::on_io, fd, 0);
+  io_.data = this;
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // a Unix socket refuses: no harm
+}
+
+void LibevStream::set_handler(StreamHandler* handler) {
+  handler_ = handler;
+  update_interest();
+}
+
+void LibevStream::update_interest() {
+  if (closed_) return;
+  const bool wants_data = (handler_ != nullptr || finish_timer_) && !paused_ && !eof_ && error_ == 0;
+  const int events = (wants_data ? EV_READ : 0) | (blocked_ ? EV_WRITE : 0);
+  if (counted_ != (events != 0)) {
+    counted_ = events != 0;
+    loop_.count_work(counted_ ? 1 : -1);
+  }
+  if (ev_is_active(&io_) && (io_.events & (EV_READ | EV_WRITE)) == events) return;
+  ev_io_stop(loop_.ev(), &io_);
+  if (events == 0) return;
+  ev_io_set(&io_, io_.fd, events);
+  ev_io_start(loop_.ev(), &io_);
+}
+
+SendQueue& LibevStream::queue() {
+  if (!queue_) queue_ = loop_.send_queues().take();
+  if (!dirty_) {
+    dirty_ = true;
+    loop_.add_dirty(*this);
+  }
+  return *queue_;
+}
+
+void LibevStream::send(std::string_view bytes) { queue().append(bytes); }
+void LibevStream::send(const SharedBuffer& buffer) { queue().append(buffer); }
+std::string& LibevStream::send_in_place() { return queue().tail(); }
+
+void LibevStream::flush_at_end_of_turn() {
+  dirty_ = false;
+  flush();
+}
+
+void LibevStream::flush() {
+  if (closed_ || !queue_ || blocked_) return;
+  write_some();
+}
+
+void LibevStream::write_some() {
+  while (error_ == 0 && queue_->size() > 0) {
+    std::array<iovec, kGatherLimit> pieces;
+    msghdr message{};
+    message.msg_iov = pieces.data();
+    message.msg_iovlen = queue_->gather(pieces);
+    const std::size_t before = queue_->size();
+    const ssize_t n = message.msg_iovlen == 1
+                          ? ::send(io_.fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
+                          : ::sendmsg(io_.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) fail(errno);
+      break;
+    }
+    queue_->consume(static_cast<std::size_t>(n));
+    if (static_cast<std::size_t>(n) < before && message.msg_iovlen < kGatherLimit)
+      break;  // the kernel is full
+  }
+  after_flush();
+}
+
+void LibevStream::after_flush() {
+  const bool empty = queue_->size() == 0;
+  if (empty || error_ != 0) loop_.send_queues().give_back(std::move(queue_));
+  blocked_ = !empty && error_ == 0;
+  update_interest();
+  if (empty && finish_timer_ && !fin_sent_) {
+    fin_sent_ = true;
+    ::shutdown(io_.fd, SHUT_WR);
+    if (eof_) end_finishing();
+  }
+}
+
+void LibevStream::fail(int error) {
+  error_ = error;
+  if (!broken_) {
+    broken_ = true;
+    loop_.add_broken(*this);
+  }
+}
+
+void LibevStream::report_broken() {
+  broken_ = false;
+  if (closed_) return;
+  if (finish_timer_) return end_finishing();
+  if (handler_) handler_->on_error(std::error_code(error_, std::system_category()));
+}
+
+void LibevStream::pause() {
+  paused_ = true;
+  update_interest();
+}
+
+void LibevStream::resume() {
+  paused_ = false;
+  update_interest();
+}
+
+void LibevStream::on_io(struct ev_loop*, ev_io* io, int events) {
+  auto& self = *static_cast<LibevStream*>(io->data);
+  if ((events & EV_WRITE) && self.blocked_) {
+    self.write_some();
+    const bool drained = !self.blocked_ && self.error_ == 0;
+    if (drained && !self.closed_ && !self.finish_timer_ && self.handler_) self.handler_->on_drained();
+  }
+  if ((events & EV_READ) && !self.closed_ && !self.paused_ && !self.eof_ && self.error_ == 0) {
+    self.finish_timer_ ? self.discard_input() : self.on_readable();
+  }
+}
+
+void LibevStream::on_readable() {
+  if (!handler_) return;
+  char* buffer = loop_.read_buffer();
+  const ssize_t n = ::recv(io_.fd, buffer, LibevLoop::kReadSize, MSG_DONTWAIT);
+  if (n > 0) {
+    handler_->on_data({buffer, static_cast<std::size_t>(n)});
+  } else if (n == 0) {
+    eof_ = true;
+    update_interest();
+    handler_->on_eof();
+  } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+    fail(errno);
+    update_interest();
+  }
+}
+
+void LibevStream::discard_input() {
+  const ssize_t n = ::recv(io_.fd, loop_.read_buffer(), LibevLoop::kReadSize, MSG_DONTWAIT);
+  if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))) return;
+  eof_ = true;
+  if (n < 0 || fin_sent_) return end_finishing();
+  update_interest();
+}
+
+void LibevStream::finish() {
+  if (closed_) return;
+  if (error_ != 0) return close();
+  handler_ = nullptr;
+  paused_ = false;
+  const auto out_of_time = [](void* self) { static_cast<LibevStream*>(self)->end_finishing(); };
+  finish_timer_ = std::make_unique<Timer>(loop_, out_of_time, this);
+  finish_timer_->start(kFinishTime);
+  loop_.add_retired(*this);
+  if (queue_) {
+    flush();
+    if (!closed_ && !blocked_ && error_ != 0) return;  // reported at the end of the turn
+  } else {
+    fin_sent_ = true;
+    ::shutdown(io_.fd, SHUT_WR);
+    if (eof_) return end_finishing();
+  }
+  if (!closed_) update_interest();
+}
+
+void LibevStream::end_finishing() {
+  if (closed_) return;
+  loop_.remove_retired(*this);
+  close();
+}
+
+void LibevStream::close() {
+  if (closed_) return;
+  if (counted_) loop_.count_work(-1);
+  counted_ = false;
+  closed_ = true;
+  handler_ = nullptr;
+  if (finish_timer_) finish_timer_->stop();
+  if (queue_) loop_.send_queues().give_back(std::move(queue_));
+  ev_io_stop(loop_.ev(), &io_);
+  ::close(io_.fd);
+  loop_.bury(*this);
+}
+
+std::string LibevStream::peer_address() const {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (closed_ || ::getpeername(io_.fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+  char text[INET6_ADDRSTRLEN] = "";
+  if (address.ss_family == AF_INET) {
+    ::inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in&>(address).sin_addr, text, sizeof text);
+  } else if (address.ss_family == AF_INET6) {
+    ::inet_ntop(AF_INET6, &reinterpret_cast<sockaddr_in6&>(address).sin6_addr, text, sizeof text);
+  }
+  return text;
+}
+
+void retire(StreamPtr stream) {
+  if (stream) stream.release()->finish();
+}
+
+}  // namespace verdin::loop

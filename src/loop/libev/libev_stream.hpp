@@ -1,0 +1,67 @@
+// LibevStream: a Stream on a readiness loop. One recv(2) for each event, one send for each turn.
+//
+// Its memory outlives close() until the end of the turn, so that callbacks on the way can look at closed_.
+#pragma once
+
+#include <memory>
+
+#include <ev.h>
+
+#include "loop/libev/libev_loop.hpp"
+
+namespace verdin::loop {
+
+class LibevStream final : public Stream {
+ public:
+  LibevStream(LibevLoop& loop, int fd);
+  ~LibevStream() override = default;
+
+  void set_handler(StreamHandler* handler) override;
+  void send(std::string_view bytes) override;
+  void send(const SharedBuffer& buffer) override;
+  std::string& send_in_place() override;
+  std::size_t unsent() const override { return queue_ ? queue_->size() : 0; }
+  void flush() override;
+  void pause() override;
+  void resume() override;
+  Loop& loop() const override { return loop_; }
+  int fd() const override { return io_.fd; }
+  std::string peer_address() const override;
+
+  // For the loop.
+  void flush_at_end_of_turn();
+  void report_broken();
+  bool closed() const noexcept { return closed_; }
+  bool listed() const noexcept { return dirty_ || broken_; }
+  void close() override;
+
+ private:
+  void finish() override;
+
+  static void on_io(struct ev_loop*, ev_io* io, int events);
+  void on_readable();
+  void discard_input();
+  void after_flush();
+  void end_finishing();
+  SendQueue& queue();
+  void write_some();
+  void update_interest();
+  void fail(int error);
+
+  LibevLoop& loop_;
+  StreamHandler* handler_ = nullptr;
+  ev_io io_;
+  std::unique_ptr<SendQueue> queue_;
+  std::unique_ptr<Timer> finish_timer_;  // exists while the stream is retired
+  int error_ = 0;
+  bool dirty_ : 1 = false;
+  bool broken_ : 1 = false;
+  bool closed_ : 1 = false;
+  bool paused_ : 1 = false;
+  bool eof_ : 1 = false;
+  bool blocked_ : 1 = false;  // the kernel would not take all
+  bool fin_sent_ : 1 = false;
+  bool counted_ : 1 = false;
+};
+
+}  // namespace verdin::loop

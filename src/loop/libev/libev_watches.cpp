@@ -1,0 +1,143 @@
+// The registrations of a LibevLoop: descriptors, signals, listeners.
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <memory>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "loop/libev/libev_loop.hpp"
+
+namespace verdin::loop {
+namespace {
+
+/// A callback that may destroy its own watch: the function is kept alive for the call.
+using SharedCallback = std::shared_ptr<UniqueFunction<void()>>;
+
+void call(const SharedCallback& callback) {
+  const SharedCallback alive = callback;
+  (*alive)();
+}
+
+class LibevFdWatch final : public Watch {
+ public:
+  LibevFdWatch(LibevLoop& loop, int fd, Interest interest, UniqueFunction<void()> ready)
+      : loop_(loop), ready_(std::make_shared<UniqueFunction<void()>>(std::move(ready))) {
+    const int events =
+        (static_cast<int>(interest) & 1 ? EV_READ : 0) | (static_cast<int>(interest) & 2 ? EV_WRITE : 0);
+    ev_io_init(&io_, on_ready, fd, events);
+    io_.data = this;
+    ev_io_start(loop_.ev(), &io_);
+    loop_.count_work(1);
+  }
+  ~LibevFdWatch() override {
+    ev_io_stop(loop_.ev(), &io_);
+    loop_.count_work(-1);
+  }
+
+ private:
+  static void on_ready(struct ev_loop*, ev_io* io, int) {
+    call(static_cast<LibevFdWatch*>(io->data)->ready_);
+  }
+
+  LibevLoop& loop_;
+  SharedCallback ready_;
+  ev_io io_;
+};
+
+/// Signals do not count as work: a program that only waits for one would otherwise never be told that it
+/// waits in vain for everything else.
+class LibevSignalWatch final : public Watch {
+ public:
+  LibevSignalWatch(LibevLoop& loop, int signal_number, UniqueFunction<void()> delivered)
+      : loop_(loop), delivered_(std::make_shared<UniqueFunction<void()>>(std::move(delivered))) {
+    ev_signal_init(&signal_, on_delivered, signal_number);
+    signal_.data = this;
+    ev_signal_start(loop_.ev(), &signal_);
+  }
+  ~LibevSignalWatch() override { ev_signal_stop(loop_.ev(), &signal_); }
+
+ private:
+  static void on_delivered(struct ev_loop*, ev_signal* signal, int) {
+    call(static_cast<LibevSignalWatch*>(signal->data)->delivered_);
+  }
+
+  LibevLoop& loop_;
+  SharedCallback delivered_;
+  ev_signal signal_;
+};
+
+class LibevListener final : public Watch {
+ public:
+  LibevListener(LibevLoop& loop, int fd, AcceptHandler& handler)
+      : loop_(loop), handler_(handler), retry_(loop, on_timer<&LibevListener::start>, this) {
+    ev_io_init(&io_, on_ready, fd, EV_READ);
+    io_.data = this;
+    start();
+    loop_.count_work(1);
+  }
+  ~LibevListener() override {
+    *alive_ = false;
+    ev_io_stop(loop_.ev(), &io_);
+    ::close(io_.fd);
+    loop_.count_work(-1);
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kFirstRetry{10};
+  static constexpr std::chrono::milliseconds kLongestRetry{1000};
+  static constexpr int kAcceptsATurn = 64;  // so that a flood of connections does not starve those that exist
+
+  void start() { ev_io_start(loop_.ev(), &io_); }
+
+  static void on_ready(struct ev_loop*, ev_io* io, int) {
+    static_cast<LibevListener*>(io->data)->accept_some();
+  }
+
+  void accept_some() {
+    const std::shared_ptr<bool> alive = alive_;
+    for (int i = 0; i < kAcceptsATurn && *alive; ++i) {
+      const int fd = ::accept4(io_.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd >= 0) {
+        next_retry_ = kFirstRetry;
+        handler_.on_accept(loop_.adopt(fd));
+        continue;
+      }
+      if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+      if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) continue;
+      return back_off(errno);
+    }
+  }
+
+  /// Out of descriptors or memory: polling on would spin, as the connection stays in the kernel's queue.
+  void back_off(int error) {
+    ev_io_stop(loop_.ev(), &io_);
+    retry_.start(next_retry_);
+    next_retry_ = std::min(next_retry_ * 2, kLongestRetry);
+    handler_.on_accept_error(std::error_code(error, std::system_category()));
+  }
+
+  LibevLoop& loop_;
+  AcceptHandler& handler_;
+  ev_io io_;
+  Timer retry_;
+  std::chrono::milliseconds next_retry_ = kFirstRetry;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace
+
+WatchPtr LibevLoop::accept(int listening_fd, AcceptHandler& handler) {
+  return std::make_unique<LibevListener>(*this, listening_fd, handler);
+}
+
+WatchPtr LibevLoop::watch(int fd, Interest interest, UniqueFunction<void()> ready) {
+  return std::make_unique<LibevFdWatch>(*this, fd, interest, std::move(ready));
+}
+
+WatchPtr LibevLoop::on_signal(int signal_number, UniqueFunction<void()> delivered) {
+  return std::make_unique<LibevSignalWatch>(*this, signal_number, std::move(delivered));
+}
+
+}  // namespace verdin::loop

@@ -1,0 +1,88 @@
+#include "loop/send_queue.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace verdin::loop {
+
+void SendQueue::append(const SharedBuffer& buffer) {
+  if (buffer.size() <= kCopyLimit) {
+    own_.append(buffer.view());
+    return;
+  }
+  shared_.push_back({own_.size(), buffer});
+  shared_unsent_ += buffer.size();
+}
+
+std::size_t SendQueue::gather(std::span<iovec> to) const {
+  std::size_t count = 0;
+  const auto put = [&](const char* data, std::size_t size) {
+    if (size > 0 && count < to.size()) to[count++] = {const_cast<char*>(data), size};
+  };
+  std::size_t position = own_sent_;
+  std::size_t offset = shared_offset_;
+  for (std::size_t i = shared_first_; i < shared_.size() && count < to.size(); ++i) {
+    put(own_.data() + position, shared_[i].at - position);
+    position = shared_[i].at;
+    const std::string_view bytes = shared_[i].buffer.view().substr(offset);
+    put(bytes.data(), bytes.size());
+    offset = 0;
+  }
+  put(own_.data() + position, own_.size() - position);
+  return count;
+}
+
+void SendQueue::consume(std::size_t count) {
+  if (count == size()) return clear();
+  while (count > 0) {
+    const std::size_t own_end = shared_first_ < shared_.size() ? shared_[shared_first_].at : own_.size();
+    const std::size_t own_part = std::min(count, own_end - own_sent_);
+    own_sent_ += own_part;
+    count -= own_part;
+    if (count == 0) break;
+    const std::size_t left = shared_[shared_first_].buffer.size() - shared_offset_;
+    const std::size_t part = std::min(count, left);
+    count -= part;
+    shared_unsent_ -= part;
+    shared_offset_ += part;
+    if (part == left) {
+      shared_[shared_first_++].buffer = {};
+      shared_offset_ = 0;
+    }
+  }
+  compact();
+}
+
+/// A peer that reads slowly and for ever must not make the sent part grow.
+void SendQueue::compact() {
+  if (own_sent_ > 64 * 1024 && own_sent_ > own_.size() / 2) {
+    own_.erase(0, own_sent_);
+    for (std::size_t i = shared_first_; i < shared_.size(); ++i) shared_[i].at -= own_sent_;
+    own_sent_ = 0;
+  }
+  if (shared_first_ > 64 && shared_first_ > shared_.size() / 2) {
+    shared_.erase(shared_.begin(), shared_.begin() + static_cast<std::ptrdiff_t>(shared_first_));
+    shared_first_ = 0;
+  }
+}
+
+void SendQueue::clear() {
+  own_.clear();
+  shared_.clear();
+  own_sent_ = shared_first_ = shared_offset_ = shared_unsent_ = 0;
+}
+
+std::unique_ptr<SendQueue> SendQueuePool::take() {
+  if (idle_.empty()) return std::make_unique<SendQueue>();
+  auto queue = std::move(idle_.back());
+  idle_.pop_back();
+  return queue;
+}
+
+void SendQueuePool::give_back(std::unique_ptr<SendQueue> queue) {
+  if (idle_.size() >= kKept || queue->capacity() > kKeptCapacity) return;
+  queue->clear();
+  idle_.push_back(std::move(queue));
+}
+
+}  // namespace verdin::loop

@@ -1,0 +1,64 @@
+// SendQueue: what is still to be written on one stream: copied octets, with shared buffers in between.
+//
+// Small pieces are copied behind one another, so that a turn's many answers leave in one contiguous write;
+// large shared buffers are referred to. Idle streams own none: a loop lends them from a SendQueuePool.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/uio.h>
+
+#include <verdin/base/shared_buffer.hpp>
+
+namespace verdin::loop {
+
+class SendQueue {
+ public:
+  /// A shared buffer up to this size is cheaper copied than referred to.
+  static constexpr std::size_t kCopyLimit = 2048;
+
+  void append(std::string_view bytes) { own_.append(bytes); }
+  void append(const SharedBuffer& buffer);
+  std::string& tail() { return own_; }
+
+  std::size_t size() const noexcept { return own_.size() - own_sent_ + shared_unsent_; }
+  /// Fills `to` with the first pieces; returns how many.
+  std::size_t gather(std::span<iovec> to) const;
+  /// Forgets the first `count` octets: they are written.
+  void consume(std::size_t count);
+  void clear();
+  std::size_t capacity() const noexcept { return own_.capacity(); }
+
+ private:
+  struct Shared {
+    std::size_t at;  // behind so many octets of own_
+    SharedBuffer buffer;
+  };
+
+  void compact();
+
+  std::string own_;
+  std::size_t own_sent_ = 0;
+  std::vector<Shared> shared_;
+  std::size_t shared_first_ = 0;   // those before it are sent
+  std::size_t shared_offset_ = 0;  // sent octets of the first
+  std::size_t shared_unsent_ = 0;
+};
+
+class SendQueuePool {
+ public:
+  std::unique_ptr<SendQueue> take();
+  void give_back(std::unique_ptr<SendQueue> queue);
+
+ private:
+  static constexpr std::size_t kKept = 1024;
+  static constexpr std::size_t kKeptCapacity = 16 * 1024;
+  std::vector<std::unique_ptr<SendQueue>> idle_;
+};
+
+}  // namespace verdin::loop

@@ -1,0 +1,96 @@
+#include <memory>
+
+#include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/impl/greenlet_base.hpp>
+
+namespace verdin::impl {
+
+/// A kill or another exception on its way: delivered in the hub, in its turn among everything else that is
+/// ready.
+struct GreenletBase::PendingThrow : Runnable {
+  PendingThrow(GreenletBase& greenlet, std::exception_ptr why) : target(&greenlet), reason(std::move(why)) {
+    callback = &PendingThrow::deliver;
+  }
+
+  static void deliver(Runnable* runnable) {
+    const std::unique_ptr<PendingThrow> self(static_cast<PendingThrow*>(runnable));
+    GreenletBase& target = *self->target;
+    if (target.finished()) return;
+    if (target.shielded()) {
+      target.deferred_.push_back(std::move(self->reason));
+      return;
+    }
+    target.unqueue();
+    target.incoming_ = std::move(self->reason);
+    target.hub_.switch_into(target);
+  }
+
+  IntrusivePtr<GreenletBase> target;
+  std::exception_ptr reason;
+};
+
+GreenletBase::GreenletBase(Hub& hub) : hub_(hub) { done_links_.next = done_links_.prev = &done_links_; }
+
+GreenletBase::~GreenletBase() {
+  done_links_.next = nullptr;
+  if (!failure_ || observed_) return;
+  if (Hub* hub = Hub::current_or_null()) hub->report_error(name(), failure_);
+}
+
+void GreenletBase::add_done_link(DoneLink& link) noexcept {
+  link.prev = done_links_.prev;
+  link.next = &done_links_;
+  done_links_.prev->next = &link;
+  done_links_.prev = &link;
+}
+
+void GreenletBase::throw_into(std::exception_ptr reason) {
+  if (finished()) return;
+  if (state_ != State::pending) return hub_.make_ready(*new PendingThrow(*this, std::move(reason)));
+  unqueue();
+  bool killed = false;
+  try {
+    std::rethrow_exception(reason);
+  } catch (const GreenletExit&) {
+    killed = true;
+  } catch (...) {
+  }
+  finish(killed ? nullptr : std::move(reason), killed);
+  release();
+}
+
+void GreenletBase::entry(void* self) {
+  auto& greenlet = *static_cast<GreenletBase*>(self);
+  greenlet.hub_.bury();
+  greenlet.run_to_end();
+  greenlet.hub_.leave(greenlet);
+}
+
+void GreenletBase::run_to_end() noexcept {
+  std::exception_ptr failure;
+  bool killed = false;
+  try {
+    run();
+  } catch (const GreenletExit&) {
+    killed = true;
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  finish(std::move(failure), killed);
+}
+
+/// The hub's reference is still held: whoever calls this releases it when nothing stands on the stack any
+/// more.
+void GreenletBase::finish(std::exception_ptr failure, bool killed) noexcept {
+  state_ = State::finished;
+  failure_ = std::move(failure);
+  killed_ = killed;
+  hub_.forget(*this);
+  while (done_links_.next != &done_links_) {
+    DoneLink& link = *done_links_.next;
+    link.unlink();
+    link.done(&link, *this);
+  }
+}
+
+}  // namespace verdin::impl

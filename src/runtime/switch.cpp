@@ -1,0 +1,148 @@
+// How a hub's greenlets change places. A greenlet that suspends hands over to the next ready one directly;
+// the hub is gone back to only for callbacks, when nothing is ready, or when it is time to poll.
+#include <exception>
+
+#include <verdin/runtime/hub.hpp>
+
+#include "fiber/mutex_watch.hpp"
+#include "runtime/worker.hpp"
+
+namespace verdin {
+
+using impl::GreenletBase;
+
+namespace {
+
+// gevent's switch interval: how long ready greenlets may run on before the loop is polled.
+constexpr std::chrono::milliseconds kSlice{5};
+constexpr unsigned kSwitchesAClockLook = 64;  // reading the clock costs as much as a few switches
+
+}  // namespace
+
+bool Hub::time_is_up() noexcept {
+  if (++switches_ % kSwitchesAClockLook != 0) return slice_over_;
+  const auto now = loop::Clock::now();
+  if (slice_end_ == loop::Clock::time_point{}) {
+    slice_end_ = now + kSlice;
+  } else if (now >= slice_end_) {
+    slice_over_ = true;
+  }
+  return slice_over_;
+}
+
+GreenletBase* Hub::next_greenlet() noexcept {
+  while (!dispatching_ && !ready_.empty() && !ready_.front().callback && !time_is_up()) {
+    auto& next = static_cast<GreenletBase&>(ready_.front());
+    next.unqueue();
+    if (prepare(next)) return &next;
+  }
+  return nullptr;
+}
+
+/// Gives a greenlet that starts its stack. Where there is none to be had the greenlet has failed, and nobody
+/// else.
+bool Hub::prepare(GreenletBase& greenlet) noexcept {
+  if (greenlet.state_ != GreenletBase::State::pending) return true;
+  try {
+    greenlet.context_.start(stacks_.take(), &GreenletBase::entry, &greenlet);
+    greenlet.state_ = GreenletBase::State::suspended;
+    return true;
+  } catch (...) {
+    greenlet.finish(std::current_exception(), false);
+    greenlet.release();
+    return false;
+  }
+}
+
+void Hub::switch_into(GreenletBase& greenlet) {
+  if (!prepare(greenlet)) return;
+  running_ = &greenlet;
+  greenlet.state_ = GreenletBase::State::running;
+  context_.switch_to(greenlet.context_);
+  running_ = nullptr;
+  bury();
+}
+
+void Hub::switch_away(GreenletBase& from) {
+  from.uncaught_when_suspended_ = std::uncaught_exceptions();
+  GreenletBase* const to = next_greenlet();
+  if (to == &from) return;
+  from.state_ = GreenletBase::State::suspended;
+  running_ = to;
+  if (to) to->state_ = GreenletBase::State::running;
+  from.context_.switch_to(to ? to->context_ : context_);
+  bury();
+}
+
+void Hub::leave(GreenletBase& ended) {
+  GreenletBase* const to = &ended == main_ ? nullptr : next_greenlet();
+  bury();
+  ended_ = &ended;
+  running_ = to;
+  if (to) to->state_ = GreenletBase::State::running;
+  ended.context_.leave_for(to ? to->context_ : context_);
+}
+
+/// Frees the greenlet that just left its stack for good; it could not do so while it stood on it.
+void Hub::bury() noexcept {
+  GreenletBase* const ended = std::exchange(ended_, nullptr);
+  if (!ended) return;
+  const fiber::Stack stack = ended->context_.stack();
+  ended->context_.finish();
+  stacks_.give_back(stack);
+  ended->release();
+}
+
+void Hub::suspend() {
+  GreenletBase* const self = running_;
+  if (!self)
+    throw BlockingSwitchOutError(
+        "verdin: a call that blocks was made in the hub, where nothing can be suspended");
+  fiber::check_no_mutex_held(self->name());
+  if (!self->deferred_.empty() && self->shields_ == 0 && std::uncaught_exceptions() == 0) {
+    std::exception_ptr reason = std::move(self->deferred_.front());
+    self->deferred_.erase(self->deferred_.begin());
+    self->unqueue();
+    std::rethrow_exception(std::move(reason));
+  }
+  switch_away(*self);
+  if (self->incoming_) std::rethrow_exception(std::exchange(self->incoming_, nullptr));
+}
+
+void Hub::yield() {
+  if (!running_) throw BlockingSwitchOutError("verdin: the hub itself cannot yield");
+  make_ready(*running_);
+  suspend();
+}
+
+void Hub::Worker::run() {
+  for (;;) {
+    run_task();
+    Hub& hub = this->hub();
+    if (hub.ending_ || hub.idle_workers_.size() >= hub.options_.warm_workers) return;
+    set_label("idle worker");
+    hub.idle_workers_.push_back(this);
+    hub.suspend();
+  }
+}
+
+void Hub::Worker::run_task() {
+  // Destroyed before the worker is offered for the next one.
+  Task task = std::move(task_);
+  try {
+    task();
+  } catch (const GreenletExit&) {  // a normal end
+  } catch (...) {
+    hub().report_error(name(), std::current_exception());
+  }
+}
+
+Shield::Shield() : greenlet_(Hub::current().running()) {
+  if (greenlet_) ++greenlet_->shields_;
+}
+
+Shield::~Shield() {
+  if (greenlet_) --greenlet_->shields_;
+}
+
+}  // namespace verdin

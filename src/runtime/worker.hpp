@@ -1,0 +1,26 @@
+// Hub::Worker: a greenlet that runs one task after another, so that a handler finds a warm stack.
+#pragma once
+
+#include <utility>
+
+#include <verdin/runtime/hub.hpp>
+
+namespace verdin {
+
+class Hub::Worker final : public impl::GreenletBase {
+ public:
+  explicit Worker(Hub& hub) : GreenletBase(hub) {}
+
+  void assign(Task task, const char* name) {
+    task_ = std::move(task);
+    set_label(name);
+  }
+
+ private:
+  void run() override;
+  void run_task();
+
+  Task task_;
+};
+
+}  // namespace verdin

@@ -1,0 +1,248 @@
+#include <array>
+#include <functional>
+#include <string>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <verdin/loop/loop.hpp>
+
+using namespace std::chrono_literals;
+using namespace verdin::loop;
+
+namespace {
+
+struct Recorder : StreamHandler {
+  virtual ~Recorder() = default;
+
+  void on_data(std::span<char> data) override {
+    received.append(data.data(), data.size());
+    if (then) then();
+  }
+  void on_eof() override { eof = true; }
+  void on_error(std::error_code reason) override { error = reason; }
+  void on_drained() override { ++drained; }
+
+  std::string received;
+  bool eof = false;
+  std::error_code error;
+  int drained = 0;
+  std::function<void()> then;
+};
+
+class StreamTest : public testing::TestWithParam<const char*> {
+ protected:
+  StreamTest() : loop(Loop::make(GetParam())) {
+    std::array<int, 2> pair{};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()), 0);
+    peer = pair[0];
+    stream = loop->adopt(pair[1]);
+    stream->set_handler(&handler);
+  }
+  ~StreamTest() override {
+    if (peer >= 0) ::close(peer);
+  }
+
+  template <typename Condition>
+  void turn_until(Condition condition) {
+    const auto give_up = Clock::now() + 10s;
+    while (!condition()) {
+      ASSERT_LT(Clock::now(), give_up);
+      Timer tick(
+          *loop, [](void*) {}, nullptr);
+      tick.start(5ms);
+      loop->turn(true);
+    }
+  }
+  std::string read_peer() {
+    std::string text(1 << 20, '\0');
+    const ssize_t n = ::recv(peer, text.data(), text.size(), MSG_DONTWAIT);
+    text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+    return text;
+  }
+
+  std::unique_ptr<Loop> loop;
+  int peer = -1;
+  Recorder handler;
+  StreamPtr stream;
+};
+
+INSTANTIATE_TEST_SUITE_P(Backends, StreamTest, testing::Values("libev", "libev:poll", "libev:select"),
+                         [](const auto& instance) {
+                           std::string name = instance.param;
+                           for (char& c : name) {
+                             if (c == ':') c = '_';
+                           }
+                           return name;
+                         });
+
+TEST_P(StreamTest, delivers_what_comes_in_and_the_end) {
+  ASSERT_EQ(::send(peer, "hello", 5, 0), 5);
+  turn_until([&] { return handler.received == "hello"; });
+  ::shutdown(peer, SHUT_WR);
+  turn_until([&] { return handler.eof; });
+  stream->send("still");
+  loop->turn(false);
+  EXPECT_EQ(read_peer(), "still");
+}
+
+TEST_P(StreamTest, a_turn_writes_all_that_was_sent_in_one_piece) {
+  stream->send("a");
+  stream->send(verdin::SharedBuffer::copy("b"));
+  stream->send_in_place() += "c";
+  const auto large = verdin::SharedBuffer::copy(std::string(10'000, 'x'));
+  stream->send(large);
+  stream->send("d");
+  stream->send(large);
+  EXPECT_EQ(stream->unsent(), 20'004u);
+  EXPECT_EQ(read_peer(), "");
+  loop->turn(false);
+  EXPECT_EQ(stream->unsent(), 0u);
+  const std::string x(10'000, 'x');
+  EXPECT_EQ(read_peer(), "abc" + x + "d" + x);
+}
+
+TEST_P(StreamTest, keeps_what_the_kernel_refuses_and_says_when_it_is_gone) {
+  std::string sent;
+  std::string got;
+  for (int i = 0; i < 400; ++i) {
+    std::string piece(5'000, static_cast<char>('a' + i % 26));
+    i % 2 ? stream->send(verdin::SharedBuffer::copy(piece)) : stream->send(piece);
+    sent += piece;
+  }
+  loop->turn(false);
+  EXPECT_GT(stream->unsent(), 0u);
+  EXPECT_EQ(handler.drained, 0);
+  turn_until([&] {
+    got += read_peer();
+    return got.size() == sent.size();
+  });
+  EXPECT_TRUE(got == sent);
+  turn_until([&] { return handler.drained == 1; });
+  EXPECT_EQ(stream->unsent(), 0u);
+}
+
+TEST_P(StreamTest, reads_nothing_while_paused) {
+  stream->pause();
+  ASSERT_EQ(::send(peer, "x", 1, 0), 1);
+  loop->turn(false);
+  loop->turn(false);
+  EXPECT_EQ(handler.received, "");
+  stream->resume();
+  turn_until([&] { return handler.received == "x"; });
+}
+
+TEST_P(StreamTest, may_be_dropped_inside_its_callback) {
+  handler.then = [&] {
+    stream->send("lost");
+    stream.reset();
+  };
+  ASSERT_EQ(::send(peer, "bye", 3, 0), 3);
+  turn_until([&] { return !stream; });
+  loop->turn(false);
+  loop->turn(false);
+  char c;
+  EXPECT_EQ(::recv(peer, &c, 1, MSG_DONTWAIT), 0) << "dropping closes at once";
+}
+
+TEST_P(StreamTest, a_broken_pipe_is_an_error_and_no_signal) {
+  ::close(peer);
+  peer = -1;
+  stream->send("x");
+  turn_until([&] { return handler.eof || handler.error; });
+  turn_until([&] {
+    stream->send("x");
+    return static_cast<bool>(handler.error);
+  });
+}
+
+TEST_P(StreamTest, retire_writes_everything_before_it_closes) {
+  const std::string text(3'000'000, 'y');
+  stream->send(text);
+  retire(std::move(stream));
+  std::string got;
+  turn_until([&] {
+    got += read_peer();
+    return got.size() == text.size();
+  });
+  ::close(peer);
+  peer = -1;
+  turn_until([&] { return !loop->has_work(); });
+}
+
+TEST_P(StreamTest, retire_gives_a_silent_peer_up_after_five_seconds_at_most) {
+  retire(std::move(stream));
+  EXPECT_TRUE(loop->has_work());
+  const auto due = loop->wheel().next_due();
+  ASSERT_TRUE(due);
+  EXPECT_LE(*due - Clock::now(), 5s + 2 * kTimerTick);
+}
+
+TEST_P(StreamTest, the_octets_behind_the_data_may_be_used) {
+  struct Padding final : Recorder {
+    void on_data(std::span<char> data) override {
+      std::fill_n(data.data() + data.size(), kReadPadding, 'p');
+      Recorder::on_data(data);
+    }
+  } padding;
+  stream->set_handler(&padding);
+  const std::string text(64 * 1024, 'z');
+  std::size_t sent = 0;
+  turn_until([&] {
+    const ssize_t n = ::send(peer, text.data() + sent, text.size() - sent, MSG_DONTWAIT);
+    if (n > 0) sent += static_cast<std::size_t>(n);
+    return padding.received.size() == text.size();
+  });
+  EXPECT_EQ(padding.received, text);
+}
+
+TEST(Listener, accepts_and_backs_off_when_descriptors_are_out) {
+  auto loop = Loop::make("libev");
+  const int listening = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::bind(listening, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::listen(listening, 16), 0);
+  ::getsockname(listening, reinterpret_cast<sockaddr*>(&address), &size);
+
+  struct Acceptor final : AcceptHandler {
+    void on_accept(StreamPtr s) override { streams.push_back(std::move(s)); }
+    void on_accept_error(std::error_code e) override { errors.push_back(e); }
+    std::vector<StreamPtr> streams;
+    std::vector<std::error_code> errors;
+  } acceptor;
+  auto watch = loop->accept(listening, acceptor);
+  const auto connect = [&] {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), size), 0);
+    return fd;
+  };
+  const int first = connect();
+  while (acceptor.streams.empty()) loop->turn(true);
+  EXPECT_EQ(acceptor.streams[0]->peer_address(), "127.0.0.1");
+
+  const int second = connect();
+  rlimit old{};
+  ::getrlimit(RLIMIT_NOFILE, &old);
+  const rlimit none{3, old.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  int turns = 0;
+  while (acceptor.errors.size() < 3) {
+    loop->turn(true);
+    ++turns;
+  }
+  ::setrlimit(RLIMIT_NOFILE, &old);
+  EXPECT_LT(turns, 40) << "it must wait between tries, not spin";
+  EXPECT_EQ(acceptor.errors[0], std::errc::too_many_files_open);
+  while (acceptor.streams.size() < 2) loop->turn(true);
+  ::close(first);
+  ::close(second);
+}
+
+}  // namespace

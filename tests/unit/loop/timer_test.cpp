@@ -1,0 +1,154 @@
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <verdin/loop/loop.hpp>
+
+using namespace std::chrono_literals;
+using namespace verdin::loop;
+
+namespace {
+
+/// Timers on a wheel of their own, so that the test decides what time it is.
+class WheelTest : public testing::Test {
+ protected:
+  struct Entry {
+    Entry(Loop& loop, WheelTest& t) : timer(loop, &Entry::fired, this), test(t) {}
+    static void fired(void* self) {
+      auto& entry = *static_cast<Entry*>(self);
+      entry.fired_at = entry.test.now;
+      if (entry.then) entry.then();
+    }
+    Timer timer;
+    WheelTest& test;
+    Clock::time_point due{};
+    Clock::time_point fired_at{};
+    std::function<void()> then;
+  };
+
+  std::unique_ptr<Loop> loop = Loop::make();
+  const Clock::time_point start{};
+  Clock::time_point now = start;
+  TimerWheel wheel{start};
+
+  void advance(Clock::duration by) {
+    now += by;
+    wheel.fire(now);
+  }
+};
+
+TEST_F(WheelTest, fires_each_timer_once_never_early_and_at_most_a_tick_late) {
+  std::mt19937_64 random(7);
+  std::vector<std::unique_ptr<Entry>> entries;
+  for (int i = 0; i < 3000; ++i) {
+    auto entry = std::make_unique<Entry>(*loop, *this);
+    const auto magnitude = std::uniform_int_distribution<int>(0, 30)(random);
+    entry->due = start + std::chrono::microseconds(
+                             std::uniform_int_distribution<std::int64_t>(0, 1LL << (magnitude + 5))(random));
+    wheel.insert(entry->timer, entry->due);
+    entries.push_back(std::move(entry));
+  }
+  // The wheel says itself when it wants to be looked at.
+  int looks = 0;
+  while (const auto next = wheel.next_due()) {
+    ASSERT_GE(*next, now);
+    now = *next;
+    wheel.fire(now);
+    ASSERT_LT(++looks, 20'000);
+  }
+  for (const auto& entry : entries) {
+    EXPECT_GE(entry->fired_at, entry->due);
+    EXPECT_LE(entry->fired_at, std::max(entry->due, start + kTimerTick) + kTimerTick);
+  }
+}
+
+TEST_F(WheelTest, a_stopped_timer_does_not_fire_and_leaves_the_wheel_empty) {
+  Entry entry(*loop, *this);
+  wheel.insert(entry.timer, start + 1h);
+  EXPECT_TRUE(entry.timer.active());
+  entry.timer.stop();
+  EXPECT_FALSE(wheel.next_due());
+  advance(2h);
+  EXPECT_EQ(entry.fired_at, Clock::time_point{});
+}
+
+TEST_F(WheelTest, a_callback_may_destroy_and_restart_timers) {
+  auto victim = std::make_unique<Entry>(*loop, *this);
+  Entry killer(*loop, *this);
+  Entry again(*loop, *this);
+  int rounds = 0;
+  killer.then = [&] { victim.reset(); };
+  again.then = [&] {
+    if (++rounds < 5) wheel.insert(again.timer, now);
+  };
+  wheel.insert(killer.timer, start + 8ms);
+  wheel.insert(victim->timer, start + 8ms);
+  wheel.insert(again.timer, start + 8ms);
+  advance(12ms);
+  EXPECT_EQ(victim, nullptr);
+  EXPECT_EQ(rounds, 2) << "one that is started with no delay waits for the next tick";
+  for (int i = 0; i < 3; ++i) advance(kTimerTick);
+  EXPECT_EQ(rounds, 5);
+}
+
+TEST_F(WheelTest, jumps_over_long_silence) {
+  Entry entry(*loop, *this);
+  wheel.insert(entry.timer, start + 24h * 100);
+  advance(24h * 101);
+  EXPECT_NE(entry.fired_at, Clock::time_point{});
+}
+
+TEST(DeadlineHeapTest, fires_in_order_and_equal_deadlines_in_order_of_start) {
+  auto loop = Loop::make();
+  std::vector<int> fired;
+  struct Entry {
+    Entry(Loop& loop, std::vector<int>& f, int i) : timer(loop, &Entry::fire, this), fired(f), id(i) {}
+    static void fire(void* self) {
+      static_cast<Entry*>(self)->fired.push_back(static_cast<Entry*>(self)->id);
+    }
+    DeadlineTimer timer;
+    std::vector<int>& fired;
+    int id;
+  };
+  std::mt19937 random(3);
+  const auto now = Clock::now();
+  std::vector<std::unique_ptr<Entry>> entries;
+  std::vector<std::pair<Clock::time_point, int>> expected;
+  for (int i = 0; i < 2000; ++i) {
+    entries.push_back(std::make_unique<Entry>(*loop, fired, i));
+    const auto due = now + std::chrono::microseconds(random() % 100);
+    entries.back()->timer.start(due);
+    if (random() % 3 == 0) {
+      entries.back()->timer.stop();
+    } else {
+      expected.emplace_back(due, i);
+    }
+  }
+  std::stable_sort(expected.begin(), expected.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  loop->deadlines().fire(now + 1ms);
+  std::vector<int> ids;
+  for (const auto& entry : expected) ids.push_back(entry.second);
+  EXPECT_EQ(fired, ids);
+  EXPECT_TRUE(loop->deadlines().empty());
+}
+
+TEST(LoopTest, refuses_an_unknown_backend) { EXPECT_THROW(Loop::make("libev:smoke"), std::invalid_argument); }
+
+TEST(LoopTest, a_blocking_turn_ends_with_the_next_timer) {
+  auto loop = Loop::make();
+  bool fired = false;
+  DeadlineTimer timer(
+      *loop, [](void* f) { *static_cast<bool*>(f) = true; }, &fired);
+  const auto before = Clock::now();
+  timer.start(before + 10ms);
+  while (!fired) loop->turn(true);
+  EXPECT_GE(Clock::now() - before, 10ms);
+  EXPECT_FALSE(loop->has_work());
+}
+
+}  // namespace
