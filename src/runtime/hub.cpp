@@ -136,7 +136,7 @@ void Hub::run_ready() {
     } else {
       switch_into(static_cast<impl::GreenletBase&>(item));
     }
-    if (time_is_up()) break;
+    if (time_is_up() || (main_ && main_->finished())) break;
   }
 }
 
@@ -163,6 +163,7 @@ void Hub::run_until_done(impl::GreenletBase& until) {
     }
     loop_->turn(idle);
   }
+  main_ = nullptr;
 }
 
 void Hub::report_deadlock(impl::GreenletBase& main) {
