@@ -28,6 +28,9 @@ inline constexpr std::size_t kDefaultMaxDepth = 512;
 /// The largest limit a Document takes; a larger one is cut to it.
 inline constexpr std::size_t kMaxDepthLimit = 1024;
 
+/// attach() takes no more than this.
+inline constexpr std::size_t kMaxAttachments = 1024;
+
 enum class ParseError : std::uint8_t {
   none,
   empty,      ///< nothing but white space
@@ -54,6 +57,9 @@ class Document {
   /// The same without the copy: kPadding octets behind `text` must be readable. `text` is not needed
   /// afterwards.
   ParseError parse_padded(std::string_view text) noexcept;
+
+  /// Forgets what was parsed, not the memory.
+  void clear() noexcept;
 
   /// The value; missing if nothing was parsed or the last parse failed.
   View root() const noexcept;

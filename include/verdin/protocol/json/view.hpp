@@ -69,6 +69,16 @@ struct Tape {
   }
 };
 
+/// The integer that `value` is exactly, if it is one and fits.
+inline std::optional<std::int64_t> exact_int64(double value) noexcept {
+  if (!(value >= -0x1p63 && value < 0x1p63) || value != std::trunc(value)) return std::nullopt;
+  return static_cast<std::int64_t>(value);
+}
+inline std::optional<std::uint64_t> exact_uint64(double value) noexcept {
+  if (!(value >= 0 && value < 0x1p64) || value != std::trunc(value)) return std::nullopt;
+  return static_cast<std::uint64_t>(value);
+}
+
 struct ViewAccess;  // for code in src/ that walks the tape itself
 
 }  // namespace detail
@@ -250,22 +260,15 @@ inline std::optional<double> View::as_double() const noexcept {
 
 inline std::optional<std::int64_t> View::as_int64() const noexcept {
   if (tag() == 'l') return static_cast<std::int64_t>(tape_->words[at_ + 1]);
-  if (tag() != 'd') return std::nullopt;
-  const double value = *as_double();
-  if (!(value >= -0x1p63 && value < 0x1p63) || value != std::trunc(value)) return std::nullopt;
-  return static_cast<std::int64_t>(value);
+  if (tag() == 'd') return detail::exact_int64(*as_double());
+  return std::nullopt;
 }
 
 inline std::optional<std::uint64_t> View::as_uint64() const noexcept {
   if (tag() == 'u') return tape_->words[at_ + 1];
-  if (tag() == 'd') {
-    const double value = *as_double();
-    if (!(value >= 0 && value < 0x1p64) || value != std::trunc(value)) return std::nullopt;
-    return static_cast<std::uint64_t>(value);
-  }
-  const std::optional<std::int64_t> value = as_int64();
-  if (!value || *value < 0) return std::nullopt;
-  return static_cast<std::uint64_t>(*value);
+  if (tag() == 'd') return detail::exact_uint64(*as_double());
+  if (tag() == 'l' && static_cast<std::int64_t>(tape_->words[at_ + 1]) >= 0) return tape_->words[at_ + 1];
+  return std::nullopt;
 }
 
 }  // namespace verdin::json
