@@ -1,0 +1,121 @@
+// json::Value: an owning JSON tree, for applications that do not know the shape of their data beforehand.
+//
+// Null, bool, int64, uint64, double, string, binary (Bytes), array, object. An object is a flat list of
+// members in their order: cheap to build and walk, linear to look up in, and nothing that a peer's choice of
+// keys can slow down. A lookup finds the last member of a name.
+//
+// A value type without thread rules. Copying, comparing, destroying and encoding never recurse, however deep
+// the tree is. sizeof is 40. Throws only std::bad_alloc (and nothing where noexcept).
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <verdin/base/bytes.hpp>
+#include <verdin/protocol/json/view.hpp>
+#include <verdin/protocol/json/writer.hpp>
+
+namespace verdin::json {
+
+class Value {
+ public:
+  struct Member;
+  using Array = std::vector<Value>;
+  using Object = std::vector<Member>;
+
+  Value() noexcept;
+  Value(std::nullptr_t) noexcept : Value() {}
+  Value(std::same_as<bool> auto value) noexcept : data_(value) {}
+  template <std::integral T>
+  requires(!std::same_as<T, bool>) Value(T value)
+  noexcept {
+    if constexpr (std::is_signed_v<T>) {
+      data_ = static_cast<std::int64_t>(value);
+    } else {
+      set_unsigned(value);
+    }
+  }
+  Value(std::floating_point auto value) noexcept : data_(static_cast<double>(value)) {}
+  Value(std::string value) noexcept : data_(std::move(value)) {}
+  Value(std::string_view value) : data_(std::string(value)) {}
+  Value(const char* value) : data_(std::string(value)) {}
+  Value(Bytes value) noexcept : data_(std::move(value)) {}
+  Value(Array value) noexcept;
+  Value(Object value) noexcept;
+  /// A deep copy of what the view shows, attachments included.
+  explicit Value(View view);
+
+  Value(const Value& other);
+  Value(Value&& other) noexcept;
+  Value& operator=(const Value& other);
+  Value& operator=(Value&& other) noexcept;
+  ~Value();
+
+  static Value array(std::initializer_list<Value> elements = {});
+  static Value object(std::initializer_list<std::pair<std::string_view, Value>> members = {});
+
+  /// Never `missing`. A non-negative integer that fits is int64, whatever type it came from.
+  Kind kind() const noexcept;
+  bool is_null() const noexcept { return kind() == Kind::null; }
+
+  std::optional<bool> as_bool() const noexcept;
+  std::optional<std::int64_t> as_int64() const noexcept;
+  std::optional<std::uint64_t> as_uint64() const noexcept;
+  std::optional<double> as_double() const noexcept;
+  /// nullptr if it is something else.
+  const std::string* as_string() const noexcept { return std::get_if<std::string>(&data_); }
+  const Bytes* as_binary() const noexcept { return std::get_if<Bytes>(&data_); }
+  const Array* as_array() const noexcept { return std::get_if<Array>(&data_); }
+  const Object* as_object() const noexcept { return std::get_if<Object>(&data_); }
+  std::string* as_string() noexcept { return std::get_if<std::string>(&data_); }
+  Bytes* as_binary() noexcept { return std::get_if<Bytes>(&data_); }
+  Array* as_array() noexcept { return std::get_if<Array>(&data_); }
+  Object* as_object() noexcept { return std::get_if<Object>(&data_); }
+
+  /// Elements or members; 0 for scalars.
+  std::size_t size() const noexcept;
+  /// The element or member, or nullptr.
+  const Value* find(std::size_t index) const noexcept;
+  const Value* find(std::string_view key) const noexcept;
+  Value* find(std::string_view key) noexcept;
+  /// The same, or a null Value that lives for ever.
+  const Value& operator[](std::size_t index) const noexcept;
+  const Value& operator[](std::string_view key) const noexcept;
+
+  /// Adds or replaces a member. What is not an object becomes one.
+  Value& set(std::string_view key, Value value);
+  /// Adds an element. What is not an array becomes one.
+  Value& push_back(Value value);
+
+  void write(Writer& writer) const;
+  /// JSON text; binary data as base64.
+  std::string to_text() const;
+
+  /// Numbers are compared by value, whatever their kind; objects with regard to order.
+  friend bool operator==(const Value& a, const Value& b) { return equal(a, b); }
+
+ private:
+  void set_unsigned(std::uint64_t value) noexcept;
+  bool has_nested_container() const noexcept;
+  void destroy_nested() noexcept;
+  void copy_from(const Value& other);
+  static bool equal(const Value& a, const Value& b);
+
+  std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, double, std::string, Bytes, Array, Object>
+      data_;
+};
+
+struct Value::Member {
+  std::string key;
+  Value value;
+};
+
+}  // namespace verdin::json
