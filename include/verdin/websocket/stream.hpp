@@ -4,12 +4,13 @@
 //     while (auto message = peer.receive()) peer.send(*message);
 //   });
 //
-// The function runs on a greenlet of its own for each connection, which is closed when it returns (1000) or throws
-// (1011; what it threw goes to the hub's error hook).
+// The function runs on a greenlet of its own for each connection, which is closed when it returns (1000) or
+// throws (1011; what it threw goes to the hub's error hook).
 //
-// Threads: greenlets of the connection's hub; one receives at a time, any may send. receive() and send() block; they
-// throw what interrupts a greenlet, and std::bad_alloc. Pings are answered whether or not anyone receives. Messages
-// that wait to be received are limited: above RouteOptions::inbox_limit octets nothing more is read from the peer.
+// Threads: greenlets of the connection's hub; one receives at a time, any may send. receive() and send()
+// block; they throw what interrupts a greenlet, and std::bad_alloc. Pings are answered whether or not anyone
+// receives. Messages that wait to be received are limited: above RouteOptions::inbox_limit octets nothing
+// more is read from the peer.
 #pragma once
 
 #include <chrono>
@@ -44,13 +45,16 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
   ~Stream();
 
-  /// Blocks for the next message; none once the connection is closed by either side and what came before is received.
+  /// Blocks for the next message; none once the connection is closed by either side and what came before is
+  /// received.
   std::optional<Message> receive();
 
   /// Blocks while more than Options::send_limit is unsent. False if the connection is closed.
   bool send(std::string_view text);
   bool send_binary(std::string_view octets);
-  bool send(const Message& message) { return message.binary ? send_binary(message.data) : send(message.data); }
+  bool send(const Message& message) {
+    return message.binary ? send_binary(message.data) : send(message.data);
+  }
 
   /// Begins to close: receive() gives nothing more. Does not wait for the peer.
   void close(std::uint16_t code = close_code::kNormal, std::string_view reason = {});
@@ -68,8 +72,9 @@ class Stream {
 };
 
 struct RouteOptions : Options {
-  /// Whose pages may connect, as "https://example.org:8443"; "*" is everybody. Requests without an Origin header (not
-  /// from a browser) and those from the page's own host are always welcome; all others are answered 403.
+  /// Whose pages may connect, as "https://example.org:8443"; "*" is everybody. Requests without an Origin
+  /// header (not from a browser) and those from the page's own host are always welcome; all others are
+  /// answered 403.
   std::vector<std::string> origins;
   /// A peer of which nothing is heard between two pings is gone. 0: no pings.
   std::chrono::milliseconds ping_interval{25'000};
@@ -79,7 +84,8 @@ struct RouteOptions : Options {
 
 using StreamHandler = UniqueFunction<void(Stream&)>;
 
-/// Serves WebSockets at exactly `pattern` (see http::App). When the app stops, connections are closed with 1001.
+/// Serves WebSockets at exactly `pattern` (see http::App). When the app stops, connections are closed with
+/// 1001.
 void route(http::App& app, std::string_view pattern, StreamHandler handler, RouteOptions options = {});
 
 }  // namespace verdin::websocket
