@@ -26,6 +26,16 @@ std::uint64_t read_number(std::span<const char> octets, std::size_t at, std::siz
 
 HeaderResult bad(std::string_view reason) noexcept { return {Status::bad, 0, reason}; }
 
+/// Masks as many octets as a word has; returns them.
+template <typename Word>
+Word mask_word(char* at, Word mask) noexcept {
+  Word word;
+  std::memcpy(&word, at, sizeof word);
+  word ^= mask;
+  std::memcpy(at, &word, sizeof word);
+  return word;
+}
+
 /// What the first two octets show; empty if nothing is wrong.
 std::string_view fault(unsigned first, unsigned second, Role role) noexcept {
   const unsigned opcode = first & 0x0F;
@@ -123,33 +133,31 @@ MaskKey rotate_mask(MaskKey key, std::size_t octets) noexcept {
 }
 
 std::uint8_t apply_mask(std::span<char> payload, MaskKey key) noexcept {
-  // Words of the machine's own order: the key repeated, octet by octet.
-  std::uint64_t words[2];
-  for (std::size_t i = 0; i < sizeof words; i += 4)
-    std::memcpy(reinterpret_cast<char*>(words) + i, key.octets, 4);
+  // In the machine's own order, and put together in registers: as memory, the halves would have to be written first.
+  std::uint32_t half;
+  std::memcpy(&half, key.octets, 4);
+  const std::uint64_t word = std::uint64_t{half} << 32 | half;
   char* at = payload.data();
   std::size_t left = payload.size();
-  std::uint64_t all0 = 0, all1 = 0;
-  for (; left >= 16; at += 16, left -= 16) {
-    std::uint64_t a, b;
-    std::memcpy(&a, at, 8);
-    std::memcpy(&b, at + 8, 8);
-    all0 |= a ^= words[0];
-    all1 |= b ^= words[1];
-    std::memcpy(at, &a, 8);
-    std::memcpy(at + 8, &b, 8);
+  std::uint64_t all = 0;
+  if (left >= 16) {
+    std::uint64_t other = 0;
+    for (; left >= 16; at += 16, left -= 16) {
+      all |= mask_word(at, word);
+      other |= mask_word(at + 8, word);
+    }
+    all |= other;
   }
-  if (left >= 8) {
-    std::uint64_t a;
-    std::memcpy(&a, at, 8);
-    all0 |= a ^= words[0];
-    std::memcpy(at, &a, 8);
+  if (left & 8) {
+    all |= mask_word(at, word);
     at += 8;
-    left -= 8;
   }
-  std::uint64_t all = all0 | all1;
-  for (std::size_t i = 0; i < left; ++i) {
-    const unsigned plain = static_cast<unsigned char>(at[i]) ^ static_cast<unsigned>(key.octets[i & 3]);
+  if (left & 4) {
+    all |= mask_word(at, half);
+    at += 4;
+  }
+  for (std::size_t i = 0; i < (left & 3); ++i) {
+    const unsigned plain = static_cast<unsigned char>(at[i]) ^ static_cast<unsigned>(key.octets[i]);
     at[i] = static_cast<char>(plain);
     all |= plain;
   }
