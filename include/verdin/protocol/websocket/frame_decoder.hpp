@@ -1,0 +1,83 @@
+// FrameDecoder: octets in, messages out. The receiving half of RFC 6455 (sections 5 and 8.1) without I/O.
+//
+// Feed what was received, in pieces of any size, and take events until need_more. A message that came in one
+// frame and lies in the piece entirely is unmasked in place and handed out without a copy; any other is
+// collected in one growing buffer, so that fragments cost nothing each: memory stays below twice the octets
+// received plus 4 KB, is allocated for received octets only (whatever a header promises), and is freed after
+// the message.
+//
+// What is wrong is found as early as the octets show it: a header's faults and the size limit before any
+// payload, invalid UTF-8 at the octet that makes it so. After a failure nothing more is decoded.
+//
+// Threads: none of its own. Throws nothing but std::bad_alloc. Between messages a decoder owns no memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include <verdin/protocol/websocket/frame.hpp>
+
+namespace verdin::protocol::websocket {
+
+/// So many octets behind a text or binary message may be read.
+inline constexpr std::size_t kMessagePadding = 64;
+
+struct DecoderEvent {
+  enum class Kind : std::uint8_t {
+    need_more,  // the input is used up
+    text,       // a whole message, valid UTF-8
+    binary,     // a whole message
+    ping,
+    pong,
+    close,  // not parsed yet: see parse_close_payload()
+    failed  // `code` is the close code to send: 1002, 1007 or 1009
+  };
+  Kind kind = Kind::need_more;
+  std::uint16_t code = 0;
+  /// May be changed. Valid until the next call on the decoder, and no longer than the octets fed.
+  /// text and binary: kMessagePadding octets behind it are readable if that is true of the octets fed. What
+  /// is there may be the next frame: it must not be written.
+  std::span<char> payload;
+  std::string_view reason;  // failed: what is wrong, literal text
+};
+
+class FrameDecoder {
+ public:
+  using Event = DecoderEvent;
+  using Kind = DecoderEvent::Kind;
+
+  FrameDecoder(Role role, std::size_t max_message_size) noexcept;
+  ~FrameDecoder();
+  FrameDecoder(const FrameDecoder&) = delete;
+  FrameDecoder& operator=(const FrameDecoder&) = delete;
+
+  /// Consumes octets from the front of `input` up to the end of the next event.
+  Event next(std::span<char>& input);
+
+  /// Forgets what was begun and frees its memory. What next() returned last is not valid any more.
+  void reset() noexcept;
+
+  /// Octets of memory held for an unfinished message or frame.
+  std::size_t memory() const noexcept;
+
+ private:
+  struct Assembly;
+
+  Event next_in_piece(std::span<char>& input);
+  Event next_in_assembly(std::span<char>& input);
+  Event begin_frame(const FrameHeader& header);
+  Event take_control(std::span<char>& input);
+  Event take_data(std::span<char>& input);
+  Event end_message();
+  Event fail(std::uint16_t code, std::string_view reason) noexcept;
+
+  std::unique_ptr<Assembly> assembly_;  // only while inside a frame or a fragmented message
+  std::size_t max_message_size_;
+  Role role_;
+  bool failed_ = false;
+};
+
+}  // namespace verdin::protocol::websocket

@@ -1,0 +1,28 @@
+// From an HTTP request to a WebSocket connection: the server's side of the opening handshake (RFC 6455,
+// section 4.2).
+//
+// Threads: the hub's. Nothing blocks. Throws std::bad_alloc, and std::invalid_argument for an extra header
+// that could split the response.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include <verdin/http/exchange.hpp>
+#include <verdin/websocket/connection.hpp>
+#include <verdin/websocket/options.hpp>
+
+namespace verdin::websocket {
+
+/// Checks the handshake and answers it. If it is good: 101, and the connection, which feeds `handler` from
+/// the loop's next turn on (what came right behind the request included). If not: 400, 405 or 426 are
+/// answered, and null is returned. Extensions are declined. `extra` headers are added to the 101; whose
+/// origins are welcome is the caller's to check.
+IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const Options& options,
+                                ConnectionHandler& handler, std::span<const http::Header> extra = {});
+
+/// Answers a request that is no good handshake: `status` 400 or 405, or 426 with Upgrade and
+/// Sec-WebSocket-Version. The connection is closed.
+void refuse(http::Exchange& exchange, int status, std::string_view reason);
+
+}  // namespace verdin::websocket

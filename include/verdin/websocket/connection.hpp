@@ -1,0 +1,165 @@
+// Connection: one end of a WebSocket (RFC 6455) as a state machine over a loop::Stream; and
+// ConnectionHandler, the code that it calls. What transports are built on; see stream.hpp for the form that
+// blocks a greenlet instead.
+//
+// It answers pings and the close handshake by itself, checks everything the RFC asks for (a fault is answered
+// by its close code) and bounds what it queues for a peer that does not read (see Options).
+//
+// Threads: of the stream's loop only; all callbacks come from the loop, in hub context, and must not block.
+// No call on a Connection calls back into the handler: not even abort(). Nothing throws but std::bad_alloc.
+//
+// Ownership: held by IntrusivePtr; the handler must outlive it or be taken off by set_handler(nullptr). A
+// handler may do anything in a callback: close, abort or drop this or any other connection. Dropping the last
+// reference cuts an open connection at once; after close() it still sends what is queued, politely.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <verdin/base/intrusive_ptr.hpp>
+#include <verdin/base/shared_buffer.hpp>
+#include <verdin/loop/stream.hpp>
+#include <verdin/loop/timer.hpp>
+#include <verdin/protocol/websocket/frame_decoder.hpp>
+#include <verdin/websocket/options.hpp>
+
+namespace verdin::websocket {
+
+using protocol::websocket::Opcode;
+
+class ConnectionHandler {
+ public:
+  /// `message` (valid UTF-8) may be changed in place and is valid until the call returns. loop::kReadPadding
+  /// octets behind it may be read, not written: they can be the next frame.
+  virtual void on_text(std::span<char> message) = 0;
+  virtual void on_binary(std::span<char> message) = 0;
+  /// The last call, once, for an end that abort() did not make.
+  virtual void on_close(const Close& close) = 0;
+  /// All that was queued is written, after a time in which it was not.
+  virtual void on_drained() {}
+  virtual void on_pong(std::span<char> /*payload*/) {}
+
+ protected:
+  ~ConnectionHandler() = default;
+};
+
+class Connection final : public RefCounted<Connection>, private loop::StreamHandler {
+ public:
+  /// Takes over a stream on which the handshake is done, as the server. `early_input` is what came behind the
+  /// handshake's request: served from the loop soon, before anything else. accept() does all this.
+  Connection(loop::StreamPtr stream, const Options& options, ConnectionHandler& handler,
+             std::string_view early_input = {});
+
+  /// Who is called from now on; null: nobody (messages are dropped).
+  void set_handler(ConnectionHandler* handler) noexcept { handler_ = handler; }
+
+  /// Queue a message; it leaves before the loop polls again. Dropped (false) if the connection is not open.
+  bool send_text(std::string_view message) { return send(Opcode::text, message); }
+  bool send_binary(std::string_view message) { return send(Opcode::binary, message); }
+  /// `opcode` is text or binary.
+  bool send(Opcode opcode, std::string_view message);
+  /// Whole frames, from protocol::websocket::make_frame().
+  bool send_frame(const SharedBuffer& frames);
+  /// At most 125 octets (more are cut). The peer's answer comes as on_pong().
+  bool ping(std::string_view payload = {});
+
+  /// Sends a close frame and waits for the peer's; then, or after Options::close_timeout, on_close() is
+  /// called. Messages that still come in are dropped. The reason is cut to 123 octets of UTF-8. No effect
+  /// unless open.
+  void close(std::uint16_t code = close_code::kNormal, std::string_view reason = {});
+  /// Cuts the connection at once. No callback follows.
+  void abort();
+
+  bool is_open() const noexcept { return state_ == State::open; }
+  /// Octets queued and not yet taken by the kernel.
+  std::size_t unsent() const { return stream_ ? stream_->unsent() : 0; }
+  /// Stops and starts reading: back-pressure of the application. Messages that were read already may
+  /// still be delivered. Nests not; close() resumes.
+  void pause();
+  void resume();
+
+  std::string peer_address() const { return stream_ ? stream_->peer_address() : std::string(); }
+
+ private:
+  friend class RefCounted<Connection>;
+  friend class MessageWriter;
+  enum class State : std::uint8_t {
+    open,
+    closing,  // our close frame is queued, the peer's awaited
+    doomed,   // cut; on_close() is still to be called from the loop
+    closed
+  };
+  struct Extras;
+
+  ~Connection();
+
+  void on_data(std::span<char> data) override;
+  void on_eof() override;
+  void on_error(std::error_code reason) override;
+  void on_drained() override;
+  void on_timer();
+  void on_early_input();
+
+  void decode(std::span<char> input);
+  void dispatch(const protocol::websocket::DecoderEvent& event);
+  void on_close_frame(std::span<const char> payload);
+  void append_frame(Opcode opcode, std::string_view payload);
+  void append_close_frame(std::uint16_t code, std::string_view reason);
+  void queued(std::size_t frame_size);
+  void over_limit(std::size_t unsent_before);
+  void doom();
+  void fail(std::uint16_t code, std::string_view reason);
+  enum class Farewell { cut, polite };
+  void end(Close close, Farewell farewell);
+  void update_reading();
+  Extras& extras();
+  void release_extras();
+  bool alive() const noexcept { return state_ == State::open || state_ == State::closing; }
+
+  State state_ = State::open;
+  bool paused_ : 1 = false;     // by the application
+  bool congested_ : 1 = false;  // by the send limit
+  bool reading_ : 1 = true;
+  bool decoding_ : 1 = false;
+  loop::StreamPtr stream_;
+  ConnectionHandler* handler_;
+  protocol::websocket::FrameDecoder decoder_;
+  std::unique_ptr<Extras> extras_;  // while a timer runs or early input waits
+  std::uint32_t send_limit_;
+  std::uint32_t drop_limit_;
+  std::uint32_t backpressure_timeout_;  // ms
+  std::uint32_t close_timeout_;         // ms
+};
+
+/// Writes one message straight into the connection's queue, of a size that need not be known before:
+///
+///   MessageWriter writer(connection);
+///   encode(packet, writer.out());      // appends only
+///   writer.finish(Opcode::text);
+///
+/// Until finish() (or the destructor, which takes back what was written) nothing else may be called on the
+/// connection and out() may only be appended to. If the connection is not open, what is written is dropped.
+class MessageWriter {
+ public:
+  explicit MessageWriter(Connection& connection);
+  MessageWriter(const MessageWriter&) = delete;
+  MessageWriter& operator=(const MessageWriter&) = delete;
+  ~MessageWriter();
+
+  std::string& out() noexcept { return *out_; }
+  /// False if the connection is not open. Called once.
+  bool finish(Opcode opcode);
+
+ private:
+  Connection* connection_;  // null: dropped or finished
+  std::string* out_;
+  std::size_t start_ = 0;  // of the frame in *out_
+  std::string dropped_;
+};
+
+}  // namespace verdin::websocket

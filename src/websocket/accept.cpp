@@ -1,0 +1,74 @@
+#include <string>
+#include <utility>
+
+#include <verdin/protocol/http1/response_head.hpp>
+#include <verdin/protocol/websocket/handshake.hpp>
+#include <verdin/websocket/accept.hpp>
+
+namespace verdin::websocket {
+
+namespace codec = protocol::websocket;
+
+namespace {
+
+codec::HandshakeRequest handshake_of(const http::Request& request) {
+  codec::HandshakeRequest handshake;
+  handshake.method = request.method();
+  handshake.http_1_1 = request.version() == http::http1::Version::http11;
+  handshake.upgrade = request.header("Upgrade");
+  handshake.connection = request.header("Connection");
+  handshake.key = request.header("Sec-WebSocket-Key");
+  handshake.version = request.header("Sec-WebSocket-Version");
+  handshake.protocols = request.header("Sec-WebSocket-Protocol");
+  handshake.extensions = request.header("Sec-WebSocket-Extensions");
+  return handshake;
+}
+
+std::string answer_to(const codec::HandshakeRequest& handshake, const Options& options,
+                      std::span<const http::Header> extra) {
+  std::string head;
+  http::http1::append_status_line(head, 101);
+  http::http1::append_header(head, "Upgrade", "websocket");
+  http::http1::append_header(head, "Connection", "Upgrade");
+  const codec::AcceptKey key = codec::accept_key(*handshake.key);
+  http::http1::append_header(head, "Sec-WebSocket-Accept", codec::as_text(key));
+  if (handshake.protocols) {
+    const std::string_view chosen = codec::select_subprotocol(*handshake.protocols, options.subprotocols);
+    if (!chosen.empty()) http::http1::append_header(head, "Sec-WebSocket-Protocol", chosen);
+  }
+  for (const http::Header& header : extra) {
+    http::http1::check_header(header.name, header.value);
+    http::http1::append_header(head, header.name, header.value);
+  }
+  return head += "\r\n";
+}
+
+}  // namespace
+
+IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const Options& options,
+                                ConnectionHandler& handler, std::span<const http::Header> extra) {
+  const codec::HandshakeRequest handshake = handshake_of(exchange->request());
+  if (const codec::HandshakeVerdict verdict = check_handshake(handshake); !verdict.ok()) {
+    refuse(*exchange, verdict.status, verdict.reason);
+    return nullptr;
+  }
+  const std::string answer = answer_to(handshake, options, extra);
+  std::string early_input;
+  loop::StreamPtr stream = exchange->take_stream(early_input);
+  if (!stream) return nullptr;
+  stream->send(answer);
+  return make_intrusive<Connection>(std::move(stream), options, handler, early_input);
+}
+
+void refuse(http::Exchange& exchange, int status, std::string_view reason) {
+  exchange.close_after();
+  const http::Header type{"Content-Type", "text/plain; charset=utf-8"};
+  if (status == 426) {
+    return exchange.respond(
+        status, {type, {"Upgrade", "websocket"}, {"Sec-WebSocket-Version", codec::kVersion}}, reason);
+  }
+  if (status == 405) return exchange.respond(status, {type, {"Allow", "GET"}}, reason);
+  exchange.respond(status, {type}, reason);
+}
+
+}  // namespace verdin::websocket

@@ -1,0 +1,89 @@
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <verdin/runtime/errors.hpp>
+#include <verdin/runtime/hub.hpp>
+#include <verdin/websocket/accept.hpp>
+#include <verdin/websocket/stream.hpp>
+
+#include "websocket/origin.hpp"
+#include "websocket/stream_state.hpp"
+
+namespace verdin::websocket {
+namespace {
+
+using impl::StreamState;
+using StatePtr = IntrusivePtr<StreamState>;
+
+class RouteEndpoint final : public http::Endpoint, public std::enable_shared_from_this<RouteEndpoint> {
+ public:
+  RouteEndpoint(StreamHandler handler, RouteOptions options)
+      : handler_(std::move(handler)), options_(std::move(options)) {}
+
+  void on_request(http::ExchangePtr exchange) override {
+    if (!is_welcome(exchange->request(), options_.origins)) {
+      exchange->close_after();
+      return exchange->respond(403, {{"Content-Type", "text/plain; charset=utf-8"}}, "origin not allowed");
+    }
+    Hub& hub = Hub::current();
+    const auto forget = [this](StreamState& state) { remove(state); };
+    const auto state = make_intrusive<StreamState>(std::move(exchange), options_, hub.loop(), forget);
+    if (!state->accept()) return;
+    state->index = states_.size();
+    states_.push_back(state);
+    hub.start_now([self = shared_from_this(), state] { self->serve(state); }, "websocket");
+  }
+
+  void on_stop() override {
+    // A copy: closing may end a greenlet, and with it a state.
+    for (const StatePtr& state : std::vector<StatePtr>(states_)) {
+      state->close(close_code::kGoingAway, "the server is stopping");
+    }
+  }
+
+  std::size_t active() const override { return states_.size(); }
+
+ private:
+  void serve(const StatePtr& state) {
+    try {
+      Stream stream(state);
+      handler_(stream);
+    } catch (const Interrupt&) {
+      // Killed, perhaps because the hub ends: nobody will be there for the peer's answer.
+      state->close(close_code::kGoingAway, {});
+      remove(*state);
+      throw;
+    } catch (...) {
+      end(state, close_code::kInternalError);
+      throw;
+    }
+    end(state, close_code::kNormal);
+  }
+
+  static void end(const StatePtr& state, std::uint16_t code) {
+    state->close(code, {});
+    state->function_returned();
+  }
+
+  void remove(StreamState& state) {
+    const std::size_t index = state.index;
+    if (index >= states_.size() || states_[index].get() != &state) return;
+    const StatePtr gone = std::exchange(states_[index], std::move(states_.back()));
+    states_.pop_back();
+    if (index < states_.size()) states_[index]->index = index;
+  }
+
+  StreamHandler handler_;
+  RouteOptions options_;
+  std::vector<StatePtr> states_;
+};
+
+}  // namespace
+
+void route(http::App& app, std::string_view pattern, StreamHandler handler, RouteOptions options) {
+  app.route(pattern, std::make_shared<RouteEndpoint>(std::move(handler), std::move(options)));
+}
+
+}  // namespace verdin::websocket

@@ -1,0 +1,116 @@
+#include "websocket/stream_state.hpp"
+
+#include <utility>
+
+#include <verdin/protocol/websocket/handshake.hpp>
+#include <verdin/websocket/accept.hpp>
+
+namespace verdin::websocket::impl {
+namespace {
+
+/// What a message costs in the inbox: many empty ones are not free.
+std::size_t cost(const Message& message) noexcept { return message.data.size() + sizeof(Message); }
+
+}  // namespace
+
+StreamState::StreamState(http::ExchangePtr exchange, const RouteOptions& options, loop::Loop& loop,
+                         Ended ended)
+    : exchange_(std::move(exchange)),
+      options_(options),
+      ping_timer_(loop, loop::on_timer<&StreamState::keep_alive>, this),
+      ended_(std::move(ended)) {}
+
+bool StreamState::accept() {
+  connection_ = websocket::accept(exchange_, options_, *this);
+  if (!connection_) return false;
+  if (options_.ping_interval.count() > 0) ping_timer_.start(options_.ping_interval);
+  return true;
+}
+
+std::string_view StreamState::subprotocol() const noexcept {
+  const auto offered = request().header("Sec-WebSocket-Protocol");
+  return offered ? protocol::websocket::select_subprotocol(*offered, options_.subprotocols)
+                 : std::string_view();
+}
+
+// In the hub.
+
+void StreamState::take(std::span<char> message, bool binary) {
+  heard_ = true;
+  inbox_.push_back({std::string(message.data(), message.size()), binary});
+  inbox_octets_ += cost(inbox_.back());
+  if (inbox_octets_ > options_.inbox_limit && !paused_) {
+    paused_ = true;
+    connection_->pause();
+  }
+  readable_.set();
+}
+
+void StreamState::on_close(const Close& close) {
+  ping_timer_.stop();
+  end_ = close;
+  readable_.set();
+  writable_.set();
+  report_end();
+}
+
+void StreamState::cut(std::uint16_t code, std::string_view reason) {
+  connection_->abort();
+  if (!end_) on_close({code, std::string(reason), false});
+}
+
+void StreamState::keep_alive() {
+  if (!connection_->is_open()) return;
+  // While we do not read, nothing can be heard.
+  if (!heard_ && !paused_) return cut(close_code::kAbnormal, "no answer to a ping");
+  heard_ = false;
+  connection_->ping();
+  ping_timer_.start(options_.ping_interval);
+}
+
+void StreamState::report_end() {
+  if (!end_ || !function_returned_ || !ended_) return;
+  const IntrusivePtr<StreamState> keep(this);
+  std::exchange(ended_, nullptr)(*this);
+}
+
+// On greenlets.
+
+std::optional<Message> StreamState::receive() {
+  while (inbox_.empty()) {
+    if (!is_open()) return std::nullopt;
+    readable_.clear();
+    readable_.wait();
+  }
+  std::optional<Message> message(std::move(inbox_.front()));
+  inbox_.pop_front();
+  inbox_octets_ -= cost(*message);
+  if (paused_ && inbox_octets_ <= options_.inbox_limit / 2) {
+    paused_ = false;
+    heard_ = true;
+    connection_->resume();
+  }
+  return message;
+}
+
+bool StreamState::send(Opcode opcode, std::string_view message) {
+  while (is_open() && connection_->unsent() > options_.send_limit) {
+    writable_.clear();
+    writable_.wait();
+  }
+  return connection_->send(opcode, message);
+}
+
+void StreamState::close(std::uint16_t code, std::string_view reason) {
+  connection_->close(code, reason);
+  readable_.set();
+  writable_.set();
+}
+
+void StreamState::function_returned() {
+  function_returned_ = true;
+  inbox_.clear();
+  report_end();
+}
+
+}  // namespace verdin::websocket::impl

@@ -1,0 +1,70 @@
+// StreamState: between the loop, which fills it, and the greenlet that holds a Stream. Internal.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <verdin/loop/timer.hpp>
+#include <verdin/runtime/event.hpp>
+#include <verdin/websocket/connection.hpp>
+#include <verdin/websocket/stream.hpp>
+
+namespace verdin::websocket::impl {
+
+class StreamState final : public RefCounted<StreamState>, public ConnectionHandler {
+ public:
+  /// `ended` is told when both the connection has ended and the greenlet's function has returned.
+  using Ended = UniqueFunction<void(StreamState&)>;
+  StreamState(http::ExchangePtr exchange, const RouteOptions& options, loop::Loop& loop, Ended ended);
+
+  /// Does the handshake; false if it was refused.
+  bool accept();
+
+  // For the greenlet.
+  std::optional<Message> receive();
+  bool send(Opcode opcode, std::string_view message);
+  void close(std::uint16_t code, std::string_view reason);
+  void function_returned();
+
+  /// Cuts the connection, as if it had ended by itself.
+  void cut(std::uint16_t code, std::string_view reason);
+
+  bool is_open() const noexcept { return connection_ && connection_->is_open(); }
+  const std::optional<Close>& end() const noexcept { return end_; }
+  const http::Request& request() const noexcept { return exchange_->request(); }
+  std::string_view subprotocol() const noexcept;
+
+  std::size_t index = 0;  // in the endpoint's list
+
+ private:
+  void on_text(std::span<char> message) override { take(message, false); }
+  void on_binary(std::span<char> message) override { take(message, true); }
+  void on_pong(std::span<char>) override { heard_ = true; }
+  void on_drained() override { writable_.set(); }
+  void on_close(const Close& close) override;
+
+  void take(std::span<char> message, bool binary);
+  void keep_alive();
+  void report_end();
+
+  http::ExchangePtr exchange_;
+  const RouteOptions& options_;  // the endpoint's, which lives as long
+  IntrusivePtr<Connection> connection_;
+  loop::Timer ping_timer_;
+  Ended ended_;
+  std::deque<Message> inbox_;
+  std::size_t inbox_octets_ = 0;
+  std::optional<Close> end_;
+  Event readable_;
+  Event writable_;
+  bool heard_ = true;
+  bool paused_ = false;
+  bool function_returned_ = false;
+};
+
+}  // namespace verdin::websocket::impl

@@ -1,0 +1,81 @@
+// Any octets, cut anywhere, give the same events; memory stays within its bound. The first octets choose the
+// role, the limit and the cuts; the rest is the stream. A close payload that comes out is parsed as well.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <verdin/protocol/utf8.hpp>
+#include <verdin/protocol/websocket/close_code.hpp>
+#include <verdin/protocol/websocket/frame_decoder.hpp>
+
+namespace {
+
+using namespace verdin::protocol::websocket;
+using Kind = DecoderEvent::Kind;
+
+void require(bool condition) {
+  if (!condition) std::abort();
+}
+
+void check(const DecoderEvent& event, std::size_t limit) {
+  const std::string_view payload(event.payload.data(), event.payload.size());
+  if (event.kind == Kind::text) require(verdin::protocol::is_utf8(payload));
+  if (event.kind == Kind::text || event.kind == Kind::binary) {
+    require(payload.size() <= limit);
+    volatile char last = payload.data()[payload.size() + kMessagePadding - 1];
+    static_cast<void>(last);
+  } else {
+    require(payload.size() <= kMaxControlPayload);
+  }
+  if (event.kind == Kind::close) {
+    const ClosePayload close = parse_close_payload(event.payload);
+    char again[kMaxControlPayload];
+    if (close.error == 0)
+      require(std::string_view(again, write_close_payload(again, close.code, close.reason)) == payload);
+  }
+}
+
+std::string run(std::string_view octets, Role role, std::size_t limit, std::string_view cuts) {
+  FrameDecoder decoder(role, limit);
+  std::string events;
+  std::size_t cut = 0;
+  for (std::size_t at = 0; at < octets.size();) {
+    std::size_t size = octets.size() - at;
+    if (!cuts.empty())
+      size = std::min<std::size_t>(size, 1 + static_cast<unsigned char>(cuts[cut++ % cuts.size()]) % 67);
+    const std::unique_ptr<char[]> block(new char[size + kMessagePadding]());
+    std::memcpy(block.get(), octets.data() + at, size);
+    std::span<char> input(block.get(), size);
+    at += size;
+    for (;;) {
+      const DecoderEvent event = decoder.next(input);
+      require(decoder.memory() <= 2 * at + 4096);
+      if (event.kind == Kind::need_more) break;
+      check(event, limit);
+      events += static_cast<char>('0' + static_cast<int>(event.kind));
+      events += std::to_string(event.code) + ':';
+      events.append(event.payload.data(), event.payload.size());
+      events += '\n';
+    }
+  }
+  return events;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size < 6) return 0;
+  const Role role = data[0] & 1 ? Role::client : Role::server;
+  const std::size_t limit = std::size_t{data[1]} * 8;
+  const std::string_view cuts(reinterpret_cast<const char*>(data) + 2, 4);
+  const std::string_view octets(reinterpret_cast<const char*>(data) + 6, size - 6);
+  const std::string whole = run(octets, role, limit, {});
+  require(run(octets, role, limit, cuts) == whole);
+  require(run(octets, role, limit, std::string_view("\0", 1)) == whole);
+  return 0;
+}
