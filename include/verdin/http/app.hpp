@@ -23,6 +23,7 @@
 #include <string>
 #include <string_view>
 
+#include <verdin/base/intrusive_ptr.hpp>
 #include <verdin/base/unique_function.hpp>
 #include <verdin/http/endpoint.hpp>
 #include <verdin/http/options.hpp>
@@ -38,13 +39,12 @@ using Handler = UniqueFunction<void(Request&, Response&)>;
 /// What a middleware calls to go on to the next one, and to the handler in the end. Not to be kept.
 class Next {
  public:
+  struct Chain;
+  explicit Next(const Chain& chain) : chain_(&chain) {}
   void operator()() const;
 
  private:
-  friend class Server;
-  struct Chain;
-  explicit Next(Chain& chain) : chain_(&chain) {}
-  Chain* chain_;
+  const Chain* chain_;
 };
 
 using Middleware = UniqueFunction<void(Request&, Response&, const Next&)>;
@@ -134,7 +134,7 @@ class App {
   const Options& options() const noexcept;
 
  private:
-  std::unique_ptr<Server> server_;
+  IntrusivePtr<Server> server_;
 };
 
 }  // namespace verdin::http

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -21,12 +22,15 @@
 #include <verdin/base/unique_function.hpp>
 #include <verdin/http/request.hpp>
 #include <verdin/loop/stream.hpp>
+#include <verdin/protocol/http1/body_decoder.hpp>
 #include <verdin/protocol/http1/response_head.hpp>
 
 namespace verdin::http {
 
 using http1::Header;
 class Connection;
+class Endpoint;
+struct Route;
 
 /// A part of an open regular file, as a response's body. Owns the descriptor.
 class FileBody {
@@ -40,6 +44,10 @@ class FileBody {
 
   explicit operator bool() const noexcept { return fd_ >= 0; }
   std::uint64_t size() const noexcept { return size_; }
+  void select(std::uint64_t offset, std::uint64_t size) noexcept {
+    offset_ = offset;
+    size_ = size;
+  }
   /// Appends up to `limit` octets and moves on; 0 at the end, -1 if the file cannot be read or has become
   /// shorter.
   std::ptrdiff_t read(std::string& to, std::size_t limit);
@@ -90,9 +98,14 @@ class Exchange final : public RefCounted<Exchange> {
   friend class Server;
   Exchange() = default;
 
-  Connection* connection_ = nullptr;
+  Connection* connection_ = nullptr;  // from the complete request to the answer
   UniqueFunction<void()> aborted_;
   Request request_;
+  http1::BodyDecoder decoder_;
+  std::size_t body_limit_ = 0;
+  Endpoint* endpoint_ = nullptr;  // who answers: one of these, or the router with a status
+  Route* route_ = nullptr;
+  int router_status_ = 0;
   bool finished_ = false;
   bool close_after_ = false;
 };

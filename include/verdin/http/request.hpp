@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <forward_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -61,7 +62,7 @@ class Request {
   /// such name.
   std::string_view param(std::string_view name) const noexcept;
 
-  /// "127.0.0.1"; empty once the peer has gone.
+  /// "127.0.0.1". Known while the request is being answered, and behind that if it was asked for before.
   std::string peer_address() const;
   /// Upgrade: websocket was asked for.
   bool wants_websocket() const noexcept { return head_.wants_websocket(); }
@@ -74,10 +75,10 @@ class Request {
   http1::HeadParser head_;
   std::string path_;
   std::string body_;
-  std::vector<std::pair<std::string_view, std::string>> params_;             // names point into the route
-  mutable std::vector<std::pair<std::string, std::string>> joined_headers_;  // only for repeated ones
-  std::string peer_address_;                                                 // once the stream is gone
-  loop::Stream* stream_ = nullptr;
+  std::vector<std::pair<std::string, std::string>> params_;
+  mutable std::forward_list<std::pair<std::string, std::string>> joined_headers_;  // only repeated ones
+  mutable std::string peer_address_;
+  const loop::Stream* stream_ = nullptr;  // while the exchange has a connection
 };
 
 }  // namespace verdin::http

@@ -56,7 +56,7 @@ class Response {
   }
 
   bool sent() const noexcept { return sent_; }
-  /// For what is not here; answering through it counts as sent.
+  /// For what is not here.
   Exchange& exchange() noexcept { return *exchange_; }
 
  private:
