@@ -1,0 +1,140 @@
+// App: an HTTP server with its routes, its files and its mounted endpoints, on one hub.
+//
+//   http::App app;
+//   app.get("/rooms/:slug", [](http::Request& q, http::Response& r) { r.send(q.param("slug")); });
+//   app.listen(5000).serve_forever();
+//
+// Patterns: "/rooms/:slug" matches one segment, "/files/*" any tail (perhaps none); fixed segments win over
+// ":name", which wins over "*". HEAD is served by the GET handler, OPTIONS and 405 (with Allow) by the
+// router. Mounted prefixes come before routes; the longest prefix wins.
+//
+// A handler runs on a greenlet of its own once the request's body is complete, and may block. What it throws
+// is reported to on_error() and answered 500. Middlewares run around handlers and files, in the order of
+// use(), not around endpoints.
+//
+// Threads: all calls on the thread of the hub that serves (routes may be added before there is one). Only
+// serve_forever() blocks (and listen(), if the host is a name). listen() throws std::system_error, route
+// functions std::invalid_argument.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <verdin/base/intrusive_ptr.hpp>
+#include <verdin/base/unique_function.hpp>
+#include <verdin/http/endpoint.hpp>
+#include <verdin/http/options.hpp>
+#include <verdin/http/request.hpp>
+#include <verdin/http/response.hpp>
+
+namespace verdin::http {
+
+class Server;
+
+using Handler = UniqueFunction<void(Request&, Response&)>;
+
+/// What a middleware calls to go on to the next one, and to the handler in the end. Not to be kept.
+class Next {
+ public:
+  struct Chain;
+  explicit Next(const Chain& chain) : chain_(&chain) {}
+  void operator()() const;
+
+ private:
+  const Chain* chain_;
+};
+
+using Middleware = UniqueFunction<void(Request&, Response&, const Next&)>;
+
+/// `request` is null when the failure has none.
+using ErrorHook = UniqueFunction<void(const Request* request, std::exception_ptr error)>;
+
+struct Address {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+struct StaticOptions {
+  std::string index = "index.html";        // served for the prefix itself and for directories; empty: none
+  std::string cache_control = "no-cache";  // revalidated by ETag each time
+};
+
+class App {
+ public:
+  explicit App(const Options& options = {});
+  App(const App&) = delete;
+  App& operator=(const App&) = delete;
+  /// Drops what is still open.
+  ~App();
+
+  App& get(std::string_view pattern, Handler handler) { return route("GET", pattern, std::move(handler)); }
+  App& post(std::string_view pattern, Handler handler) { return route("POST", pattern, std::move(handler)); }
+  App& put(std::string_view pattern, Handler handler) { return route("PUT", pattern, std::move(handler)); }
+  App& patch(std::string_view pattern, Handler handler) {
+    return route("PATCH", pattern, std::move(handler));
+  }
+  App& del(std::string_view pattern, Handler handler) { return route("DELETE", pattern, std::move(handler)); }
+  /// Every method that has no route of its own for the pattern.
+  App& any(std::string_view pattern, Handler handler) { return route("*", pattern, std::move(handler)); }
+  App& route(std::string_view method, std::string_view pattern, Handler handler);
+  /// An endpoint for exactly a pattern, every method and upgrade.
+  App& route(std::string_view pattern, std::shared_ptr<Endpoint> endpoint);
+
+  App& use(Middleware middleware);
+
+  /// The regular files below `directory`, for GET and HEAD: with ETag, Last-Modified and single ranges; no
+  /// listings, no dot files, nothing outside (symbolic links are followed).
+  App& static_files(std::string_view prefix, std::string directory, StaticOptions options = {});
+
+  /// Every path that starts with `prefix` goes to `endpoint`.
+  App& mount(std::string_view prefix, Endpoint& endpoint);
+  App& mount(std::string_view prefix, std::shared_ptr<Endpoint> endpoint);
+  /// Anything that knows its own place: endpoint_path(), and either an Endpoint itself or with endpoint().
+  template <typename T>
+  requires requires(T& object) { object.endpoint_path(); }
+  App& mount(T& object) {
+    if constexpr (requires { static_cast<Endpoint&>(object.endpoint()); }) {
+      return mount(object.endpoint_path(), static_cast<Endpoint&>(object.endpoint()));
+    } else {
+      return mount(object.endpoint_path(), static_cast<Endpoint&>(object));
+    }
+  }
+
+  /// Called for each exception that left a handler or an endpoint; in the context where it was thrown.
+  App& on_error(ErrorHook hook);
+
+  /// Binds; port 0 lets the kernel choose. Connections are accepted from start() on. May be called several
+  /// times.
+  App& listen(std::uint16_t port) { return listen(Address{"0.0.0.0", port}); }
+  App& listen(const Address& address);
+  /// The port that the first listen() got.
+  std::uint16_t port() const;
+
+  /// Accepts on the current hub, in the background.
+  App& start();
+  /// Serves a connection that something else accepted (on the current hub).
+  void serve(loop::StreamPtr stream);
+  /// start(), then blocks the greenlet until stop(), or SIGINT or SIGTERM, and until what was in flight has
+  /// ended. Outside of verdin::run() it runs a hub of its own. A second signal ends it at once.
+  void serve_forever();
+
+  /// Begins a graceful stop and returns: no more connections, on_stop() of the endpoints, responses in flight
+  /// get "Connection: close", idle connections are closed; what is left after Options::stop_grace is dropped.
+  void stop();
+  /// stop() has been called and nothing is left.
+  bool stopped() const noexcept;
+  /// Blocks the greenlet until stopped().
+  void join();
+
+  /// Open connections, without those that were upgraded.
+  std::size_t connections() const noexcept;
+  const Options& options() const noexcept;
+
+ private:
+  IntrusivePtr<Server> server_;
+};
+
+}  // namespace verdin::http

@@ -1,0 +1,40 @@
+// Options of an http::App: every limit and every timeout of its connections, with defaults that are safe in
+// public.
+//
+// Sizes are octets. A timeout of zero means "none". Each timeout runs from the start of what it limits (a
+// head, a body), not from its last octet, so that a peer cannot hold a connection by dripping.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include <verdin/protocol/http1/limits.hpp>
+
+namespace verdin::http {
+
+namespace http1 = protocol::http1;
+
+struct Options {
+  http1::Limits limits;                // of a request's head and framing: 414, 431, 400
+  std::size_t body_limit = 1'000'000;  // of a request's body, where its endpoint says nothing else: 413
+
+  std::chrono::milliseconds header_timeout{
+      10'000};  // from the first octet (or the accept) to the end of the head: 408
+  std::chrono::milliseconds body_timeout{
+      10'000};                    // from the head's end to the body's, extended by body_rate: 408
+  std::uint32_t body_rate = 500;  // octets that buy another second of body_timeout
+  std::chrono::milliseconds keep_alive_timeout{
+      10'000};                                      // between a response and the next request's first octet
+  std::chrono::milliseconds write_timeout{10'000};  // for a peer that takes less than write_rate
+  std::uint32_t write_rate = 500;  // octets a second that a peer must take while some wait for it
+  std::chrono::milliseconds stop_grace{5'000};  // for what is in flight when the app is stopped
+
+  std::size_t max_connections = 100'000;  // those above are answered 503
+  std::size_t write_high_water =
+      64 * 1024;               // queued octets above which a pipelining peer's next request waits
+  int backlog = 1024;          // connections that the kernel holds for us
+  bool handle_signals = true;  // serve_forever() takes SIGINT and SIGTERM as stop()
+};
+
+}  // namespace verdin::http

@@ -1,0 +1,84 @@
+// Request: one HTTP request, its head parsed and checked, its body complete.
+//
+// Belongs to its Exchange and to the hub's thread. Views are valid while the Request lives. Nothing blocks;
+// nothing throws but std::bad_alloc. What the parser refuses (RFC 9112, strictly) never becomes a Request.
+#pragma once
+
+#include <cstddef>
+#include <forward_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <verdin/protocol/http1/head_parser.hpp>
+
+namespace verdin::loop {
+class Stream;
+}
+
+namespace verdin::http {
+
+namespace http1 = protocol::http1;
+
+class Request {
+ public:
+  Request() = default;
+  Request(const Request&) = delete;
+  Request& operator=(const Request&) = delete;
+
+  std::string_view method() const noexcept { return head_.method(); }
+  bool is(std::string_view method_name) const noexcept { return method() == method_name; }
+  http1::Version version() const noexcept { return head_.version(); }
+
+  /// As sent: "/rooms/a%20b/?page=2".
+  std::string_view target() const noexcept { return head_.target(); }
+  /// The target's path as sent, still percent-encoded.
+  std::string_view raw_path() const noexcept { return head_.raw_path(); }
+  /// Percent-decoded, dot segments resolved: "/rooms/a b/".
+  const std::string& path() const noexcept { return path_; }
+
+  /// Behind the "?", still encoded; empty if there is none.
+  std::string_view query_string() const noexcept { return head_.raw_query(); }
+  /// The first value of that key, decoded.
+  std::optional<std::string> query(std::string_view key) const;
+
+  /// A header's value by its name in any case; several of one name are joined with ", " (cookies with "; ").
+  std::optional<std::string_view> header(std::string_view name) const;
+  /// All headers in order.
+  http1::HeaderBlock headers() const noexcept { return head_.headers(); }
+  /// The header lines as received; http1::HeaderBlock reads them again.
+  std::string_view raw_head() const noexcept { return headers().text(); }
+  std::optional<std::string_view> cookie(std::string_view name) const;
+
+  std::string_view body() const noexcept { return body_; }
+  /// Moves the body out; body() is empty then. The octets stay where they are unless they are few.
+  std::string take_body() noexcept { return std::move(body_); }
+  /// A field of a body of type application/x-www-form-urlencoded.
+  std::optional<std::string> form(std::string_view field) const;
+
+  /// What `:name` of the route's pattern matched, decoded; "*" names the tail. Empty if the pattern has no
+  /// such name.
+  std::string_view param(std::string_view name) const noexcept;
+
+  /// "127.0.0.1". Known while the request is being answered, and behind that if it was asked for before.
+  std::string peer_address() const;
+  /// Upgrade: websocket was asked for.
+  bool wants_websocket() const noexcept { return head_.wants_websocket(); }
+
+ private:
+  friend class Connection;
+  friend class Exchange;
+  friend class Server;
+
+  http1::HeadParser head_;
+  std::string path_;
+  std::string body_;
+  std::vector<std::pair<std::string, std::string>> params_;
+  mutable std::forward_list<std::pair<std::string, std::string>> joined_headers_;  // only repeated ones
+  mutable std::string peer_address_;
+  const loop::Stream* stream_ = nullptr;  // while the exchange has a connection
+};
+
+}  // namespace verdin::http

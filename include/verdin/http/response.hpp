@@ -1,0 +1,74 @@
+// Response: what a handler fills in and sends.
+//
+// For one handler on one greenlet of the hub's thread. The first of send(), json(), html(), redirect(),
+// send_file() and render() sends; a handler that returns without one sends the status and headers with an
+// empty body. The setters throw std::invalid_argument for a name or value that could split the response (CR,
+// LF, NUL, ...), and std::logic_error once the response is sent. Only send_file() blocks (it opens a file).
+#pragma once
+
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <verdin/http/exchange.hpp>
+#include <verdin/http/template.hpp>
+#include <verdin/protocol/http1/cookie.hpp>
+
+namespace verdin::http {
+
+class Response {
+ public:
+  explicit Response(ExchangePtr exchange) : exchange_(std::move(exchange)) {}
+  Response(const Response&) = delete;
+  Response& operator=(const Response&) = delete;
+
+  int status() const noexcept { return status_; }
+  Response& status(int code);
+  /// Sets a header, in place of one of that name.
+  Response& header(std::string_view name, std::string_view value);
+  /// Adds a header beside those of that name.
+  Response& add_header(std::string_view name, std::string_view value);
+  /// Sets Content-Type.
+  Response& type(std::string_view media_type) { return header("Content-Type", media_type); }
+  Response& cookie(std::string_view name, std::string_view value,
+                   const http1::CookieAttributes& attributes = {});
+  Response& close();
+
+  /// As text/plain unless a type is set.
+  void send(std::string_view body);
+  void send(const SharedBuffer& body);
+  void send() { send(std::string_view()); }
+  void html(std::string_view page);
+  /// `text` is JSON already.
+  void json(std::string_view text);
+  /// Relative or absolute; written as given, so it must be percent-encoded.
+  void redirect(std::string_view location, int status = 302);
+  /// Answers with a regular file: type by its name, ETag, Last-Modified, 304, one range. 404 and false if
+  /// there is no such file that can be read. The name is trusted: see http1::safe_file_path() for names that
+  /// peers choose.
+  bool send_file(const std::string& file_name);
+  void render(const Template& page, std::span<const TemplateValue> values);
+  void render(const Template& page, std::initializer_list<TemplateValue> values) {
+    render(page, std::span(values.begin(), values.size()));
+  }
+
+  bool sent() const noexcept { return sent_; }
+  /// For what is not here.
+  Exchange& exchange() noexcept { return *exchange_; }
+
+ private:
+  friend class Server;
+  void check_unsent() const;
+  bool has_header(std::string_view name) const noexcept;
+  std::vector<Header> header_views() const;
+
+  ExchangePtr exchange_;
+  std::vector<std::pair<std::string, std::string>> headers_;
+  int status_ = 200;
+  bool sent_ = false;
+};
+
+}  // namespace verdin::http

@@ -1,0 +1,166 @@
+#include "http/connection.hpp"
+
+#include <verdin/protocol/http1/uri.hpp>
+#include <verdin/runtime/hub.hpp>
+
+#include "http/server.hpp"
+
+namespace verdin::http {
+
+Connection::Connection(Server& server, loop::StreamPtr stream)
+    : server_(server),
+      stream_(std::move(stream)),
+      timer_(stream_->loop(), loop::on_timer<&Connection::on_timer>, this) {}
+
+void Connection::open() {
+  enter(Phase::fresh);
+  stream_->set_handler(this);
+}
+
+void Connection::on_data(std::span<char> data) {
+  const IntrusivePtr<Connection> self(this);
+  run({data.data(), data.size()});
+}
+
+void Connection::on_eof() {
+  const IntrusivePtr<Connection> self(this);
+  eof_ = true;
+  if (phase_ == Phase::answering) return abort_if_half_closed();
+  close_politely();
+}
+
+void Connection::on_error(std::error_code) { drop(); }
+
+void Connection::on_drained() {
+  const IntrusivePtr<Connection> self(this);
+  if (file_) return pump_file();
+  go_on();
+}
+
+// Reads as far as possible: until a request is in flight, the octets are used up, or the peer leaves too much
+// unread.
+void Connection::run(std::string_view data) {
+  rest_ = &data;
+  while (!data.empty() && can_read() && !output_is_full()) {
+    if (phase_ == Phase::body) {
+      read_body(data);
+    } else {
+      read_head(data);
+    }
+  }
+  rest_ = nullptr;
+  if (phase_ == Phase::closed) return;
+  if (!data.empty()) {
+    hold(data);
+  } else if (paused_ && can_read()) {
+    paused_ = false;
+    stream_->resume();
+  }
+}
+
+bool Connection::output_is_full() {
+  if (stream_->unsent() <= server_.options().write_high_water) return false;
+  // If the kernel takes it all now, nobody would tell us later.
+  stream_->flush();
+  return stream_->unsent() > 0;
+}
+
+void Connection::hold(std::string_view data) {
+  if (discards_input_) return;
+  held_.append(data);
+  if (!paused_) {
+    paused_ = true;
+    stream_->pause();
+  }
+}
+
+void Connection::go_on() {
+  if (!can_read() || rest_) return;
+  const std::string held = std::exchange(held_, {});
+  run(held);
+}
+
+// Behind an answer that came from elsewhere: not on the stack of whoever answered, for the next request's
+// endpoint would be called there.
+void Connection::go_on_later() {
+  Hub::current().post([self = IntrusivePtr<Connection>(this)] { self->go_on(); });
+}
+
+void Connection::read_head(std::string_view& data) {
+  if (!reading_) {
+    reading_ = IntrusivePtr<Exchange>(new Exchange);
+    enter(Phase::head);
+  }
+  http1::HeadParser& head = reading_->request_.head_;
+  switch (head.feed(data, server_.options().limits)) {
+    case http1::ParseState::more:
+      return;
+    case http1::ParseState::failed:
+      return refuse(head.error().status);
+    case http1::ParseState::done:
+      return head_done(!data.empty());
+  }
+}
+
+void Connection::head_done(bool body_has_begun) {
+  Request& request = reading_->request_;
+  const http1::HeadParser& head = request.head_;
+  std::optional<std::string> path = http1::percent_decode(http1::remove_dot_segments(request.raw_path()));
+  if (!path) return refuse(400);
+  if (head.expectation() == http1::Expectation::unknown) return refuse(417);
+  request.path_ = std::move(*path);
+  request.stream_ = stream_.get();
+  server_.resolve(*reading_);
+  if (phase_ == Phase::closed) return;
+  if (head.body_kind() == http1::BodyKind::none) return request_done();
+  if (head.body_kind() == http1::BodyKind::sized && head.content_length() > reading_->body_limit_)
+    return body_too_large();
+  if (head.expectation() == http1::Expectation::continue_100) {
+    if (reading_->router_status_ != 0) {  // no use for the body: the answer comes in its place
+      reading_->close_after_ = true;
+      discards_input_ = true;
+      return request_done();
+    }
+    if (!body_has_begun) {
+      const std::size_t before = stream_->unsent();
+      stream_->send("HTTP/1.1 100 Continue\r\n\r\n");
+      note_queued(before);
+    }
+  }
+  reading_->decoder_ = http1::BodyDecoder(head.body_kind(), head.content_length());
+  enter(Phase::body);
+}
+
+void Connection::read_body(std::string_view& data) {
+  std::string& body = reading_->request_.body_;
+  while (true) {
+    std::string_view piece;
+    const http1::ParseState state = reading_->decoder_.feed(data, piece, server_.options().limits);
+    if (state == http1::ParseState::failed) return refuse(reading_->decoder_.error().status);
+    if (piece.size() > reading_->body_limit_ - body.size()) return body_too_large();
+    body.append(piece);
+    if (state == http1::ParseState::done) return request_done();
+    if (data.empty()) return;
+  }
+}
+
+void Connection::request_done() {
+  ExchangePtr exchange = std::move(reading_);
+  exchange->connection_ = this;
+  answering_ = exchange.get();
+  enter(Phase::answering);
+  server_.dispatch(std::move(exchange));
+}
+
+void Connection::body_too_large() {
+  ExchangePtr exchange = std::move(reading_);
+  exchange->connection_ = this;
+  exchange->close_after_ = true;
+  exchange->request_.body_ = {};
+  discards_input_ = true;
+  answering_ = exchange.get();
+  enter(Phase::answering);
+  server_.body_too_large(std::move(exchange));
+}
+
+}  // namespace verdin::http

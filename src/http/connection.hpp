@@ -1,0 +1,109 @@
+// Connection: the state machine between one stream and the exchanges on it. Internal.
+//
+//   idle -> head -> body -> answering -> idle ...      any state -> closed
+//
+// One request is in flight at a time; what a pipelining peer sends meanwhile is held (at most what one read
+// of the loop gave) and the stream is paused. An idle connection owns no buffer and no exchange: about 200
+// octets beside its stream.
+//
+// Ownership: the server's list holds one reference until the connection is closed; every entry from outside
+// takes another, for a callback may close it. All on the hub's thread; nothing blocks.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <verdin/base/intrusive_ptr.hpp>
+#include <verdin/http/exchange.hpp>
+#include <verdin/loop/loop.hpp>
+
+namespace verdin::http {
+
+class Server;
+
+class Connection final : public loop::StreamHandler, public RefCounted<Connection> {
+ public:
+  Connection(Server& server, loop::StreamPtr stream);
+
+  void open();
+  /// The server stops: closes if idle, else behind the response in flight.
+  void begin_stop();
+  /// Closes at once; whoever answers is told.
+  void drop();
+
+  // For Exchange. `exchange` is the one in flight.
+  void respond(Exchange& exchange, int status, std::span<const Header> headers, std::string_view body);
+  void respond(Exchange& exchange, int status, std::span<const Header> headers, const SharedBuffer& body);
+  void respond(Exchange& exchange, int status, std::span<const Header> headers, FileBody body);
+  void abandon(Exchange& exchange);
+  void abort_if_half_closed();
+  loop::StreamPtr give_stream(Exchange& exchange, std::string& leftover);
+
+  // Links of the server's list.
+  Connection* next = nullptr;
+  Connection* prev = nullptr;
+
+ private:
+  enum class Phase : std::uint8_t { fresh, idle, head, body, answering, closed };
+
+  void on_data(std::span<char> data) override;
+  void on_eof() override;
+  void on_error(std::error_code reason) override;
+  void on_drained() override;
+
+  // Reading (connection.cpp).
+  void run(std::string_view data);
+  void read_head(std::string_view& data);
+  void head_done(bool body_has_begun);
+  void read_body(std::string_view& data);
+  void request_done();
+  void body_too_large();
+  void refuse(int status);
+  void hold(std::string_view data);
+  void go_on();
+  void go_on_later();
+  bool can_read() const noexcept { return phase_ != Phase::answering && phase_ != Phase::closed; }
+  bool output_is_full();
+
+  // Answering (connection_answer.cpp).
+  bool write_head(Exchange& exchange, int status, std::span<const Header> headers, std::uint64_t size);
+  void end_exchange(Exchange& exchange);
+  void answered(bool keep);
+  void pump_file();
+  void note_queued(std::size_t unsent_before);
+  void abort_exchange();
+  void close_politely();
+  void leave_server();
+
+  // Timeouts (connection_timeouts.cpp).
+  void enter(Phase phase);
+  void on_timer();
+  void check_body_rate(std::chrono::milliseconds elapsed);
+  void check_idle(std::chrono::milliseconds elapsed);
+  void check_peer_takes();
+  void start_timer(std::chrono::milliseconds delay);
+
+  Server& server_;
+  loop::StreamPtr stream_;
+  IntrusivePtr<Exchange> reading_;
+  Exchange* answering_ = nullptr;     // the one in flight; whoever answers owns it
+  std::string_view* rest_ = nullptr;  // while run() is on the stack: what it has not read yet
+  std::string held_;
+  std::unique_ptr<FileBody> file_;
+  loop::Timer timer_;
+  loop::Clock::time_point phase_began_;
+  loop::Clock::time_point taken_at_;  // when the peer's taking was last looked at
+  std::uint64_t queued_ = 0;          // octets given to the stream so far
+  std::uint64_t taken_ = 0;           // of those, taken by the kernel at taken_at_
+  Phase phase_ = Phase::fresh;
+  bool eof_ : 1 = false;
+  bool paused_ : 1 = false;
+  bool discards_input_ : 1 = false;
+  bool keep_behind_file_ : 1 = false;
+};
+
+}  // namespace verdin::http

@@ -1,0 +1,222 @@
+// The half of Connection that writes: responses, files, and the end.
+#include <stdexcept>
+
+#include <verdin/protocol/http1/chars.hpp>
+
+#include "http/connection.hpp"
+#include "http/server.hpp"
+
+namespace verdin::http {
+
+namespace {
+
+constexpr std::size_t kFilePiece = 64 * 1024;
+constexpr std::size_t kFileTurn = 4 * 1024 * 1024;  // so much of a file goes out before others get their turn
+
+/// Throws for what must not be in a response. True if the application asks for the connection's end.
+bool check_headers(std::span<const Header> headers) {
+  bool close = false;
+  for (const Header& header : headers) {
+    http1::check_header(header.name, header.value);
+    if (http1::equals_ignoring_case(header.name, "content-length") ||
+        http1::equals_ignoring_case(header.name, "transfer-encoding")) {
+      throw std::invalid_argument("the framing of a response is the server's");
+    }
+    if (!http1::equals_ignoring_case(header.name, "connection")) continue;
+    if (!http1::equals_ignoring_case(header.value, "close")) {
+      throw std::invalid_argument("the only Connection header of a response is \"close\"");
+    }
+    close = true;
+  }
+  return close;
+}
+
+}  // namespace
+
+// Writes everything up to the blank line. False if the response carries no body.
+bool Connection::write_head(Exchange& exchange, int status, std::span<const Header> headers,
+                            std::uint64_t size) {
+  if (status < 200 || status > 999) throw std::invalid_argument("bad status of a response");
+  const http1::HeadParser& head = exchange.request_.head_;
+  if (check_headers(headers) || eof_ || discards_input_ || server_.stopping() || !head.keep_alive()) {
+    exchange.close_after_ = true;
+  }
+  std::string& to = stream_->send_in_place();
+  http1::append_status_line(to, status);
+  bool has_date = false;
+  for (const Header& header : headers) {
+    if (http1::equals_ignoring_case(header.name, "connection")) continue;
+    if (http1::equals_ignoring_case(header.name, "date")) has_date = true;
+    http1::append_header(to, header.name, header.value);
+  }
+  if (!has_date) http1::append_date(to);
+  const bool no_body = http1::status_has_no_body(status);
+  if (!no_body) http1::append_content_length(to, size);
+  if (exchange.close_after_) {
+    http1::append_header(to, "Connection", "close");
+  } else if (head.version() == http1::Version::http10) {
+    http1::append_header(to, "Connection", "keep-alive");
+  }
+  to += "\r\n";
+  return !no_body && head.method() != "HEAD";
+}
+
+void Connection::respond(Exchange& exchange, int status, std::span<const Header> headers,
+                         std::string_view body) {
+  const IntrusivePtr<Connection> self(this);
+  const std::size_t before = stream_->unsent();
+  if (write_head(exchange, status, headers, body.size())) stream_->send_in_place().append(body);
+  note_queued(before);
+  end_exchange(exchange);
+  answered(!exchange.close_after_);
+}
+
+void Connection::respond(Exchange& exchange, int status, std::span<const Header> headers,
+                         const SharedBuffer& body) {
+  const IntrusivePtr<Connection> self(this);
+  const std::size_t before = stream_->unsent();
+  if (write_head(exchange, status, headers, body.size())) stream_->send(body);
+  note_queued(before);
+  end_exchange(exchange);
+  answered(!exchange.close_after_);
+}
+
+void Connection::respond(Exchange& exchange, int status, std::span<const Header> headers, FileBody body) {
+  const IntrusivePtr<Connection> self(this);
+  const std::size_t before = stream_->unsent();
+  const bool has_body = write_head(exchange, status, headers, body.size());
+  note_queued(before);
+  end_exchange(exchange);
+  if (!has_body) return answered(!exchange.close_after_);
+  file_ = std::make_unique<FileBody>(std::move(body));
+  keep_behind_file_ = !exchange.close_after_;
+  start_timer(server_.options().write_timeout);
+  pump_file();
+}
+
+// The exchange is answered; what it holds lives on for those who have references.
+void Connection::end_exchange(Exchange& exchange) {
+  exchange.finished_ = true;
+  exchange.connection_ = nullptr;
+  exchange.request_.stream_ = nullptr;
+  const UniqueFunction<void()> dropped = std::move(exchange.aborted_);
+  answering_ = nullptr;
+}
+
+void Connection::answered(bool keep) {
+  if (!keep) return close_politely();
+  enter(Phase::idle);
+  if (rest_) return;  // run() goes on by itself
+  if (paused_) go_on_later();
+}
+
+void Connection::pump_file() {
+  for (std::size_t done = 0; file_;) {
+    const std::size_t before = stream_->unsent();
+    const std::ptrdiff_t count = file_->read(stream_->send_in_place(), kFilePiece);
+    note_queued(before);
+    if (count < 0) return drop();  // shorter than announced: the peer must see a broken response
+    if (count == 0) {
+      file_.reset();
+      return answered(keep_behind_file_);
+    }
+    done += static_cast<std::size_t>(count);
+    if (stream_->unsent() < server_.options().write_high_water) continue;
+    stream_->flush();
+    if (stream_->unsent() > 0) return;  // on_drained() goes on
+    if (done >= kFileTurn)
+      return server_.later([self = IntrusivePtr<Connection>(this)] {
+        if (self->file_) self->pump_file();
+      });
+  }
+}
+
+void Connection::note_queued(std::size_t unsent_before) {
+  if (unsent_before == 0) {  // the peer owes nothing: its time begins now
+    taken_at_ = stream_->loop().now();
+    taken_ = queued_;
+  }
+  queued_ += stream_->unsent() - unsent_before;
+}
+
+void Connection::abandon(Exchange& exchange) { respond(exchange, 500, {}, std::string_view()); }
+
+void Connection::abort_exchange() {
+  Exchange* const exchange = std::exchange(answering_, nullptr);
+  if (!exchange) return;
+  exchange->finished_ = true;
+  exchange->connection_ = nullptr;
+  exchange->request_.stream_ = nullptr;
+  UniqueFunction<void()> aborted = std::move(exchange->aborted_);
+  if (aborted) server_.guarded(nullptr, aborted);
+}
+
+// A peer that has closed its side may still read a response; but one whose answer is not under way (a
+// long-poll) has most likely gone, and whoever asked to be told is told.
+void Connection::abort_if_half_closed() {
+  if (!eof_ || !answering_ || !answering_->aborted_) return;
+  server_.later([self = IntrusivePtr<Connection>(this)] {
+    if (self->answering_ && self->answering_->aborted_) self->drop();
+  });
+}
+
+loop::StreamPtr Connection::give_stream(Exchange& exchange, std::string& leftover) {
+  const IntrusivePtr<Connection> self(this);
+  exchange.request_.peer_address();  // kept there: sessions ask for it later
+  end_exchange(exchange);
+  leftover = std::move(held_);
+  if (rest_) {
+    leftover.append(*rest_);
+    *rest_ = {};
+  }
+  stream_->set_handler(nullptr);
+  if (paused_) stream_->resume();
+  loop::StreamPtr stream = std::move(stream_);
+  leave_server();
+  return stream;
+}
+
+// The answer to what cannot be understood. What the peer still sends is dropped.
+void Connection::refuse(int status) {
+  const IntrusivePtr<Exchange> refused = std::move(reading_);
+  const std::string_view reason = http1::reason_phrase(status);
+  std::string& to = stream_->send_in_place();
+  http1::append_status_line(to, status);
+  http1::append_date(to);
+  http1::append_header(to, "Content-Type", "text/plain");
+  http1::append_content_length(to, reason.size() + 1);
+  to.append("Connection: close\r\n\r\n").append(reason).append("\n");
+  close_politely();
+}
+
+void Connection::begin_stop() {
+  if (phase_ == Phase::fresh || phase_ == Phase::idle) close_politely();
+}
+
+void Connection::drop() {
+  if (phase_ == Phase::closed) return;
+  const IntrusivePtr<Connection> self(this);
+  const loop::StreamPtr stream = std::move(stream_);
+  leave_server();
+  abort_exchange();
+}
+
+void Connection::close_politely() {
+  if (phase_ == Phase::closed) return;
+  const IntrusivePtr<Connection> self(this);
+  loop::StreamPtr stream = std::move(stream_);
+  leave_server();
+  loop::retire(std::move(stream));
+  abort_exchange();
+}
+
+void Connection::leave_server() {
+  phase_ = Phase::closed;
+  timer_.stop();
+  file_.reset();
+  reading_.reset();
+  held_ = {};
+  server_.forget(*this);
+}
+
+}  // namespace verdin::http

@@ -1,0 +1,151 @@
+#include "http/router.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <verdin/protocol/http1/chars.hpp>
+
+namespace verdin::http {
+
+struct Router::Node {
+  std::vector<std::pair<std::string, std::unique_ptr<Node>>> fixed;
+  std::unique_ptr<Node> param;
+  std::unique_ptr<Node> tail;
+  std::vector<std::unique_ptr<Route>> routes;
+
+  Node& child(std::string_view segment) {
+    for (auto& [name, node] : fixed) {
+      if (name == segment) return *node;
+    }
+    return *fixed.emplace_back(std::string(segment), std::make_unique<Node>()).second;
+  }
+};
+
+struct Router::Walk {
+  std::vector<std::string_view> segments;
+  std::string_view method;  // empty: collect what is allowed
+  std::vector<std::string_view> captures;
+  Route* found = nullptr;
+  std::vector<std::string_view> allowed;
+};
+
+namespace {
+
+std::vector<std::string_view> split(std::string_view path) {
+  std::vector<std::string_view> segments;
+  path.remove_prefix(1);
+  while (true) {
+    const std::size_t end = std::min(path.find('/'), path.size());
+    segments.push_back(path.substr(0, end));
+    if (end == path.size()) return segments;
+    path.remove_prefix(end + 1);
+  }
+}
+
+Route* route_for(const std::vector<std::unique_ptr<Route>>& routes, std::string_view method) {
+  for (const auto& route : routes) {
+    if (route->method == method) return route.get();
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Router::Router() : root_(std::make_unique<Node>()) {}
+Router::~Router() = default;
+
+void Router::add(std::string_view pattern, Route route) {
+  if (pattern.empty() || pattern[0] != '/')
+    throw std::invalid_argument("a route's pattern starts with \"/\"");
+  if (!http1::is_token(route.method)) throw std::invalid_argument("bad method of a route");
+  Node* node = root_.get();
+  const std::vector<std::string_view> segments = split(pattern);
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const std::string_view segment = segments[i];
+    if (segment == "*") {
+      if (i + 1 != segments.size()) throw std::invalid_argument("\"*\" ends a route's pattern");
+      if (!node->tail) node->tail = std::make_unique<Node>();
+      node = node->tail.get();
+      route.names.emplace_back("*");
+    } else if (!segment.empty() && segment[0] == ':') {
+      if (segment.size() == 1) throw std::invalid_argument("a route's parameter has no name");
+      if (!node->param) node->param = std::make_unique<Node>();
+      node = node->param.get();
+      route.names.emplace_back(segment.substr(1));
+    } else {
+      node = &node->child(segment);
+    }
+  }
+  if (route_for(node->routes, route.method))
+    throw std::invalid_argument("two routes for one method and pattern");
+  node->routes.push_back(std::make_unique<Route>(std::move(route)));
+}
+
+// True when the walk is over.
+bool Router::offer(const Node& node, Walk& state) {
+  if (!state.method.empty()) {
+    state.found = route_for(node.routes, state.method);
+    if (!state.found && state.method == "HEAD") state.found = route_for(node.routes, "GET");
+    if (!state.found) state.found = route_for(node.routes, "*");
+    if (state.found) return true;
+  }
+  for (const auto& route : node.routes) {
+    state.allowed.push_back(route->method);
+    if (route->method == "GET") state.allowed.push_back("HEAD");
+  }
+  return false;
+}
+
+void Router::walk(const Node& node, Walk& state, std::size_t segment) {
+  if (segment == state.segments.size()) {
+    offer(node, state);
+    return;
+  }
+  const std::string_view here = state.segments[segment];
+  for (const auto& [name, child] : node.fixed) {
+    if (name == here) {
+      walk(*child, state, segment + 1);
+      if (state.found) return;
+      break;
+    }
+  }
+  if (node.param && !here.empty()) {
+    state.captures.push_back(here);
+    walk(*node.param, state, segment + 1);
+    if (state.found) return;
+    state.captures.pop_back();
+  }
+  if (node.tail) {
+    const char* end = state.segments.back().data() + state.segments.back().size();
+    state.captures.emplace_back(here.data(), static_cast<std::size_t>(end - here.data()));
+    if (offer(*node.tail, state)) return;
+    state.captures.pop_back();
+  }
+}
+
+Router::Match Router::match(std::string_view method, std::string_view path) const {
+  Walk state;
+  state.segments = split(path);
+  state.method = method;
+  walk(*root_, state, 0);
+  if (state.found) return {state.found, 200, std::move(state.captures)};
+  if (state.allowed.empty()) return {};
+  return {nullptr, method == "OPTIONS" ? 204 : 405, {}};
+}
+
+std::string Router::allowed(std::string_view path) const {
+  Walk state;
+  state.segments = split(path);
+  walk(*root_, state, 0);
+  state.allowed.emplace_back("OPTIONS");
+  std::sort(state.allowed.begin(), state.allowed.end());
+  state.allowed.erase(std::unique(state.allowed.begin(), state.allowed.end()), state.allowed.end());
+  std::string list;
+  for (std::string_view method : state.allowed) {
+    if (!list.empty()) list += ", ";
+    list += method;
+  }
+  return list;
+}
+
+}  // namespace verdin::http

@@ -1,0 +1,91 @@
+// Response::send_file(): a regular file with what RFC 9110 sections 13 and 14 ask for.
+#include <array>
+#include <charconv>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <verdin/http/response.hpp>
+#include <verdin/protocol/http1/date.hpp>
+#include <verdin/protocol/http1/media.hpp>
+#include <verdin/protocol/http1/negotiation.hpp>
+
+namespace verdin::http {
+
+namespace {
+
+/// By time of change and size, as a web server's files are told apart.
+std::string etag_of(const struct stat& info) {
+  std::array<char, 48> text;
+  char* to = text.data();
+  char* const end = to + text.size();
+  *to++ = '"';
+  to = std::to_chars(to, end, static_cast<long>(info.st_mtim.tv_sec), 16).ptr;
+  to = std::to_chars(to, end, static_cast<long>(info.st_mtim.tv_nsec), 16).ptr;
+  *to++ = '-';
+  to = std::to_chars(to, end, static_cast<long>(info.st_size), 16).ptr;
+  *to++ = '"';
+  return std::string(text.data(), to);
+}
+
+bool is_unchanged(const Request& request, std::string_view etag, std::time_t changed) {
+  if (const auto tags = request.header("If-None-Match")) return http1::etag_matches(*tags, etag);
+  const auto since = http1::parse_date(request.header("If-Modified-Since").value_or(""));
+  return since && changed <= *since;
+}
+
+http1::RangeResult wanted_range(const Request& request, std::string_view etag, std::string_view changed,
+                                std::uint64_t size, http1::ByteRange& part) {
+  const auto range = request.header("Range");
+  if (!range || !request.is("GET")) return http1::RangeResult::whole;
+  const auto condition = request.header("If-Range");
+  if (condition && *condition != etag && *condition != changed) return http1::RangeResult::whole;
+  return http1::match_range(*range, size, part);
+}
+
+std::string content_range(const http1::ByteRange& part, std::uint64_t size) {
+  return "bytes " + std::to_string(part.first) + "-" + std::to_string(part.first + part.size - 1) + "/" +
+         std::to_string(size);
+}
+
+}  // namespace
+
+bool Response::send_file(const std::string& file_name) {
+  check_unsent();
+  // Not blocking: a FIFO would wait for its other end.
+  const int fd = ::open(file_name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  FileBody file(fd, 0, 0);
+  struct stat info {};
+  if (fd < 0 || ::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+    status(404).send("Not Found\n");
+    return false;
+  }
+  const auto size = static_cast<std::uint64_t>(info.st_size);
+  const std::string etag = etag_of(info), changed = http1::format_date(info.st_mtim.tv_sec);
+  header("ETag", etag).header("Last-Modified", changed);
+  if (is_unchanged(exchange_->request(), etag, info.st_mtim.tv_sec)) {
+    status(304).send();
+    return true;
+  }
+  if (!has_header("Content-Type")) type(http1::media_type(file_name));
+  header("Accept-Ranges", "bytes");
+  http1::ByteRange part{0, size};
+  switch (wanted_range(exchange_->request(), etag, changed, size, part)) {
+    case http1::RangeResult::whole:
+      part = {0, size};
+      break;
+    case http1::RangeResult::part:
+      status(206).header("Content-Range", content_range(part, size));
+      break;
+    case http1::RangeResult::unsatisfiable:
+      status(416).header("Content-Range", "bytes */" + std::to_string(size)).send();
+      return true;
+  }
+  file.select(part.first, part.size);
+  exchange_->respond_file(status_, header_views(), std::move(file));
+  sent_ = true;
+  return true;
+}
+
+}  // namespace verdin::http

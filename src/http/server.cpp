@@ -1,0 +1,143 @@
+#include "http/server.hpp"
+
+#include <algorithm>
+
+#include <verdin/base/log.hpp>
+#include <verdin/protocol/http1/uri.hpp>
+#include <verdin/runtime/hub.hpp>
+
+namespace verdin::http {
+
+/// Where a request is on its way through the middlewares.
+struct Next::Chain {
+  std::vector<Middleware>& middlewares;
+  std::size_t index;
+  Request& request;
+  Response& response;
+  UniqueFunction<void()>& handler;
+
+  void run() const {
+    if (index == middlewares.size()) return handler();
+    const Chain rest{middlewares, index + 1, request, response, handler};
+    middlewares[index](request, response, Next(rest));
+  }
+};
+
+void Next::operator()() const { chain_->run(); }
+
+void Server::mount(std::string_view prefix, std::shared_ptr<Endpoint> endpoint) {
+  if (prefix.empty() || prefix[0] != '/') throw std::invalid_argument("a mounted prefix starts with \"/\"");
+  mounts_.push_back({std::string(prefix), std::move(endpoint)});
+  std::stable_sort(mounts_.begin(), mounts_.end(),
+                   [](const Mount& a, const Mount& b) { return a.prefix.size() > b.prefix.size(); });
+}
+
+Endpoint* Server::mounted_at(std::string_view path) const noexcept {
+  for (const Mount& mount : mounts_) {
+    if (path.substr(0, mount.prefix.size()) == mount.prefix) return mount.endpoint.get();
+  }
+  return nullptr;
+}
+
+// Decides who answers, when the head is known.
+void Server::resolve(Exchange& exchange) {
+  exchange.body_limit_ = options_.body_limit;
+  Request& request = exchange.request_;
+  if (request.target() == "*") {
+    exchange.router_status_ = 204;
+    return;
+  }
+  exchange.endpoint_ = mounted_at(request.path());
+  if (!exchange.endpoint_) {
+    const std::string path = http1::remove_dot_segments(request.raw_path());
+    Router::Match match = router_.match(request.method(), path);
+    if (match.route) {
+      use_route(exchange, std::move(match));
+    } else {
+      exchange.router_status_ = match.status;
+    }
+  }
+  if (!exchange.endpoint_) return;
+  const bool known = guarded(
+      &request, [&] { exchange.body_limit_ = exchange.endpoint_->body_limit(request, options_.body_limit); });
+  if (!known) exchange.body_limit_ = 0;
+}
+
+void Server::use_route(Exchange& exchange, Router::Match match) {
+  exchange.route_ = match.route;
+  exchange.endpoint_ = match.route->endpoint.get();
+  for (std::size_t i = 0; i < match.captures.size(); ++i) {
+    exchange.request_.params_.emplace_back(match.route->names[i],
+                                           http1::percent_decode(match.captures[i]).value_or(std::string()));
+  }
+}
+
+void Server::dispatch(ExchangePtr exchange) {
+  if (Endpoint* const endpoint = exchange->endpoint_) {
+    const Request& request = exchange->request_;
+    const bool upgrade = request.wants_websocket() && request.is("GET") && request.body().empty();
+    const ExchangePtr kept = exchange;  // an endpoint that throws may have let go of it
+    guarded(&request, [&] {
+      upgrade ? endpoint->on_upgrade(std::move(exchange)) : endpoint->on_request(std::move(exchange));
+    });
+    return;
+  }
+  if (!exchange->route_ && middlewares_.empty()) return answer_as_router(*exchange);
+  Hub::current().start_now([server = IntrusivePtr<Server>(this),
+                            exchange = std::move(exchange)] { server->run_handler(exchange); },
+                           "http handler");
+}
+
+void Server::body_too_large(ExchangePtr exchange) {
+  if (Endpoint* const endpoint = exchange->endpoint_) {
+    guarded(&exchange->request_, [&] { endpoint->on_body_too_large(exchange); });
+    return;
+  }
+  exchange->respond(413, {{"Content-Type", "text/plain"}}, "Content Too Large\n");
+}
+
+// On the handler's greenlet.
+void Server::run_handler(const ExchangePtr& exchange) {
+  Request& request = exchange->request_;
+  Response response(exchange);
+  try {
+    UniqueFunction<void()> handler = [&] {
+      if (exchange->route_) {
+        exchange->route_->handler(request, response);
+      } else {
+        answer_as_router(*exchange);
+      }
+    };
+    Next::Chain{middlewares_, 0, request, response, handler}.run();
+    if (!response.sent() && !exchange->finished()) response.send();
+  } catch (const Interrupt&) {  // killed: the exchange, let go of, answers 500
+    throw;
+  } catch (...) {
+    report(&request, std::current_exception());
+    exchange->respond(500, {{"Content-Type", "text/plain"}}, "Internal Server Error\n");
+  }
+}
+
+void Server::answer_as_router(Exchange& exchange) {
+  const Request& request = exchange.request_;
+  if (exchange.router_status_ == 404) {
+    return exchange.respond(404, {{"Content-Type", "text/plain"}}, "Not Found\n");
+  }
+  if (request.target() == "*") return exchange.respond(204, {}, "");
+  const std::string allowed = router_.allowed(http1::remove_dot_segments(request.raw_path()));
+  if (exchange.router_status_ == 204) return exchange.respond(204, {{"Allow", allowed}}, "");
+  exchange.respond(405, {{"Allow", allowed}, {"Content-Type", "text/plain"}}, "Method Not Allowed\n");
+}
+
+void Server::report(const Request* request, std::exception_ptr error) noexcept {
+  try {
+    if (error_hook_) return error_hook_(request, error);
+    const std::string what = request ? printable(request->target()) : std::string("connection");
+    Hub::current().report_error("http: " + what, error);
+  } catch (...) {  // a hook that throws has had its chance
+  }
+}
+
+void Server::later(UniqueFunction<void()> task) { Hub::current().post(std::move(task)); }
+
+}  // namespace verdin::http

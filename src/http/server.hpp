@@ -1,0 +1,106 @@
+// Server: what an App is made of: the tables, the listeners and the list of connections. Internal.
+//
+// Counted, because handlers that still run keep it. All on the hub's thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <verdin/base/intrusive_ptr.hpp>
+#include <verdin/http/app.hpp>
+#include <verdin/loop/loop.hpp>
+#include <verdin/runtime/event.hpp>
+
+#include "http/connection.hpp"
+#include "http/router.hpp"
+
+namespace verdin::http {
+
+class Server final : public RefCounted<Server>, public loop::AcceptHandler {
+ public:
+  explicit Server(const Options& options) : options_(options) {}
+  ~Server();
+
+  const Options& options() const noexcept { return options_; }
+  Router& router() noexcept { return router_; }
+  std::vector<Middleware>& middlewares() noexcept { return middlewares_; }
+  void set_error_hook(ErrorHook hook) { error_hook_ = std::move(hook); }
+  void mount(std::string_view prefix, std::shared_ptr<Endpoint> endpoint);
+  void add_routed_endpoint(std::shared_ptr<Endpoint> endpoint) {
+    routed_endpoints_.push_back(std::move(endpoint));
+  }
+
+  // Listening and stopping (server_life.cpp).
+  void listen(const Address& address);
+  std::uint16_t port() const;
+  void start();
+  void serve(loop::StreamPtr stream);
+  void stop();
+  void stop_now();
+  void shut_down() noexcept;
+  bool stopping() const noexcept { return stopping_; }
+  bool stopped() const noexcept { return stopped_.is_set(); }
+  void join() { stopped_.wait(); }
+  std::size_t connections() const noexcept { return connection_count_; }
+
+  // For connections (server.cpp).
+  void resolve(Exchange& exchange);
+  void dispatch(ExchangePtr exchange);
+  void body_too_large(ExchangePtr exchange);
+  void forget(Connection& connection);
+  /// Runs `task` in the hub, soon, from no other stack.
+  void later(UniqueFunction<void()> task);
+  /// Calls, and reports what is thrown.
+  template <typename F>
+  bool guarded(const Request* request, F&& call) noexcept {
+    try {
+      call();
+      return true;
+    } catch (...) {
+      report(request, std::current_exception());
+      return false;
+    }
+  }
+
+  struct Mount {
+    std::string prefix;
+    std::shared_ptr<Endpoint> endpoint;
+  };
+
+ private:
+  void on_accept(loop::StreamPtr stream) override { serve(std::move(stream)); }
+
+  Endpoint* mounted_at(std::string_view path) const noexcept;
+  void use_route(Exchange& exchange, Router::Match match);
+  void run_handler(const ExchangePtr& exchange);
+  void answer_as_router(Exchange& exchange);
+  void report(const Request* request, std::exception_ptr error) noexcept;
+  void watch_the_end();
+  void stop_listening() noexcept;
+  bool endpoints_are_done() const;
+  template <typename F>
+  void for_each_endpoint(F&& call) const;
+
+  Options options_;
+  Router router_;
+  std::vector<Mount> mounts_;  // the longest prefix first
+  std::vector<std::shared_ptr<Endpoint>> routed_endpoints_;
+  std::vector<Middleware> middlewares_;
+  ErrorHook error_hook_;
+
+  struct Listener {
+    int fd = -1;  // until the loop has it
+    std::uint16_t port = 0;
+    loop::WatchPtr watch;
+  };
+  std::vector<Listener> listeners_;
+  Connection* first_ = nullptr;
+  std::size_t connection_count_ = 0;
+  std::unique_ptr<loop::Timer> end_timer_;
+  loop::Clock::time_point stop_began_;
+  Event stopped_;
+  bool stopping_ = false;
+};
+
+}  // namespace verdin::http

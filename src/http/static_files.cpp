@@ -1,0 +1,40 @@
+#include "http/static_files.hpp"
+
+#include <sys/stat.h>
+
+#include <verdin/protocol/http1/uri.hpp>
+
+namespace verdin::http {
+
+namespace {
+
+bool is_directory(const std::string& name) {
+  struct stat info {};
+  return ::stat(name.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+}  // namespace
+
+StaticFiles::StaticFiles(std::string_view prefix, std::string directory, StaticOptions options)
+    : prefix_size_(prefix.size()), directory_(std::move(directory)), options_(std::move(options)) {}
+
+void StaticFiles::operator()(Request& request, Response& response) const {
+  // The route has matched the prefix; what is behind it is judged before it is decoded.
+  const std::string path = http1::remove_dot_segments(request.raw_path());
+  const std::optional<std::string> tail = http1::safe_file_path(std::string_view(path).substr(prefix_size_));
+  if (!tail || tail->find("/.") != tail->npos) {
+    response.status(404).send("Not Found\n");
+    return;
+  }
+  std::string file = directory_ + *tail;
+  if (tail->back() == '/') {
+    file += options_.index;
+  } else if (is_directory(file)) {
+    response.redirect(path + "/", 301);
+    return;
+  }
+  response.header("Cache-Control", options_.cache_control).header("X-Content-Type-Options", "nosniff");
+  response.send_file(file);
+}
+
+}  // namespace verdin::http

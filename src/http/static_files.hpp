@@ -1,0 +1,23 @@
+// StaticFiles: the handler behind App::static_files(). Internal.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <verdin/http/app.hpp>
+
+namespace verdin::http {
+
+class StaticFiles {
+ public:
+  /// `prefix` without a "/" at its end.
+  StaticFiles(std::string_view prefix, std::string directory, StaticOptions options);
+  void operator()(Request& request, Response& response) const;
+
+ private:
+  std::size_t prefix_size_;
+  std::string directory_;
+  StaticOptions options_;
+};
+
+}  // namespace verdin::http

@@ -1,0 +1,40 @@
+// The host of a request: "example.org:80", "[::1]:80" (RFC 3986 section 3.2.2, RFC 9112 section 3.2). No user
+// part.
+#pragma once
+
+#include <string_view>
+
+#include <verdin/protocol/http1/chars.hpp>
+
+namespace verdin::protocol::http1 {
+
+inline bool is_host_char(char c) noexcept {
+  // reg-name without ",": nobody has one, and a joined list of two hosts would look like it.
+  return is_alpha(c) || is_digit(c) || std::string_view("-._~%!$&'()*+;=").find(c) != std::string_view::npos;
+}
+
+inline bool is_ip_literal_char(char c) noexcept { return hex_value(c) >= 0 || c == ':' || c == '.'; }
+
+inline bool is_port(std::string_view text) noexcept {
+  if (text.size() > 5) return false;
+  for (char c : text) {
+    if (!is_digit(c)) return false;
+  }
+  return true;
+}
+
+inline bool is_valid_host(std::string_view host) noexcept {
+  std::size_t end = 0;
+  if (!host.empty() && host[0] == '[') {
+    end = 1;
+    while (end < host.size() && is_ip_literal_char(host[end])) ++end;
+    if (end < 3 || end == host.size() || host[end] != ']') return false;
+    ++end;
+  } else {
+    while (end < host.size() && is_host_char(host[end])) ++end;
+  }
+  if (end == host.size()) return true;
+  return host[end] == ':' && is_port(host.substr(end + 1));
+}
+
+}  // namespace verdin::protocol::http1
