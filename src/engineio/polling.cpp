@@ -1,0 +1,157 @@
+// The long-polling side of a session: a GET that waits for packets, POSTs that bring some.
+#include <vector>
+
+#include <verdin/engineio/server.hpp>
+#include <verdin/protocol/engineio/payload.hpp>
+#include <verdin/protocol/json/document.hpp>
+
+#include "engineio/cors.hpp"
+#include "engineio/session_parts.hpp"
+
+namespace verdin::eio {
+
+using protocol::eio::PacketType;
+
+namespace {
+
+/// A media type without its parameters.
+std::string_view media_type(std::string_view content_type) {
+  const std::size_t end = content_type.find_first_of("; \t");
+  return content_type.substr(0, end);
+}
+
+void respond(http::Exchange& exchange, const Cors& cors, int status, std::string_view type,
+             std::string_view body) {
+  std::vector<http::Header> headers;
+  append_cors_headers(cors, exchange.request(), headers);
+  headers.push_back({"Content-Type", type});
+  headers.push_back({"Cache-Control", "no-store"});
+  exchange.respond(status, headers, body);
+}
+
+constexpr std::string_view kHtml = "text/html";
+constexpr std::string_view kText = "text/plain; charset=UTF-8";
+
+}  // namespace
+
+void Session::begin_polling(http::ExchangePtr first_get) {
+  polling_ = std::make_unique<Polling>();
+  send(Message::packet(PacketType::open, server_->open_packet_data(*this, Transport::polling)));
+  start_heartbeat();
+  on_get(std::move(first_get));
+}
+
+void Session::on_get(http::ExchangePtr exchange) {
+  const Cors& cors = server_->options_.cors;
+  if (!polling_) return respond(*exchange, cors, 400, kHtml, "");
+  if (polling_->get) {
+    // Overlapping polls would reorder: the protocol ends the session.
+    respond(*exchange, cors, 400, kHtml, "");
+    answer_get({"1", 1});
+    return fail(CloseReason::transport_error, "two polling requests at once");
+  }
+  polling_->get = std::move(exchange);
+  polling_->get->on_abort([session = IntrusivePtr<Session>(this)] {
+    if (!session->polling_) return;
+    session->polling_->get.reset();
+    session->fail(CloseReason::transport_error, "a polling request was aborted");
+  });
+  if (polling_->queue.empty()) return;
+  if (state_ == State::lingering) return flush_polling();
+  if (flush_queued_) return;
+  flush_queued_ = true;
+  server_->queue_flush(*this);
+}
+
+void Session::on_post(http::ExchangePtr exchange) {
+  const Cors& cors = server_->options_.cors;
+  if (!polling_ || state_ != State::open) return respond(*exchange, cors, 400, kHtml, "");
+  const auto type = exchange->request().header("content-type");
+  if ((type && media_type(*type) == "application/octet-stream") || polling_->post) {
+    respond(*exchange, cors, 400, kHtml, "");
+    return fail(CloseReason::transport_error, "a request that polling does not allow");
+  }
+  std::string body = exchange->request().take_body();
+  const std::size_t size = body.size();
+  body.resize(size + json::kPadding);
+  protocol::eio::PayloadReader reader({body.data(), size}, server_->options_.max_payload);
+  protocol::eio::Packet packet;
+  while (state_ == State::open && reader.next(packet)) {
+    if (!packet.binary) {
+      on_packet(packet.type, packet.data);
+    } else if (handler_) {
+      handler_->on_binary(packet.data);
+    }
+  }
+  if (state_ == State::open && reader.error() != protocol::eio::PacketError::none) {
+    respond(*exchange, cors, 400, kHtml, "");
+    return fail(CloseReason::parse_error, describe(reader.error()));
+  }
+  if (state_ == State::open && polling_ && paused_) {
+    polling_->post = std::move(exchange);  // an unanswered request is what holds a polling peer back
+    return;
+  }
+  respond(*exchange, cors, 200, kHtml, "ok");
+}
+
+void Session::on_body_too_large(http::Exchange& exchange) {
+  respond(exchange, server_->options_.cors, 413, kHtml, "");
+  fail(CloseReason::transport_error, "a request body over the limit");
+}
+
+void Session::queue(const Message& message) {
+  if (!polling_) return;
+  if (polling_->queued >= server_->options_.drop_limit && !polling_->queue.empty()) {
+    // Like a slow reader over WebSocket. Later, as no call on a session calls back.
+    if (flush_queued_) return;
+    flush_queued_ = true;
+    return server_->queue_flush(*this);
+  }
+  polling_->queue.push_back(message);
+  polling_->queued += message.content().size();
+  if (!polling_->get || flush_queued_ || state_ != State::open) return;
+  flush_queued_ = true;  // at the end of the turn, so that one answer carries all that the turn produced
+  server_->queue_flush(*this);
+}
+
+void Session::flush_polling() {
+  if (!polling_) return;
+  if (!polling_->get) {
+    if (state_ == State::open && polling_->queued >= server_->options_.drop_limit) {
+      fail(CloseReason::transport_error, "slow reader");
+    }
+    return;
+  }
+  if (polling_->queue.empty()) return;
+  std::string payload;
+  payload.reserve(polling_->queued + 2 * polling_->queue.size());
+  for (const Message& message : polling_->queue) {
+    if (message.is_binary()) {
+      protocol::eio::append_binary_to_payload(payload, message.content());
+    } else {
+      protocol::eio::append_encoded_to_payload(payload, message.content());
+    }
+  }
+  polling_->queue.clear();
+  polling_->queue.shrink_to_fit();
+  polling_->queued = 0;
+  answer_get(payload);
+  if (state_ == State::lingering) end();
+}
+
+void Session::answer_get(std::string_view payload) {
+  const http::ExchangePtr get = std::move(polling_->get);
+  respond(*get, server_->options_.cors, 200, kText, payload);
+}
+
+/// Lets go of what waits, with an answer that means nothing.
+void Session::release_exchanges() {
+  if (!polling_) return;
+  if (polling_->post && (!paused_ || state_ == State::closed)) {
+    const http::ExchangePtr post = std::move(polling_->post);
+    respond(*post, server_->options_.cors, 200, kHtml, "ok");
+  }
+  if (polling_->get && state_ == State::closed) answer_get("6");
+}
+
+}  // namespace verdin::eio
