@@ -1,6 +1,8 @@
 // Everything of Verdin. Each header it names opens with its own contract.
 #pragma once
 
+#include <verdin/engineio/server.hpp>
+#include <verdin/http/http.hpp>
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/greenlet.hpp>
 #include <verdin/runtime/join.hpp>
@@ -10,3 +12,4 @@
 #include <verdin/runtime/signal.hpp>
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/runtime/timeout.hpp>
+#include <verdin/socketio/socketio.hpp>

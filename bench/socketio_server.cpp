@@ -1,0 +1,34 @@
+// The server that scripts/bench compares with Node's: see bench/node/server.mjs for its twin.
+//
+// `echo` acks its arguments, or emits them back where no ack is asked; `cast` emits its arguments to everybody.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include <verdin/verdin.hpp>
+
+namespace sio = verdin::sio;
+
+int main(int argc, char** argv) {
+  CLI::App command("Socket.IO benchmark server");
+  std::uint16_t port = 5001;
+  command.add_option("--port", port, "port on 127.0.0.1; 0: any");
+  CLI11_PARSE(command, argc, argv);
+
+  return verdin::run([&] {
+    sio::Server io;
+    io.on("echo", [](sio::Socket socket, sio::Args args, sio::Ack ack) {
+      if (ack) {
+        ack(args);
+      } else {
+        socket.emit("echo", args);
+      }
+    });
+    io.on("cast", [](sio::Socket socket, sio::Args args) { socket.nsp().emit("cast", args); });
+    verdin::http::App app;
+    app.mount(io);
+    app.listen({"127.0.0.1", port});
+    std::printf("listening on 127.0.0.1:%u\n", unsigned{app.port()});
+    std::fflush(stdout);
+    app.serve_forever();
+  });
+}

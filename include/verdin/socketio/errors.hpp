@@ -1,0 +1,54 @@
+// What goes wrong in a Socket.IO application, and how it hears of it.
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <verdin/protocol/json/value.hpp>
+
+namespace verdin::sio {
+
+/// A middleware's refusal: returned or thrown, it becomes the client's connect_error {message, data}.
+class ConnectError : public std::runtime_error {
+ public:
+  explicit ConnectError(std::string message, std::optional<json::Value> data = std::nullopt)
+      : std::runtime_error(std::move(message)), data_(std::move(data)) {}
+  const std::optional<json::Value>& data() const noexcept { return data_; }
+
+ private:
+  std::optional<json::Value> data_;
+};
+
+/// emit_with_ack(): the acknowledgement did not come in time.
+struct AckTimeout : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// emit_with_ack(): the socket went away before the acknowledgement came.
+struct SocketDisconnected : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// One report to the error hook. The views are valid during the call; what a peer chose is not escaped yet.
+struct ErrorInfo {
+  enum class Kind {
+    handler,   ///< a handler threw: `exception`
+    decode,    ///< an event's arguments are not what its handler takes; it was not called
+    protocol,  ///< a client broke the protocol, and was closed
+  };
+  Kind kind;
+  std::string_view nsp;
+  std::string_view socket_id;
+  std::string_view event;
+  std::string_view message;
+  std::exception_ptr exception{};
+};
+
+using ErrorHook = std::function<void(const ErrorInfo&)>;
+
+}  // namespace verdin::sio

@@ -1,0 +1,211 @@
+// Internal. From a C++ callable to something that can be called with a decoded packet.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <verdin/base/intrusive_ptr.hpp>
+#include <verdin/base/shared_buffer.hpp>
+#include <verdin/protocol/json/convert.hpp>
+#include <verdin/protocol/socketio/encode.hpp>
+#include <verdin/socketio/args.hpp>
+
+namespace verdin::sio {
+
+class Socket;
+class Ack;
+
+namespace impl {
+
+class SocketState;
+
+/// A reference to a callable that appends a packet's text.
+class Encoder {
+ public:
+  template <typename F>
+  explicit Encoder(const F& function)
+      : object_(&function),
+        call_([](const void* object, std::string& out, std::vector<SharedBuffer>& attachments) {
+          (*static_cast<const F*>(object))(out, attachments);
+        }) {}
+  void operator()(std::string& out, std::vector<SharedBuffer>& attachments) const {
+    call_(object_, out, attachments);
+  }
+
+ private:
+  const void* object_;
+  void (*call_)(const void*, std::string&, std::vector<SharedBuffer>&);
+};
+
+/// One event on its way to its handler.
+struct EventCall {
+  SocketState& socket;
+  std::string_view event;
+  json::View payload;               // the array; its first element is the event's name
+  std::optional<std::uint64_t> id;  // an acknowledgement is asked for
+
+  void decode_failed(const json::DecodeError& error) const;
+  void send_ack(const Encoder& encoder) const;
+  Ack make_ack() const;
+  Socket make_socket() const;
+};
+
+class EventHandler : public RefCounted<EventHandler> {
+ public:
+  virtual ~EventHandler() = default;
+  /// On a greenlet. Decodes before anything can block, as the payload is valid no longer.
+  virtual void call(const EventCall& event) = 0;
+};
+
+template <typename F>
+struct Signature : Signature<decltype(&F::operator())> {};
+template <typename R, typename... A>
+struct Signature<R (*)(A...)> {
+  using Result = R;
+  using Parameters = std::tuple<std::decay_t<A>...>;
+};
+template <typename R, typename C, typename... A>
+struct Signature<R (C::*)(A...)> : Signature<R (*)(A...)> {};
+template <typename R, typename C, typename... A>
+struct Signature<R (C::*)(A...) const> : Signature<R (*)(A...)> {};
+template <typename R, typename C, typename... A>
+struct Signature<R (C::*)(A...) noexcept> : Signature<R (*)(A...)> {};
+template <typename R, typename C, typename... A>
+struct Signature<R (C::*)(A...) const noexcept> : Signature<R (*)(A...)> {};
+
+/// Fills one parameter from the arguments that are left.
+class ArgumentReader {
+ public:
+  ArgumentReader(const EventCall& call, json::DecodeError& error)
+      : call_(call), at_(call.payload.array().begin()), end_(call.payload.array().end()), error_(error) {
+    if (at_ != end_) ++at_;  // the name
+  }
+
+  template <typename T>
+  bool read(std::optional<T>& out) {
+    if constexpr (std::is_same_v<T, Socket>) {
+      out.emplace(call_.make_socket());
+      return true;
+    } else if constexpr (std::is_same_v<T, Ack>) {
+      out.emplace(call_.make_ack());
+      return true;
+    } else if constexpr (std::is_same_v<T, Args>) {
+      out.emplace();
+      for (; at_ != end_; ++at_) out->emplace_back(*at_);
+      return true;
+    } else {
+      static_assert(!std::is_same_v<T, std::string_view> && !std::is_same_v<T, const char*>,
+                    "a handler may block, and a view would not live so long: take std::string");
+      return read_value(out);
+    }
+  }
+
+ private:
+  template <typename T>
+  bool read_value(std::optional<T>& out) {
+    out.emplace();
+    if (at_ == end_) {
+      if constexpr (json::detail::Optional<T>) return true;
+      error_.set("a value");
+      error_.inside(index_);
+      return false;
+    }
+    const bool ok = json::decode(*at_, *out, error_);
+    if (!ok) error_.inside(index_);
+    ++at_;
+    ++index_;
+    return ok;
+  }
+
+  const EventCall& call_;
+  json::Array::iterator at_;
+  json::Array::iterator end_;
+  std::size_t index_ = 0;
+  json::DecodeError& error_;
+};
+
+template <typename Tuple>
+struct Optionals;
+template <typename... T>
+struct Optionals<std::tuple<T...>> {
+  using type = std::tuple<std::optional<T>...>;
+  static constexpr bool takes_ack = (std::is_same_v<T, Ack> || ...);
+};
+
+template <typename T>
+void encode_ack_of(std::string& out, std::string_view nsp, std::uint64_t id,
+                   std::vector<SharedBuffer>& attachments, const T& result) {
+  if constexpr (std::is_same_v<T, Args>) {
+    protocol::sio::encode_ack_values(out, nsp, id, attachments, result);
+  } else if constexpr (json::detail::TupleLike<T>) {
+    std::apply([&](const auto&... part) { protocol::sio::encode_ack(out, nsp, id, attachments, part...); },
+               result);
+  } else {
+    protocol::sio::encode_ack(out, nsp, id, attachments, result);
+  }
+}
+
+std::string_view namespace_name(const SocketState& socket);
+
+template <typename F>
+class TypedHandler final : public EventHandler {
+ public:
+  explicit TypedHandler(F function) : function_(std::move(function)) {}
+
+  void call(const EventCall& event) override {
+    using Parameters = typename Signature<F>::Parameters;
+    typename Optionals<Parameters>::type arguments;
+    json::DecodeError error;
+    ArgumentReader reader(event, error);
+    const bool ok = std::apply([&](auto&... argument) { return (reader.read(argument) && ...); }, arguments);
+    if (!ok) return event.decode_failed(error);
+    const auto invoke = [&] {
+      return std::apply([&](auto&... argument) { return std::invoke(function_, std::move(*argument)...); },
+                        arguments);
+    };
+    if constexpr (std::is_void_v<typename Signature<F>::Result>) {
+      invoke();
+      if constexpr (!Optionals<Parameters>::takes_ack) acknowledge(event, std::tuple<>());
+    } else {
+      acknowledge(event, invoke());
+    }
+  }
+
+ private:
+  template <typename T>
+  static void acknowledge(const EventCall& event, const T& result) {
+    if (!event.id) return;
+    event.send_ack(Encoder([&](std::string& out, std::vector<SharedBuffer>& attachments) {
+      encode_ack_of(out, namespace_name(event.socket), *event.id, attachments, result);
+    }));
+  }
+
+  F function_;
+};
+
+template <typename F>
+IntrusivePtr<EventHandler> make_event_handler(F&& function) {
+  return IntrusivePtr<EventHandler>(new TypedHandler<std::decay_t<F>>(std::forward<F>(function)));
+}
+
+/// Throws std::invalid_argument for the protocol's own names.
+void check_event_name(std::string_view event);
+
+template <typename... Values>
+void encode_event_of(std::string& out, std::string_view nsp, std::optional<std::uint64_t> id,
+                     std::string_view event, std::vector<SharedBuffer>& attachments,
+                     const Values&... values) {
+  if constexpr (sizeof...(Values) == 1 && (std::is_same_v<Values, Args> && ...)) {
+    (protocol::sio::encode_event_values(out, nsp, id, event, attachments, values), ...);
+  } else {
+    protocol::sio::encode_event(out, nsp, id, event, attachments, values...);
+  }
+}
+
+}  // namespace impl
+}  // namespace verdin::sio

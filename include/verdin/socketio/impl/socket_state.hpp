@@ -1,0 +1,178 @@
+// Internal. SocketState: one client in one namespace; what Socket handles refer to.
+//
+// Its members belong to the hub of its server, but for `hub`, `id` and the reference count, which any thread
+// may use.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <typeinfo>
+#include <unordered_map>
+#include <vector>
+
+#include <verdin/base/intrusive_ptr.hpp>
+#include <verdin/base/unique_function.hpp>
+#include <verdin/protocol/json/value.hpp>
+#include <verdin/runtime/event.hpp>
+#include <verdin/socketio/disconnect_reason.hpp>
+#include <verdin/socketio/handshake.hpp>
+#include <verdin/socketio/impl/event_handler.hpp>
+
+namespace verdin {
+class Hub;
+}
+
+namespace verdin::eio {
+class Session;
+class Message;
+}  // namespace verdin::eio
+
+namespace verdin::sio {
+struct Packet;
+}
+
+namespace verdin::sio::impl {
+
+class Client;
+class NamespaceState;
+struct Room;
+
+/// An emit_with_ack() that waits; lies on the stack of its greenlet.
+class PendingAck {
+ public:
+  explicit PendingAck(SocketState& socket);
+  PendingAck(const PendingAck&) = delete;
+  PendingAck& operator=(const PendingAck&) = delete;
+  ~PendingAck();
+
+  std::uint64_t id() const noexcept { return id_; }
+  /// Throws AckTimeout or SocketDisconnected.
+  Args wait(std::optional<loop::Clock::duration> limit);
+
+ private:
+  friend class SocketState;
+  IntrusivePtr<SocketState> socket_;
+  std::uint64_t id_;
+  Event done_;
+  std::optional<Args> answer_;
+};
+
+/// What the application keeps with a socket.
+struct DataHolder {
+  virtual ~DataHolder() = default;
+  virtual const std::type_info& type() const noexcept = 0;
+};
+template <typename T>
+struct DataOf final : DataHolder {
+  const std::type_info& type() const noexcept override { return typeid(T); }
+  T value{};
+};
+
+class SocketState final : public SharedRefCounted<SocketState> {
+ public:
+  using DisconnectHook = UniqueFunction<void(DisconnectReason)>;
+  static constexpr std::size_t kIdSize = 20;  // other servers of a cluster tell ids from rooms by it
+
+  SocketState(NamespaceState& nsp, Client& client, IntrusivePtr<const Handshake> handshake, json::Value auth);
+  ~SocketState();
+
+  std::string_view id() const noexcept { return {id_.data(), id_.size()}; }
+  Hub& hub() const noexcept { return *hub_; }
+  NamespaceState& nsp() const noexcept { return *nsp_; }
+  const IntrusivePtr<const Handshake>& handshake() const noexcept { return handshake_; }
+  const json::Value& auth() const noexcept;
+  bool connected() const noexcept { return connected_; }
+  eio::Session* session() const noexcept;
+
+  // Sending. No effect on a socket that is not connected.
+  void send(const Encoder& encoder, bool is_volatile = false);
+  void send(const Packet& packet, bool is_volatile);
+
+  // Receiving, by its client, in the hub.
+  void start_connecting();
+  void on_event(std::span<char> text, json::View payload, std::optional<std::uint64_t> id);
+  /// A binary event, whole; kept if the socket is busy.
+  void on_binary_event(std::string text, std::vector<SharedBuffer> attachments, json::View payload,
+                       std::optional<std::uint64_t> id);
+  void on_ack(std::uint64_t id, json::View payload);
+  /// It has gone: leaves its rooms at once, and its handlers hear of it behind the events that came before.
+  void end(DisconnectReason reason);
+
+  // The application's side.
+  void on(std::string_view event, IntrusivePtr<EventHandler> handler);
+  void off(std::string_view event);
+  void add_disconnecting(DisconnectHook hook) { extras().disconnecting.push_back(std::move(hook)); }
+  void add_disconnect(DisconnectHook hook) { extras().disconnect.push_back(std::move(hook)); }
+  void join(std::string_view room);
+  void leave(std::string_view room);
+  std::vector<std::string> rooms() const;
+  void disconnect(bool close_connection);
+
+  template <typename T>
+  T& data() {
+    if (!data_) data_ = std::make_unique<DataOf<T>>();
+    if (data_->type() != typeid(T))
+      throw std::logic_error("verdin: socket.data<T>() was first used with another type");
+    return static_cast<DataOf<T>&>(*data_).value;
+  }
+
+ private:
+  friend class PendingAck;
+  friend class MemoryAdapter;
+  friend class Client;
+  struct Mail;
+  struct Mailbox;
+
+  /// What few sockets have much of.
+  struct Extras {
+    std::vector<std::pair<std::string, IntrusivePtr<EventHandler>>>
+        handlers;  // few: found by looking at each
+    std::vector<DisconnectHook> disconnecting;
+    std::vector<DisconnectHook> disconnect;
+    std::unordered_map<std::uint64_t, PendingAck*> acks;  // keyed by numbers of our own
+    std::vector<std::string> last_rooms;                  // while the disconnecting handlers run
+    json::Value auth;
+  };
+  Extras& extras();
+
+  // On a greenlet.
+  void connect();
+  bool run_middlewares();
+  void run_event(std::string_view event, json::View payload, std::optional<std::uint64_t> id,
+                 const IntrusivePtr<EventHandler>& handler) noexcept;
+  void run_mail(Mail& mail);
+  void drain_mailbox();
+  void run_disconnect(DisconnectReason reason);
+  void deliver_end();
+
+  IntrusivePtr<EventHandler> find_handler(std::string_view event) const;
+  void put_in_mailbox(Mail mail);
+  void forget_handlers();
+
+  std::array<char, kIdSize> id_;
+  bool connected_ = false;
+  bool busy_ = false;    // a greenlet runs its handlers; events wait in the mailbox
+  bool ended_ = false;   // `end_reason_` is to be told, or was
+  bool paused_ = false;  // its mailbox is full, so its session reads nothing
+  DisconnectReason end_reason_ = DisconnectReason::transport_close;
+  std::uint32_t visited_ = 0;  // the last broadcast that looked at it
+  Hub* hub_;
+  IntrusivePtr<NamespaceState> nsp_;
+  Client* client_;  // null once it has gone
+  IntrusivePtr<const Handshake> handshake_;
+  std::unique_ptr<Extras> extras_;
+  std::unique_ptr<Mailbox> mailbox_;
+  std::unique_ptr<DataHolder> data_;
+  struct RoomSlot {
+    Room* room;
+    std::size_t index;
+  };
+  std::vector<RoomSlot> room_slots_;  // the memory adapter's
+};
+
+}  // namespace verdin::sio::impl

@@ -1,0 +1,229 @@
+#include "socketio/client.hpp"
+
+#include <algorithm>
+
+#include <verdin/protocol/json/document.hpp>
+#include <verdin/protocol/socketio/decode.hpp>
+#include <verdin/protocol/socketio/encode.hpp>
+
+namespace verdin::sio::impl {
+
+using protocol::sio::PacketError;
+using protocol::sio::PacketHeader;
+using protocol::sio::PacketType;
+
+/// Text and attachments so far; together no more than a message may have.
+struct Client::PendingPacket {
+  std::string text;  // with padding behind it
+  std::size_t text_size = 0;
+  std::size_t wanted = 0;
+  std::size_t octets = 0;
+  std::vector<SharedBuffer> attachments;
+};
+
+namespace {
+
+DisconnectReason translate(eio::CloseReason reason) {
+  switch (reason) {
+    case eio::CloseReason::transport_close:
+      return DisconnectReason::transport_close;
+    case eio::CloseReason::transport_error:
+      return DisconnectReason::transport_error;
+    case eio::CloseReason::ping_timeout:
+      return DisconnectReason::ping_timeout;
+    case eio::CloseReason::parse_error:
+      return DisconnectReason::parse_error;
+    case eio::CloseReason::forced_close:
+      return DisconnectReason::forced_close;
+  }
+  return DisconnectReason::transport_error;
+}
+
+}  // namespace
+
+void Client::begin(ServerState& server, eio::Session& session, const http::Request& request) {
+  auto* const client = new Client(server, session, request);
+  client->add_ref();  // the connection's, dropped at its end
+  session.set_handler(client);
+  client->start_timer();
+}
+
+Client::Client(ServerState& server, eio::Session& session, const http::Request& request)
+    : server_(&server), session_(&session), handshake_(new Handshake(request)) {}
+
+Client::~Client() = default;
+
+void Client::start_timer() {
+  timer_ = std::make_unique<loop::Timer>(Hub::current().loop(), loop::on_timer<&Client::on_timer>, this);
+  timer_->start(server_->options().connect_timeout);
+}
+
+void Client::on_timer() {
+  const IntrusivePtr<Client> alive(this);
+  if (pending_)
+    return protocol_error(DisconnectReason::forced_server_close, "a binary packet was not finished in time");
+  if (!has_joined_) protocol_error(DisconnectReason::forced_server_close, "no namespace was joined in time");
+}
+
+void Client::joined() {
+  has_joined_ = true;
+  if (!pending_) timer_.reset();
+}
+
+SocketState* Client::find(std::string_view nsp) const {
+  for (const auto& socket : sockets_) {
+    if (socket->nsp().name() == nsp) return socket.get();
+  }
+  return nullptr;
+}
+
+void Client::on_message(std::span<char> text) {
+  const IntrusivePtr<Client> alive(this);
+  if (closed_) return;
+  if (pending_) return protocol_error(DisconnectReason::forced_close, "text where an attachment was due");
+  PacketHeader header;
+  json::Document& document = server_->document();
+  const PacketError error = protocol::sio::decode(text, true, server_->options().limits, document, header);
+  if (error != PacketError::none) return protocol_error(DisconnectReason::forced_close, describe(error));
+  if (header.attachments > 0) return begin_binary(header, text);
+  on_packet(header, text, document.root());
+}
+
+void Client::on_packet(const PacketHeader& header, std::span<char> text, json::View payload) {
+  if (header.type == PacketType::connect) return on_connect(header, payload);
+  SocketState* const socket = find(header.nsp);
+  if (!socket || !socket->connected()) {
+    return protocol_error(DisconnectReason::forced_server_close,
+                          "a packet for a namespace that is not joined");
+  }
+  switch (header.type) {
+    case PacketType::event:
+      return socket->on_event(text, payload, header.id);
+    case PacketType::ack:
+      return socket->on_ack(*header.id, payload);
+    case PacketType::disconnect:
+      return socket->end(DisconnectReason::client_namespace_disconnect);
+    default:
+      return protocol_error(DisconnectReason::forced_server_close, "a packet that only servers send");
+  }
+}
+
+void Client::on_connect(const PacketHeader& header, json::View auth) {
+  if (find(header.nsp)) {
+    return protocol_error(DisconnectReason::forced_server_close, "a second CONNECT to the same namespace");
+  }
+  NamespaceState* const nsp = server_->find_namespace(header.nsp);
+  const bool too_many = sockets_.size() >= server_->options().max_namespaces;
+  if (!nsp || too_many) {
+    return write([&](std::string& out) {
+      protocol::sio::encode_connect_error(out, header.nsp,
+                                          too_many ? "Too many namespaces" : "Invalid namespace");
+    });
+  }
+  sockets_.push_back(
+      make_intrusive<SocketState>(*nsp, *this, handshake_, auth ? json::Value(auth) : json::Value()));
+  if (sockets_.size() == 1) sockets_.shrink_to_fit();
+  const IntrusivePtr<SocketState> socket = sockets_.back();
+  socket->start_connecting();
+}
+
+void Client::begin_binary(const PacketHeader& header, std::span<char> text) {
+  pending_ = std::make_unique<PendingPacket>();
+  pending_->text.reserve(text.size() + json::kPadding);
+  pending_->text.assign(text.data(), text.size());
+  pending_->text.append(json::kPadding, '\0');
+  pending_->text_size = text.size();
+  pending_->octets = text.size();
+  pending_->wanted = header.attachments;
+  start_timer();
+}
+
+void Client::on_binary(std::span<char> data) {
+  const IntrusivePtr<Client> alive(this);
+  if (closed_) return;
+  if (!pending_) return protocol_error(DisconnectReason::forced_close, "binary data where none was due");
+  pending_->octets += data.size();
+  if (pending_->octets > server_->options().engine.max_payload) {
+    return protocol_error(DisconnectReason::forced_close, "a binary packet over the size limit");
+  }
+  pending_->attachments.push_back(SharedBuffer::copy({data.data(), data.size()}));
+  if (pending_->attachments.size() == pending_->wanted) complete_binary();
+}
+
+void Client::complete_binary() {
+  const std::unique_ptr<PendingPacket> packet = std::move(pending_);
+  if (has_joined_) {
+    timer_.reset();
+  } else {
+    start_timer();
+  }
+  const std::span<char> text(packet->text.data(), packet->text_size);
+  PacketHeader header;
+  json::Document& document = server_->document();
+  const PacketError error = protocol::sio::decode(text, true, server_->options().limits, document, header);
+  if (error != PacketError::none || !document.attach(packet->attachments)) {
+    return protocol_error(DisconnectReason::forced_close, "placeholders that do not fit the attachments");
+  }
+  SocketState* const socket = find(header.nsp);
+  if (!socket || !socket->connected()) {
+    return protocol_error(DisconnectReason::forced_server_close,
+                          "a packet for a namespace that is not joined");
+  }
+  if (header.is_ack()) return socket->on_ack(*header.id, document.root());
+  socket->on_binary_event(std::move(packet->text), std::move(packet->attachments), document.root(),
+                          header.id);
+}
+
+void Client::protocol_error(DisconnectReason reason, std::string_view what) {
+  if (closed_) return;
+  server_->report({ErrorInfo::Kind::protocol, {}, session_->id(), {}, what});
+  close(reason);
+}
+
+void Client::close(DisconnectReason reason) {
+  if (closed_) return;
+  const IntrusivePtr<Client> alive(this);
+  closed_ = true;
+  session_->set_handler(nullptr);
+  end_sockets(reason);
+  session_->close();
+  session_.reset();
+  timer_.reset();
+  pending_.reset();
+  release();  // the connection's reference
+}
+
+void Client::on_close(eio::CloseReason reason, std::string_view) {
+  if (closed_) return;
+  const IntrusivePtr<Client> alive(this);
+  closed_ = true;
+  end_sockets(server_->stopping ? DisconnectReason::server_shutting_down : translate(reason));
+  session_.reset();
+  timer_.reset();
+  pending_.reset();
+  release();
+}
+
+void Client::end_sockets(DisconnectReason reason) {
+  while (!sockets_.empty()) {
+    const IntrusivePtr<SocketState> socket = sockets_.back();
+    sockets_.pop_back();
+    socket->end(reason);
+  }
+}
+
+void Client::forget(SocketState& socket) {
+  std::erase_if(sockets_, [&](const auto& entry) { return entry.get() == &socket; });
+}
+
+void Client::count_paused(int change) {
+  paused_ += change;
+  if (closed_) return;
+  if (paused_ > 0) {
+    session_->pause();
+  } else {
+    session_->resume();
+  }
+}
+
+}  // namespace verdin::sio::impl

@@ -1,0 +1,131 @@
+// The adapter of one process: rooms as lists of sockets, each socket knowing its place in each.
+#include <algorithm>
+
+#include <verdin/base/siphash.hpp>
+#include <verdin/socketio/adapter.hpp>
+#include <verdin/socketio/impl/namespace_state.hpp>
+
+namespace verdin::sio {
+
+namespace impl {
+
+struct Room {
+  std::string name;
+  std::vector<SocketState*> members;
+};
+
+class MemoryAdapter final : public Adapter {
+ public:
+  void add_socket(SocketState& socket) override { all_.emplace(socket.id(), &socket); }
+
+  void join(SocketState& socket, std::string_view name) override {
+    auto at = rooms_.find(name);
+    if (at == rooms_.end()) {
+      at = rooms_.emplace(std::string(name), std::make_unique<Room>()).first;
+      at->second->name = name;
+    }
+    Room& room = *at->second;
+    for (const auto& slot : socket.room_slots_) {
+      if (slot.room == &room) return;
+    }
+    socket.room_slots_.push_back({&room, room.members.size()});
+    room.members.push_back(&socket);
+  }
+
+  void leave(SocketState& socket, std::string_view name) override {
+    auto& slots = socket.room_slots_;
+    const auto at =
+        std::find_if(slots.begin(), slots.end(), [&](const auto& slot) { return slot.room->name == name; });
+    if (at == slots.end()) return;
+    const SocketState::RoomSlot slot = *at;
+    *at = slots.back();
+    slots.pop_back();
+    take_out(slot);
+  }
+
+  void remove_socket(SocketState& socket) override {
+    const auto slots = std::move(socket.room_slots_);
+    socket.room_slots_.clear();
+    for (const auto& slot : slots) take_out(slot);
+    const auto at = all_.find(socket.id());
+    if (at != all_.end() && at->second == &socket) all_.erase(at);
+  }
+
+  std::vector<std::string> rooms(const SocketState& socket) const override {
+    std::vector<std::string> names;
+    for (const auto& slot : socket.room_slots_) names.push_back(slot.room->name);
+    return names;
+  }
+
+  void broadcast(const Packet& packet, const BroadcastOptions& to) override {
+    for_each(to, [&](SocketState& socket) { socket.send(packet, to.is_volatile); });
+  }
+
+  std::vector<IntrusivePtr<SocketState>> select(const BroadcastOptions& to) override {
+    std::vector<IntrusivePtr<SocketState>> found;
+    for_each(to, [&](SocketState& socket) {
+      if (socket.connected()) found.emplace_back(&socket);
+    });
+    return found;
+  }
+
+  std::size_t socket_count() const override { return all_.size(); }
+
+ private:
+  /// The last member moves to the place that became free.
+  void take_out(const SocketState::RoomSlot& slot) {
+    Room& room = *slot.room;
+    SocketState* const moved = room.members.back();
+    room.members.pop_back();
+    if (slot.index < room.members.size()) {
+      room.members[slot.index] = moved;
+      for (auto& other : moved->room_slots_) {
+        if (other.room == &room) other.index = slot.index;
+      }
+    }
+    if (room.members.empty()) rooms_.erase(rooms_.find(room.name));
+  }
+
+  template <typename Visit>
+  void for_each_in(std::string_view room, const Visit& visit) {
+    if (const auto at = rooms_.find(room); at != rooms_.end()) {
+      for (SocketState* socket : at->second->members) visit(*socket);
+    }
+    if (room.size() == SocketState::kIdSize) {  // a socket's own room
+      if (const auto at = all_.find(room); at != all_.end()) visit(*at->second);
+    }
+  }
+
+  /// Calls once for each socket meant. The visitor must not change rooms; a send does not.
+  template <typename Visit>
+  void for_each(const BroadcastOptions& to, const Visit& visit) {
+    const bool simple = to.except.empty() && to.rooms.size() <= 1;
+    if (simple && to.rooms.size() == 1) return for_each_in(to.rooms.front(), visit);
+    if (simple) {
+      for (const auto& [id, socket] : all_) visit(*socket);
+      return;
+    }
+    // Whoever carries the number of this round is done with, or left out.
+    const std::uint32_t round = ++round_;
+    for (const std::string& room : to.except) {
+      for_each_in(room, [&](SocketState& socket) { socket.visited_ = round; });
+    }
+    const auto once = [&](SocketState& socket) {
+      if (std::exchange(socket.visited_, round) != round) visit(socket);
+    };
+    if (to.rooms.empty()) {
+      for (const auto& [id, socket] : all_) once(*socket);
+    }
+    for (const std::string& room : to.rooms) for_each_in(room, once);
+  }
+
+  StringMap<std::unique_ptr<Room>> rooms_;
+  std::unordered_map<std::string_view, SocketState*, SipHasher> all_;  // keyed by the socket's own id
+  std::uint32_t round_ = 0;
+};
+
+}  // namespace impl
+
+std::unique_ptr<Adapter> make_memory_adapter() { return std::make_unique<impl::MemoryAdapter>(); }
+
+}  // namespace verdin::sio

@@ -1,0 +1,245 @@
+// A socket's life on its greenlets: the connection, its events one after the other, the end.
+#include <verdin/protocol/socketio/decode.hpp>
+#include <verdin/protocol/socketio/encode.hpp>
+#include <verdin/socketio/impl/socket_state.hpp>
+#include <verdin/socketio/socket.hpp>
+
+#include "socketio/client.hpp"
+#include "socketio/mailbox.hpp"
+
+namespace verdin::sio::impl {
+
+namespace {
+
+/// Octets of text behind which nothing more is read while a handler blocks.
+constexpr std::size_t kNameSize = 32;
+
+}  // namespace
+
+void SocketState::start_connecting() {
+  busy_ = true;
+  hub_->start_now([self = IntrusivePtr(this)] { self->connect(); }, "socket.io connection");
+}
+
+void SocketState::connect() {
+  if (!run_middlewares()) {
+    forget_handlers();
+    return;
+  }
+  connected_ = true;
+  nsp_->add(*this);
+  client_->joined();
+  client_->write([&](std::string& out) { protocol::sio::encode_connect(out, nsp_->name(), id()); });
+  for (auto& hook : nsp_->connection_hooks) {
+    try {
+      hook(Socket(IntrusivePtr(this)));
+    } catch (const Interrupt&) {
+      throw;
+    } catch (...) {
+      if (ServerState* server = nsp_->server()) {
+        server->report({ErrorInfo::Kind::handler, nsp_->name(), id(), "connection", "a handler threw",
+                        std::current_exception()});
+      }
+    }
+  }
+  drain_mailbox();
+}
+
+/// False if the client was refused, or has gone meanwhile.
+bool SocketState::run_middlewares() {
+  for (auto& middleware : nsp_->middlewares) {
+    std::optional<ConnectError> refusal;
+    try {
+      refusal = middleware(Socket(IntrusivePtr(this)));
+    } catch (const ConnectError& error) {
+      refusal = error;
+    } catch (const Interrupt&) {
+      throw;
+    } catch (...) {
+      if (ServerState* server = nsp_->server()) {
+        server->report({ErrorInfo::Kind::handler, nsp_->name(), id(), "middleware", "a middleware threw",
+                        std::current_exception()});
+      }
+      refusal.emplace("internal error");
+    }
+    if (!client_) return false;
+    if (!refusal) continue;
+    const std::string data = refusal->data() ? refusal->data()->to_text() : std::string();
+    client_->write([&](std::string& out) {
+      protocol::sio::encode_connect_error(out, nsp_->name(), refusal->what(), data);
+    });
+    ended_ = true;
+    nsp_->adapter().remove_socket(*this);
+    Client& client = *std::exchange(client_, nullptr);
+    client.forget(*this);
+    return false;
+  }
+  return client_ != nullptr;
+}
+
+IntrusivePtr<EventHandler> SocketState::find_handler(std::string_view event) const {
+  if (extras_) {
+    for (const auto& [name, handler] : extras_->handlers) {
+      if (name == event) return handler;
+    }
+  }
+  const auto at = nsp_->handlers.find(event);
+  return at == nsp_->handlers.end() ? nullptr : at->second;
+}
+
+void SocketState::on_event(std::span<char> text, json::View payload, std::optional<std::uint64_t> id) {
+  if (busy_) {
+    Mail mail;
+    mail.text.reserve(text.size() + json::kPadding);
+    mail.text.assign(text.data(), text.size());
+    mail.text.append(json::kPadding, '\0');
+    mail.size = text.size();
+    return put_in_mailbox(std::move(mail));
+  }
+  std::array<char, kNameSize> scratch;
+  IntrusivePtr<EventHandler> handler = find_handler(protocol::sio::event_name(payload, scratch));
+  if (!handler) return;
+  busy_ = true;
+  // Runs before this returns, up to its first suspension; the arguments are decoded by then.
+  hub_->start_now(
+      [self = IntrusivePtr(this), handler = std::move(handler), payload, id] {
+        std::array<char, kNameSize> name;
+        self->run_event(protocol::sio::event_name(payload, name), payload, id, handler);
+        self->drain_mailbox();
+      },
+      "socket.io event");
+}
+
+void SocketState::on_binary_event(std::string text, std::vector<SharedBuffer> attachments, json::View payload,
+                                  std::optional<std::uint64_t> id) {
+  const std::size_t size = text.size() - json::kPadding;
+  if (busy_) return put_in_mailbox(Mail{std::move(text), size, std::move(attachments)});
+  on_event({text.data(), size}, payload, id);
+}
+
+void SocketState::run_event(std::string_view event, json::View payload, std::optional<std::uint64_t> id,
+                            const IntrusivePtr<EventHandler>& handler) noexcept {
+  try {
+    handler->call({*this, event, payload, id});
+  } catch (const GreenletExit&) {
+  } catch (...) {
+    if (ServerState* server = nsp_->server()) {
+      server->report({ErrorInfo::Kind::handler, nsp_->name(), this->id(), event, "a handler threw",
+                      std::current_exception()});
+    }
+  }
+}
+
+void SocketState::put_in_mailbox(Mail mail) {
+  if (!mailbox_) mailbox_ = std::make_unique<Mailbox>();
+  mailbox_->mails.push_back(std::move(mail));
+  ServerState* const server = nsp_->server();
+  if (paused_ || !client_ || !server || mailbox_->mails.size() < server->options().max_mailbox) return;
+  paused_ = true;
+  client_->count_paused(1);
+}
+
+void SocketState::run_mail(Mail& mail) {
+  ServerState* const server = nsp_->server();
+  if (!server) return;
+  protocol::sio::PacketHeader header;
+  json::Document& document = server->document();
+  const auto error =
+      protocol::sio::decode({mail.text.data(), mail.size}, true, server->options().limits, document, header);
+  // It was checked when it came.
+  if (error != protocol::sio::PacketError::none) return;
+  if (!mail.attachments.empty() && !document.attach(mail.attachments)) return;
+  std::array<char, kNameSize> scratch;
+  const std::string_view event = protocol::sio::event_name(document.root(), scratch);
+  if (const auto handler = find_handler(event)) run_event(event, document.root(), header.id, handler);
+}
+
+/// Everything that has come meanwhile, then the end, if it has.
+void SocketState::drain_mailbox() {
+  while (mailbox_ && !mailbox_->mails.empty()) {
+    Mail mail = std::move(mailbox_->mails.front());
+    mailbox_->mails.pop_front();
+    run_mail(mail);
+    if (!paused_ || mailbox_->mails.size() > nsp_->server()->options().max_mailbox / 2) continue;
+    paused_ = false;
+    if (client_) client_->count_paused(-1);
+  }
+  mailbox_.reset();
+  if (ended_) run_disconnect(end_reason_);
+  busy_ = false;
+}
+
+void SocketState::end(DisconnectReason reason) {
+  if (ended_) return;
+  const IntrusivePtr<SocketState> alive(this);
+  ended_ = true;
+  end_reason_ = reason;
+  const bool was_connected = std::exchange(connected_, false);
+  if (Client* const client = std::exchange(client_, nullptr)) {
+    if (std::exchange(paused_, false)) client->count_paused(-1);
+    client->forget(*this);
+  }
+  if (was_connected) {
+    const bool somebody_asks =
+        !nsp_->disconnecting_hooks.empty() || (extras_ && !extras_->disconnecting.empty());
+    if (somebody_asks) {
+      extras().last_rooms.emplace_back(id());
+      for (std::string& room : nsp_->adapter().rooms(*this)) extras_->last_rooms.push_back(std::move(room));
+    }
+    nsp_->remove(*this);
+  }
+  nsp_->adapter().remove_socket(*this);
+  if (extras_) {
+    const auto acks = std::exchange(extras_->acks, {});
+    for (const auto& [id, pending] : acks) pending->done_.set();
+  }
+  deliver_end();
+}
+
+/// Tells the handlers, unless a greenlet is busy with events that came before: it will.
+void SocketState::deliver_end() {
+  if (busy_) return;
+  const bool somebody_listens =
+      !nsp_->disconnecting_hooks.empty() || !nsp_->disconnect_hooks.empty() ||
+      (extras_ && (!extras_->disconnecting.empty() || !extras_->disconnect.empty()));
+  if (!somebody_listens) return forget_handlers();
+  busy_ = true;
+  hub_->start_now([self = IntrusivePtr(this)] { self->drain_mailbox(); }, "socket.io disconnect");
+}
+
+void SocketState::run_disconnect(DisconnectReason reason) {
+  const auto call = [&](auto& hooks, auto&&... arguments) {
+    for (auto& hook : hooks) {
+      try {
+        hook(arguments...);
+      } catch (const Interrupt&) {
+        throw;
+      } catch (...) {
+        if (ServerState* server = nsp_->server()) {
+          server->report({ErrorInfo::Kind::handler, nsp_->name(), id(), "disconnect", "a handler threw",
+                          std::current_exception()});
+        }
+      }
+    }
+  };
+  const Socket socket{IntrusivePtr(this)};
+  if (extras_) call(extras_->disconnecting, reason);
+  call(nsp_->disconnecting_hooks, socket, reason);
+  if (extras_) extras_->last_rooms.clear();
+  if (extras_) call(extras_->disconnect, reason);
+  call(nsp_->disconnect_hooks, socket, reason);
+  forget_handlers();
+}
+
+/// Handlers may hold Sockets: without this each would keep itself alive.
+void SocketState::forget_handlers() {
+  if (!extras_) return;
+  const auto handlers = std::move(extras_->handlers);
+  const auto disconnecting = std::move(extras_->disconnecting);
+  const auto disconnect = std::move(extras_->disconnect);
+  extras_->handlers.clear();
+  extras_->disconnecting.clear();
+  extras_->disconnect.clear();
+}
+
+}  // namespace verdin::sio::impl

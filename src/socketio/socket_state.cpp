@@ -1,0 +1,209 @@
+#include <algorithm>
+#include <cstring>
+
+#include <verdin/base/random.hpp>
+#include <verdin/protocol/socketio/encode.hpp>
+#include <verdin/socketio/ack.hpp>
+#include <verdin/socketio/impl/socket_state.hpp>
+#include <verdin/socketio/socket.hpp>
+
+#include "socketio/client.hpp"
+#include "socketio/mailbox.hpp"
+
+namespace verdin::sio {
+
+std::string_view to_string(DisconnectReason reason) noexcept {
+  switch (reason) {
+    case DisconnectReason::transport_close:
+      return "transport close";
+    case DisconnectReason::transport_error:
+      return "transport error";
+    case DisconnectReason::ping_timeout:
+      return "ping timeout";
+    case DisconnectReason::parse_error:
+      return "parse error";
+    case DisconnectReason::forced_close:
+      return "forced close";
+    case DisconnectReason::forced_server_close:
+      return "forced server close";
+    case DisconnectReason::server_shutting_down:
+      return "server shutting down";
+    case DisconnectReason::server_namespace_disconnect:
+      return "server namespace disconnect";
+    case DisconnectReason::client_namespace_disconnect:
+      return "client namespace disconnect";
+  }
+  return "";
+}
+
+std::string_view Socket::transport() const {
+  const eio::Session* const session = state_->session();
+  return session ? eio::to_string(session->transport()) : std::string_view();
+}
+
+namespace impl {
+
+SocketState::SocketState(NamespaceState& nsp, Client& client, IntrusivePtr<const Handshake> handshake,
+                         json::Value auth)
+    : hub_(&Hub::current()), nsp_(&nsp), client_(&client), handshake_(std::move(handshake)) {
+  const std::string id = random_id(kIdSize);
+  std::memcpy(id_.data(), id.data(), kIdSize);
+  if (!auth.is_null()) extras().auth = std::move(auth);
+}
+
+SocketState::~SocketState() = default;
+
+SocketState::Extras& SocketState::extras() {
+  if (!extras_) extras_ = std::make_unique<Extras>();
+  return *extras_;
+}
+
+const json::Value& SocketState::auth() const noexcept {
+  static const json::Value nothing = json::Value::object();
+  return extras_ && !extras_->auth.is_null() ? extras_->auth : nothing;
+}
+
+eio::Session* SocketState::session() const noexcept { return client_ ? &client_->session() : nullptr; }
+
+std::string_view namespace_name(const SocketState& socket) { return socket.nsp().name(); }
+
+// ---- Sending
+
+void SocketState::send(const Encoder& encoder, bool is_volatile) {
+  if (Hub::current_or_null() != hub_) {
+    hub_->post([self = IntrusivePtr(this), packet = make_packet(encoder), is_volatile] {
+      self->send(packet, is_volatile);
+    });
+    return;
+  }
+  if (!connected_ || !client_) return;
+  eio::Session& session = client_->session();
+  if (is_volatile && !session.writable()) return;
+  std::vector<SharedBuffer> attachments;
+  session.write_text([&](std::string& out) { encoder(out, attachments); });
+  for (const SharedBuffer& attachment : attachments) session.send(eio::Message::binary(attachment.view()));
+}
+
+void SocketState::send(const Packet& packet, bool is_volatile) {
+  if (!connected_ || !client_) return;
+  eio::Session& session = client_->session();
+  if (is_volatile && !session.writable()) return;
+  for (const eio::Message& message : packet.messages) session.send(message);
+}
+
+// ---- The application's side
+
+void SocketState::on(std::string_view event, IntrusivePtr<EventHandler> handler) {
+  if (ended_) return;  // nothing will come: the handler would only keep what it holds
+  auto& handlers = extras().handlers;
+  for (auto& [name, old] : handlers) {
+    if (name == event) {
+      old = std::move(handler);
+      return;
+    }
+  }
+  handlers.emplace_back(event, std::move(handler));
+}
+
+void SocketState::off(std::string_view event) {
+  if (!extras_) return;
+  std::erase_if(extras_->handlers, [&](const auto& entry) { return entry.first == event; });
+}
+
+void SocketState::join(std::string_view room) {
+  if (Hub::current_or_null() != hub_) {
+    return hub_->post([self = IntrusivePtr(this), room = std::string(room)] { self->join(room); });
+  }
+  if (!ended_ && client_ && room != id()) nsp_->adapter().join(*this, room);
+}
+
+void SocketState::leave(std::string_view room) {
+  if (Hub::current_or_null() != hub_) {
+    return hub_->post([self = IntrusivePtr(this), room = std::string(room)] { self->leave(room); });
+  }
+  nsp_->adapter().leave(*this, room);
+}
+
+std::vector<std::string> SocketState::rooms() const {
+  std::vector<std::string> rooms;
+  const bool disconnecting = extras_ && !extras_->last_rooms.empty();
+  if (connected_ || disconnecting || !ended_) rooms.emplace_back(id());
+  if (disconnecting) {
+    rooms.insert(rooms.end(), extras_->last_rooms.begin() + 1, extras_->last_rooms.end());
+  } else {
+    for (std::string& room : nsp_->adapter().rooms(*this)) rooms.push_back(std::move(room));
+  }
+  return rooms;
+}
+
+void SocketState::disconnect(bool close_connection) {
+  if (Hub::current_or_null() != hub_) {
+    return hub_->post([self = IntrusivePtr(this), close_connection] { self->disconnect(close_connection); });
+  }
+  if (!client_) return;
+  const IntrusivePtr<SocketState> alive(this);
+  if (close_connection) return client_->close(DisconnectReason::server_namespace_disconnect);
+  if (connected_)
+    client_->write([&](std::string& out) { protocol::sio::encode_disconnect(out, nsp_->name()); });
+  end(DisconnectReason::server_namespace_disconnect);
+}
+
+// ---- Acknowledgements that we wait for
+
+void SocketState::on_ack(std::uint64_t id, json::View payload) {
+  if (!extras_) return;
+  const auto at = extras_->acks.find(id);
+  if (at == extras_->acks.end()) return;  // late, or never asked for
+  PendingAck& pending = *at->second;
+  extras_->acks.erase(at);
+  pending.answer_.emplace();
+  for (const json::View argument : payload.array()) pending.answer_->emplace_back(argument);
+  pending.done_.set();
+}
+
+PendingAck::PendingAck(SocketState& socket) : socket_(&socket), id_(0) {
+  if (Hub::current_or_null() != socket.hub_) {
+    throw BlockingSwitchOutError("verdin: emit_with_ack() on another hub than the socket's");
+  }
+  if (!socket.connected_) throw SocketDisconnected("verdin: the socket is not connected");
+  id_ = socket.nsp_->next_ack_id();
+  socket.extras().acks.emplace(id_, this);
+}
+
+PendingAck::~PendingAck() {
+  if (socket_->extras_) socket_->extras_->acks.erase(id_);
+}
+
+Args PendingAck::wait(std::optional<loop::Clock::duration> limit) {
+  if (!limit) {
+    done_.wait();
+  } else if (!done_.wait_for(*limit)) {
+    throw AckTimeout("verdin: the acknowledgement did not come in time");
+  }
+  if (!answer_) throw SocketDisconnected("verdin: the socket went away before it acknowledged");
+  return std::move(*answer_);
+}
+
+// ---- EventCall
+
+Socket EventCall::make_socket() const { return Socket(IntrusivePtr(&socket)); }
+
+Ack EventCall::make_ack() const { return Ack(IntrusivePtr(&socket), id); }
+
+void EventCall::send_ack(const Encoder& encoder) const { socket.send(encoder); }
+
+void EventCall::decode_failed(const json::DecodeError& error) const {
+  ServerState* const server = socket.nsp().server();
+  if (!server) return;
+  const std::string message = error.text();
+  server->report({ErrorInfo::Kind::decode, socket.nsp().name(), socket.id(), event, message});
+}
+
+void check_event_name(std::string_view event) {
+  if (protocol::sio::is_reserved_event(event)) {
+    throw std::invalid_argument("verdin: '" + std::string(event) + "' is a name of the protocol's own");
+  }
+}
+
+}  // namespace impl
+}  // namespace verdin::sio

@@ -1,0 +1,32 @@
+// A small Socket.IO server with the events that the protocol's test suites use.
+#include "conformance/program.hpp"
+
+namespace sio = verdin::sio;
+
+namespace {
+
+void add_events(const sio::Namespace& nsp) {
+  nsp.on_connection([](sio::Socket socket) { socket.emit("auth", socket.auth()); });
+  nsp.on("message", [](sio::Socket socket, sio::Args args) { socket.emit("message-back", args); });
+  nsp.on("message-with-ack", [](sio::Args args) { return args; });
+  nsp.on("join", [](sio::Socket socket, std::string room) { socket.join(room); });
+  nsp.on("room", [](sio::Socket socket, std::string room, sio::Args args) { socket.nsp().to(room).emit("room", args); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const program::Arguments arguments(argc, argv);
+  program::log_to_stderr();
+  return verdin::run([&] {
+    sio::Options options;
+    options.engine = program::suite_options(arguments);
+    options.connect_timeout = std::chrono::seconds(1);
+    sio::Server io(options);
+    add_events(io.main());
+    add_events(io.of("/custom"));
+    verdin::http::App app;
+    app.mount(io);
+    program::serve(app, arguments);
+  });
+}
