@@ -23,6 +23,10 @@ void cast_from(int fd) {
   for (const int peer : peers) send(peer, buffer.data(), static_cast<std::size_t>(got), MSG_NOSIGNAL);
 }
 
+void accept_all(int epoll, int listener) {
+  for (int fd; (fd = baseline::accept_from(epoll, listener)) >= 0;) peers.push_back(fd);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -31,12 +35,12 @@ int main(int argc, char** argv) {
   std::array<epoll_event, 256> events;
   for (;;) {
     const int count = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), -1);
+    // Accept first: a connection that was made before the octets were sent is to receive them.
     for (int i = 0; i < count; ++i) {
-      if (events[i].data.fd != listener) {
-        cast_from(events[i].data.fd);
-      } else if (const int fd = baseline::accept_from(epoll, listener); fd >= 0) {
-        peers.push_back(fd);
-      }
+      if (events[i].data.fd == listener) accept_all(epoll, listener);
+    }
+    for (int i = 0; i < count; ++i) {
+      if (events[i].data.fd != listener) cast_from(events[i].data.fd);
     }
   }
 }
