@@ -1,0 +1,37 @@
+// The least that a server can do: an epoll loop that sends back the octets it has read. What a Socket.IO echo
+// costs beyond this is ours; what this costs is the kernel's.
+#include <array>
+
+#include "tcp_server.hpp"
+
+namespace {
+
+std::array<char, 64 * 1024> buffer;
+
+void echo(int fd) {
+  const ssize_t got = recv(fd, buffer.data(), buffer.size(), 0);
+  if (got <= 0) {
+    close(fd);
+    return;
+  }
+  // A peer that does not read loses octets here, and the load generator says so.
+  if (send(fd, buffer.data(), static_cast<std::size_t>(got), MSG_NOSIGNAL) < 0) close(fd);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int epoll = epoll_create1(EPOLL_CLOEXEC);
+  const int listener = baseline::listen_on(epoll, baseline::port_of(argc, argv));
+  std::array<epoll_event, 256> events;
+  for (;;) {
+    const int count = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), -1);
+    for (int i = 0; i < count; ++i) {
+      if (events[i].data.fd == listener) {
+        baseline::accept_from(epoll, listener);
+      } else {
+        echo(events[i].data.fd);
+      }
+    }
+  }
+}

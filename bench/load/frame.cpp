@@ -1,0 +1,81 @@
+#include "frame.hpp"
+
+#include <cstring>
+
+namespace bench {
+namespace {
+
+constexpr std::uint64_t kMaxControlPayload = 125;
+
+void append_length(std::string& out, std::uint64_t length) {
+  constexpr char kMaskBit = static_cast<char>(0x80);
+  if (length <= 125) {
+    out.push_back(static_cast<char>(static_cast<std::uint64_t>(0x80) | length));
+    return;
+  }
+  const int octets = length <= 0xffff ? 2 : 8;
+  out.push_back(static_cast<char>(kMaskBit | (octets == 2 ? 126 : 127)));
+  for (int i = octets - 1; i >= 0; --i) out.push_back(static_cast<char>((length >> (8 * i)) & 0xff));
+}
+
+void append_masked(std::string& out, std::string_view payload, std::uint32_t mask) {
+  const std::size_t start = out.size();
+  out.append(payload);
+  char* at = out.data() + start;
+  std::size_t left = payload.size();
+  const std::uint64_t wide = (std::uint64_t{mask} << 32) | mask;
+  for (; left >= 8; left -= 8, at += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, at, 8);
+    word ^= wide;
+    std::memcpy(at, &word, 8);
+  }
+  char key[4];
+  std::memcpy(key, &mask, 4);
+  for (std::size_t i = 0; i < left; ++i) at[i] = static_cast<char>(at[i] ^ key[i & 3]);
+}
+
+std::uint64_t read_big_endian(const char* from, std::size_t octets) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < octets; ++i) value = (value << 8) | static_cast<unsigned char>(from[i]);
+  return value;
+}
+
+bool known(std::uint8_t opcode) { return opcode <= 2 || (opcode >= 8 && opcode <= 10); }
+
+}  // namespace
+
+void append_frame(std::string& out, Opcode opcode, std::string_view payload, std::uint32_t mask) {
+  out.push_back(static_cast<char>(0x80U | static_cast<unsigned>(opcode)));
+  append_length(out, payload.size());
+  char key[4];
+  std::memcpy(key, &mask, 4);
+  out.append(key, 4);
+  append_masked(out, payload, mask);
+}
+
+FrameStatus take_frame(std::string_view& input, Frame& frame) {
+  if (input.size() < 2) return FrameStatus::kIncomplete;
+  const auto first = static_cast<unsigned char>(input[0]);
+  const auto second = static_cast<unsigned char>(input[1]);
+  const auto opcode = static_cast<std::uint8_t>(first & 0x0f);
+  const bool final = (first & 0x80) != 0;
+  if ((first & 0x70) != 0 || (second & 0x80) != 0 || !known(opcode)) return FrameStatus::kInvalid;
+  if (opcode >= 8 && (!final || second > kMaxControlPayload)) return FrameStatus::kInvalid;
+
+  std::uint64_t length = second;
+  std::size_t header = 2;
+  if (second >= 126) {
+    const std::size_t octets = second == 126 ? 2 : 8;
+    if (input.size() < header + octets) return FrameStatus::kIncomplete;
+    length = read_big_endian(input.data() + 2, octets);
+    if (length < (octets == 2 ? 126U : 0x10000U) || (length >> 63) != 0) return FrameStatus::kInvalid;
+    header += octets;
+  }
+  if (input.size() - header < length) return FrameStatus::kIncomplete;
+  frame = Frame{static_cast<Opcode>(opcode), final, input.substr(header, length)};
+  input.remove_prefix(header + length);
+  return FrameStatus::kFrame;
+}
+
+}  // namespace bench

@@ -1,0 +1,45 @@
+#include "scenario.hpp"
+
+#include "cast_scenarios.hpp"
+#include "driver.hpp"
+#include "echo_scenarios.hpp"
+
+namespace bench {
+namespace {
+
+/// Joins and says nothing; the clients answer pings.
+class Idle final : public Scenario {
+ public:
+  Protocol protocol() const noexcept override { return Protocol::kSocketIo; }
+  void begin(Driver& driver) override { driver_ = &driver; }
+  void on_message(Client&, std::string_view message) override {
+    driver_->errors().add("unasked-message", message);
+  }
+  std::size_t outstanding() const noexcept override { return 0; }
+
+ private:
+  Driver* driver_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Scenario> make_scenario(const Options& options) {
+  switch (options.mode) {
+    case Mode::kTcpEcho:
+      return make_tcp_echo(options);
+    case Mode::kTcpCast:
+      return make_tcp_cast(options);
+    case Mode::kWsEcho:
+      return make_ws_echo(options);
+    case Mode::kEmitAck:
+    case Mode::kBurst:
+      return make_emit_ack(options);
+    case Mode::kBroadcast:
+      return make_broadcast(options);
+    case Mode::kIdle:
+      break;
+  }
+  return std::make_unique<Idle>();
+}
+
+}  // namespace bench
