@@ -1,6 +1,7 @@
 // Everything of Verdin. Each header it names opens with its own contract.
 #pragma once
 
+#include <verdin/base/log.hpp>
 #include <verdin/engineio/server.hpp>
 #include <verdin/http/http.hpp>
 #include <verdin/runtime/event.hpp>
