@@ -159,6 +159,18 @@ void Server::on_upgrade(http::ExchangePtr exchange) {
   announce(fresh, exchange->request());
 }
 
+/// A second connection for a session: the official server opens and closes it, and clients rely on seeing a
+/// close.
+void Server::accept_and_close(const http::ExchangePtr& exchange) {
+  class Nobody final : public websocket::ConnectionHandler {
+    void on_text(std::span<char>) override {}
+    void on_binary(std::span<char>) override {}
+    void on_close(const websocket::Close&) override {}
+  };
+  static Nobody nobody;
+  if (const auto connection = websocket::accept(exchange, websocket_options_, nobody)) connection->close();
+}
+
 void Server::on_body_too_large(http::ExchangePtr exchange) {
   Session* session = nullptr;
   if (const auto refusal = check(exchange->request(), false, session))

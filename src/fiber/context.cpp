@@ -17,8 +17,8 @@ namespace ctx = boost::context::detail;
 /// What the Itanium C++ ABI keeps a thread (§2.2.2): the stack of caught exceptions and the count of those in
 /// flight. libstdc++ and libc++abi lay it out alike.
 ///
-/// The count is an unsigned int; read and written here together with its padding, as one word, so that the processor can
-/// forward the stores of a switch to the loads of the next (11 ns a switch otherwise).
+/// The count is an unsigned int; read and written here together with its padding, as one word, so that the
+/// processor can forward the stores of a switch to the loads of the next (11 ns a switch otherwise).
 struct ExceptionState {
   void* caught = nullptr;
   std::uintptr_t uncaught = 0;

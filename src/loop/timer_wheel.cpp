@@ -47,7 +47,7 @@ void TimerWheel::insert(Timer& timer, Clock::time_point due) {
 }
 
 void TimerWheel::place(Timer& timer) noexcept {
-  // The farthest slot holds what is beyond the wheel (194 days); it is placed anew when its turn comes.
+  // The farthest slot holds what is beyond the wheel (49 days); it is placed anew when its turn comes.
   constexpr std::uint64_t horizon = (std::uint64_t{1} << (kBits * kLevels)) - 1;
   const std::uint64_t due = std::clamp(timer.due_, tick_ + 1, tick_ + horizon);
   const std::uint64_t delta = due - tick_;

@@ -58,6 +58,7 @@ class Server final : public http::Endpoint {
   std::optional<Refusal> check(const http::Request& request, bool upgrade, Session*& session);
   std::optional<Refusal> check_handshake(const http::Request& request, bool upgrade) const;
   void refuse(http::Exchange& exchange, const Refusal& refusal, bool upgrade);
+  void accept_and_close(const http::ExchangePtr& exchange);
   Session& make_session();
   void announce(Session& session, const http::Request& request);
   std::string open_packet_data(const Session& session, Transport transport) const;

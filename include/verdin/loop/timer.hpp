@@ -15,7 +15,7 @@ namespace verdin::loop {
 class Loop;
 class TimerWheel;
 
-inline constexpr std::chrono::milliseconds kTimerTick{4};
+inline constexpr std::chrono::milliseconds kTimerTick{1};
 
 /// Node of a circular list; the wheel's slots are lists of these.
 struct TimerLink {

@@ -24,6 +24,11 @@ LibevLoop::LibevLoop(unsigned backend_flags)
   ev_async_init(&wake_, on_wake);
   ev_async_start(ev_, &wake_);
   ev_timer_init(&timer_, on_alarm, 0., 0.);
+  // Runs first of all that a poll has brought: callbacks must not start timers by a clock from before a long wait.
+  ev_check_init(&polled_, [](struct ev_loop*, ev_check* check, int) { static_cast<LibevLoop*>(check->data)->update_now(); });
+  polled_.data = this;
+  ev_set_priority(&polled_, EV_MAXPRI);
+  ev_check_start(ev_, &polled_);
 }
 
 LibevLoop::~LibevLoop() {
@@ -35,6 +40,7 @@ LibevLoop::~LibevLoop() {
   dirty_.clear();
   broken_.clear();
   for (LibevStream* stream : graveyard_) delete stream;
+  ev_check_stop(ev_, &polled_);
   ev_timer_stop(ev_, &timer_);
   ev_async_stop(ev_, &wake_);
   ev_loop_destroy(ev_);
@@ -114,7 +120,6 @@ void LibevLoop::turn(bool may_block) {
   const bool wait = may_block && dirty_.empty() && broken_.empty();
   if (wait) arm_timer();
   ev_run(ev_, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
-  update_now();
   wheel_.fire(now_);
   deadlines_.fire(now_);
   if (!graveyard_.empty()) free_graveyard();

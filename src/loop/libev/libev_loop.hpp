@@ -53,6 +53,7 @@ class LibevLoop final : public Loop {
   struct ev_loop* ev_;
   ev_async wake_;
   ev_timer timer_;
+  ev_check polled_;
   Clock::time_point timer_due_ = Clock::time_point::max();
   std::unique_ptr<char[]> read_buffer_;
   SendQueuePool send_queues_;
