@@ -83,11 +83,6 @@ std::size_t Value::size() const noexcept {
   return 0;
 }
 
-const Value* Value::find(std::size_t index) const noexcept {
-  const Array* array = as_array();
-  return array && index < array->size() ? &(*array)[index] : nullptr;
-}
-
 const Value* Value::find(std::string_view key) const noexcept {
   const Object* object = as_object();
   if (!object) return nullptr;
@@ -101,23 +96,19 @@ Value* Value::find(std::string_view key) noexcept {
   return const_cast<Value*>(std::as_const(*this).find(key));
 }
 
-namespace {
-
-const Value& null_value() noexcept {
+const Value& Value::none() noexcept {
   static const Value value;
   return value;
 }
 
-}  // namespace
-
-const Value& Value::operator[](std::size_t index) const noexcept {
-  const Value* found = find(index);
-  return found ? *found : null_value();
+const Value& Value::at(std::size_t index) const noexcept {
+  const Array* array = as_array();
+  return array && index < array->size() ? (*array)[index] : none();
 }
 
 const Value& Value::operator[](std::string_view key) const noexcept {
   const Value* found = find(key);
-  return found ? *found : null_value();
+  return found ? *found : none();
 }
 
 Value& Value::set(std::string_view key, Value value) {

@@ -83,11 +83,16 @@ class Value {
   /// Elements or members; 0 for scalars.
   std::size_t size() const noexcept;
   /// The element or member, or nullptr.
-  const Value* find(std::size_t index) const noexcept;
+  const Value* find(std::integral auto index) const noexcept {
+    const Value& found = at(static_cast<std::size_t>(index));
+    return &found == &none() ? nullptr : &found;
+  }
   const Value* find(std::string_view key) const noexcept;
   Value* find(std::string_view key) noexcept;
   /// The same, or a null Value that lives for ever.
-  const Value& operator[](std::size_t index) const noexcept;
+  const Value& operator[](std::integral auto index) const noexcept {
+    return at(static_cast<std::size_t>(index));
+  }
   const Value& operator[](std::string_view key) const noexcept;
 
   /// Adds or replaces a member. What is not an object becomes one.
@@ -103,6 +108,8 @@ class Value {
   friend bool operator==(const Value& a, const Value& b) { return equal(a, b); }
 
  private:
+  static const Value& none() noexcept;
+  const Value& at(std::size_t index) const noexcept;
   void set_unsigned(std::uint64_t value) noexcept;
   bool has_nested_container() const noexcept;
   void destroy_nested() noexcept;
