@@ -5,6 +5,11 @@
 namespace verdin::json {
 
 Value::Value() noexcept : data_(nullptr) {}
+Value::Value(std::nullptr_t) noexcept : data_(nullptr) {}
+Value::Value(std::string value) noexcept : data_(std::move(value)) {}
+Value::Value(std::string_view value) : data_(std::string(value)) {}
+Value::Value(const char* value) : data_(std::string(value)) {}
+Value::Value(Bytes value) noexcept : data_(std::move(value)) {}
 Value::Value(Array value) noexcept : data_(std::move(value)) {}
 Value::Value(Object value) noexcept : data_(std::move(value)) {}
 Value::Value(Value&& other) noexcept : data_(std::move(other.data_)) {}
