@@ -21,15 +21,18 @@ void DecodeError::set(std::string_view what) {
   expected = what;
 }
 
+void DecodeError::prepend(std::string step) {
+  if (!path.empty() && path.front() != '[') step.push_back('.');
+  path.insert(0, step);
+}
+
 void DecodeError::inside(std::size_t index) {
-  if (path.size() < kLongestPath) path.insert(0, "[" + std::to_string(index) + "]");
+  if (path.size() < kLongestPath) prepend("[" + std::to_string(index) + "]");
 }
 
 void DecodeError::inside(std::string_view key) {
   if (path.size() >= kLongestPath) return;
-  std::string step(key.substr(0, kLongestKey));
-  if (!path.empty() && path.front() != '[') step.push_back('.');
-  path.insert(0, step);
+  prepend(std::string(key.substr(0, kLongestKey)));
 }
 
 }  // namespace verdin::json

@@ -120,7 +120,9 @@ bool for_each_placeholder(const detail::Tape& tape, Found found) noexcept {
 }  // namespace
 
 struct Document::Impl {
-  explicit Impl(std::size_t depth) noexcept : max_depth(std::clamp<std::size_t>(depth, 1, kMaxDepthLimit)) {}
+  // simdjson refuses what reaches its limit, so it gets one level more.
+  explicit Impl(std::size_t max_depth) noexcept
+      : levels(std::clamp<std::size_t>(max_depth, 1, kMaxDepthLimit) + 1) {}
 
   simdjson::error_code make_room(std::size_t size) noexcept;
   simdjson::error_code parse(std::string_view text) noexcept;
@@ -129,7 +131,7 @@ struct Document::Impl {
   simdjson::dom::parser parser;
   std::string copy;
   detail::Tape tape;
-  std::size_t max_depth;
+  std::size_t levels;
   unsigned short_texts = 0;  // in a row, while the capacity is above kKeptCapacity
 };
 
@@ -143,9 +145,9 @@ simdjson::error_code Document::Impl::make_room(std::size_t size) noexcept {
   }
   short_texts = 0;
   const std::size_t capacity = std::bit_ceil(std::max(size, kSmallestCapacity));
-  if (const auto error = parser.allocate(0, max_depth)) return error;
+  if (const auto error = parser.allocate(0, levels)) return error;
   if (const auto error = parser.doc.allocate(0)) return error;
-  if (const auto error = parser.allocate(capacity, max_depth)) return error;
+  if (const auto error = parser.allocate(capacity, levels)) return error;
   return parser.doc.allocate(capacity);
 }
 

@@ -5,6 +5,11 @@
 namespace verdin::json {
 
 Value::Value() noexcept : data_(nullptr) {}
+Value::Value(std::nullptr_t) noexcept : data_(nullptr) {}
+Value::Value(std::string value) noexcept : data_(std::move(value)) {}
+Value::Value(std::string_view value) : data_(std::string(value)) {}
+Value::Value(const char* value) : data_(std::string(value)) {}
+Value::Value(Bytes value) noexcept : data_(std::move(value)) {}
 Value::Value(Array value) noexcept : data_(std::move(value)) {}
 Value::Value(Object value) noexcept : data_(std::move(value)) {}
 Value::Value(Value&& other) noexcept : data_(std::move(other.data_)) {}
@@ -83,11 +88,6 @@ std::size_t Value::size() const noexcept {
   return 0;
 }
 
-const Value* Value::find(std::size_t index) const noexcept {
-  const Array* array = as_array();
-  return array && index < array->size() ? &(*array)[index] : nullptr;
-}
-
 const Value* Value::find(std::string_view key) const noexcept {
   const Object* object = as_object();
   if (!object) return nullptr;
@@ -101,23 +101,19 @@ Value* Value::find(std::string_view key) noexcept {
   return const_cast<Value*>(std::as_const(*this).find(key));
 }
 
-namespace {
-
-const Value& null_value() noexcept {
+const Value& Value::none() noexcept {
   static const Value value;
   return value;
 }
 
-}  // namespace
-
-const Value& Value::operator[](std::size_t index) const noexcept {
-  const Value* found = find(index);
-  return found ? *found : null_value();
+const Value& Value::at(std::size_t index) const noexcept {
+  const Array* array = as_array();
+  return array && index < array->size() ? (*array)[index] : none();
 }
 
 const Value& Value::operator[](std::string_view key) const noexcept {
   const Value* found = find(key);
-  return found ? *found : null_value();
+  return found ? *found : none();
 }
 
 Value& Value::set(std::string_view key, Value value) {

@@ -45,7 +45,7 @@ std::size_t View::size() const noexcept {
   return counted;
 }
 
-View View::operator[](std::size_t index) const noexcept {
+View View::at(std::size_t index) const noexcept {
   for (View element : array()) {
     if (index-- == 0) return element;
   }
@@ -101,7 +101,7 @@ class Enclosing {
   }
 
  private:
-  std::array<std::uint64_t, kMaxDepthLimit / 64> words_{};
+  std::array<std::uint64_t, kMaxDepthLimit / 64 + 1> words_{};  // and an empty one inside the deepest
   std::size_t depth_ = 0;
 };
 

@@ -77,7 +77,7 @@ bool payload_can_fit(const PacketHeader& header) noexcept {
 }
 
 PacketError validate_event(json::View payload) noexcept {
-  const json::View name = payload[std::size_t{0}];
+  const json::View name = payload[0];
   if (name.is_number()) return PacketError::none;
   const auto text = name.as_string();
   if (!text) return PacketError::bad_payload;
@@ -146,7 +146,7 @@ PacketError decode(std::span<char> text, bool padded, const Limits& limits, json
 }
 
 std::string_view event_name(json::View payload, std::span<char, 32> scratch) noexcept {
-  const json::View name = payload[std::size_t{0}];
+  const json::View name = payload[0];
   if (const auto text = name.as_string()) return *text;
   char* const to = scratch.data();
   if (const auto value = name.as_int64()) return {to, std::to_chars(to, to + scratch.size(), *value).ptr};

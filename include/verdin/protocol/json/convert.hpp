@@ -113,7 +113,7 @@ bool decode_map(View view, T& out, DecodeError* error, unsigned depth) {
 template <typename Tuple, std::size_t... I>
 bool decode_elements(Array::iterator at, Array::iterator end, std::size_t index, Tuple& out,
                      DecodeError* error, unsigned depth, std::index_sequence<I...>, bool& all_taken) {
-  const auto one = [&]<typename T>(T& part) {
+  [[maybe_unused]] const auto one = [&]<typename T>(T& part) {
     bool ok;
     if (at == end) {
       ok = Optional<T> ? (part = T{}, true) : fail(error, "a value");

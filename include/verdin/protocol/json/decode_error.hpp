@@ -19,6 +19,9 @@ struct DecodeError {
   /// The error lies in this element or member of what the caller decodes. Long paths keep their inner end.
   void inside(std::size_t index);
   void inside(std::string_view key);
+
+ private:
+  void prepend(std::string step);
 };
 
 }  // namespace verdin::json

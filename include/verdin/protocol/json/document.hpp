@@ -46,7 +46,7 @@ std::string_view describe(ParseError error) noexcept;
 
 class Document {
  public:
-  /// `[[]]` has depth 2.
+  /// `[[1]]` has depth 2; an empty array or object does not count.
   explicit Document(std::size_t max_depth = kDefaultMaxDepth);
   Document(Document&&) noexcept;
   Document& operator=(Document&&) noexcept;

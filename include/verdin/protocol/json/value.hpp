@@ -25,14 +25,25 @@
 
 namespace verdin::json {
 
+namespace detail {
+
+// A template only so that it need not be complete before Value is.
+template <typename T>
+struct NamedValue {
+  std::string key;
+  T value;
+};
+
+}  // namespace detail
+
 class Value {
  public:
-  struct Member;
+  using Member = detail::NamedValue<Value>;
   using Array = std::vector<Value>;
   using Object = std::vector<Member>;
 
   Value() noexcept;
-  Value(std::nullptr_t) noexcept : Value() {}
+  Value(std::nullptr_t) noexcept;
   Value(std::same_as<bool> auto value) noexcept : data_(value) {}
   template <std::integral T>
   requires(!std::same_as<T, bool>) Value(T value)
@@ -44,10 +55,10 @@ class Value {
     }
   }
   Value(std::floating_point auto value) noexcept : data_(static_cast<double>(value)) {}
-  Value(std::string value) noexcept : data_(std::move(value)) {}
-  Value(std::string_view value) : data_(std::string(value)) {}
-  Value(const char* value) : data_(std::string(value)) {}
-  Value(Bytes value) noexcept : data_(std::move(value)) {}
+  Value(std::string value) noexcept;
+  Value(std::string_view value);
+  Value(const char* value);
+  Value(Bytes value) noexcept;
   Value(Array value) noexcept;
   Value(Object value) noexcept;
   /// A deep copy of what the view shows, attachments included.
@@ -83,11 +94,16 @@ class Value {
   /// Elements or members; 0 for scalars.
   std::size_t size() const noexcept;
   /// The element or member, or nullptr.
-  const Value* find(std::size_t index) const noexcept;
+  const Value* find(std::integral auto index) const noexcept {
+    const Value& found = at(static_cast<std::size_t>(index));
+    return &found == &none() ? nullptr : &found;
+  }
   const Value* find(std::string_view key) const noexcept;
   Value* find(std::string_view key) noexcept;
   /// The same, or a null Value that lives for ever.
-  const Value& operator[](std::size_t index) const noexcept;
+  const Value& operator[](std::integral auto index) const noexcept {
+    return at(static_cast<std::size_t>(index));
+  }
   const Value& operator[](std::string_view key) const noexcept;
 
   /// Adds or replaces a member. What is not an object becomes one.
@@ -103,6 +119,8 @@ class Value {
   friend bool operator==(const Value& a, const Value& b) { return equal(a, b); }
 
  private:
+  static const Value& none() noexcept;
+  const Value& at(std::size_t index) const noexcept;
   void set_unsigned(std::uint64_t value) noexcept;
   bool has_nested_container() const noexcept;
   void destroy_nested() noexcept;
@@ -111,11 +129,6 @@ class Value {
 
   std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, double, std::string, Bytes, Array, Object>
       data_;
-};
-
-struct Value::Member {
-  std::string key;
-  Value value;
 };
 
 }  // namespace verdin::json

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -123,7 +124,8 @@ class View {
 
   /// Number of elements or members; 0 for scalars. Linear beyond 2^24 of them.
   std::size_t size() const noexcept;
-  View operator[](std::size_t index) const noexcept;
+  View at(std::size_t index) const noexcept;
+  View operator[](std::integral auto index) const noexcept { return at(static_cast<std::size_t>(index)); }
   View operator[](std::string_view key) const noexcept;
 
  private:
