@@ -236,6 +236,7 @@ TEST(HttpApp, RedirectsTemplatesAndTypes) {
   app.get("/page", [&](Request&, Response& r) {
     r.render(page, {{"title", "<a & \"b\">"}, {"raw", "<hr>"}});
   });
+  app.get("/json", [](Request&, Response& r) { r.json(std::vector<int>{1, 2}); });
   app.get("/text", [](Request&, Response& r) { r.send(verdin::SharedBuffer::copy("shared")); });
   serve_while(app, [](std::uint16_t port) {
     Client client(port);
@@ -245,6 +246,9 @@ TEST(HttpApp, RedirectsTemplatesAndTypes) {
     answer = client.get("/page");
     EXPECT_EQ(header_of(answer, "Content-Type"), "text/html; charset=utf-8");
     EXPECT_EQ(body_of(answer), "<h1>&lt;a &amp; &quot;b&quot;&gt;</h1><hr>{{open");
+    answer = client.get("/json");
+    EXPECT_EQ(header_of(answer, "Content-Type"), "application/json");
+    EXPECT_EQ(body_of(answer), "[1,2]");
     answer = client.get("/text");
     EXPECT_EQ(header_of(answer, "Content-Type"), "text/plain; charset=utf-8");
     EXPECT_EQ(body_of(answer), "shared");
