@@ -67,6 +67,11 @@ void App::serve_forever() {
     verdin::run([this] { serve_forever(); });
     return;
   }
+  // However it is left (the greenlet may be killed): nothing of the hub's stays behind.
+  struct ShutDown {
+    Server& server;
+    ~ShutDown() { server.shut_down(); }
+  } shut_down{*server_};
   start();
   loop::WatchPtr interrupt, terminate;
   if (options().handle_signals) {

@@ -7,6 +7,9 @@
 
 namespace verdin::http {
 
+// What every open connection costs beside its stream.
+static_assert(sizeof(Connection) <= 256);
+
 Connection::Connection(Server& server, loop::StreamPtr stream)
     : server_(server),
       stream_(std::move(stream)),

@@ -76,6 +76,7 @@ void Connection::check_idle(milliseconds elapsed) {
 // Something waits for the peer: it must have taken its share since the last look.
 void Connection::check_peer_takes() {
   const Options& options = server_.options();
+  if (options.write_timeout.count() == 0) return start_timer(options.keep_alive_timeout);
   const auto now = stream_->loop().now();
   const auto elapsed = std::chrono::duration_cast<milliseconds>(now - taken_at_);
   if (elapsed < options.write_timeout) return start_timer(options.write_timeout - elapsed);

@@ -113,7 +113,8 @@ class App {
   /// The port that the first listen() got.
   std::uint16_t port() const;
 
-  /// Accepts on the current hub, in the background.
+  /// Accepts on the current hub, in the background. The App must be destroyed or stopped before that hub
+  /// ends.
   App& start();
   /// Serves a connection that something else accepted (on the current hub).
   void serve(loop::StreamPtr stream);

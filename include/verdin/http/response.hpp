@@ -6,6 +6,7 @@
 // LF, NUL, ...), and std::logic_error once the response is sent. Only send_file() blocks (it opens a file).
 #pragma once
 
+#include <concepts>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -16,6 +17,7 @@
 #include <verdin/http/exchange.hpp>
 #include <verdin/http/template.hpp>
 #include <verdin/protocol/http1/cookie.hpp>
+#include <verdin/protocol/json/convert.hpp>
 
 namespace verdin::http {
 
@@ -44,6 +46,11 @@ class Response {
   void html(std::string_view page);
   /// `text` is JSON already.
   void json(std::string_view text);
+  /// Anything that json::encode() takes, a json::Value too.
+  template <typename T>
+  requires(!std::convertible_to<const T&, std::string_view>) void json(const T& value) {
+    json(std::string_view(verdin::json::to_text(value)));
+  }
   /// Relative or absolute; written as given, so it must be percent-encoded.
   void redirect(std::string_view location, int status = 302);
   /// Answers with a regular file: type by its name, ETag, Last-Modified, 304, one range. 404 and false if

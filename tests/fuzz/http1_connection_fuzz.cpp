@@ -1,0 +1,86 @@
+// A whole connection on a stream in memory: pipelines of whatever comes, read whole and in pieces, give the
+// same octets in answer (but for the dates), and nothing is left behind.
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include <verdin/http/http.hpp>
+#include <verdin/runtime/run.hpp>
+
+#include "../support/memory_stream.hpp"
+
+namespace {
+
+using verdin::http::App;
+using verdin::http::ExchangePtr;
+using verdin::tests::MemoryPeer;
+using verdin::tests::MemoryStream;
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+/// Answers at once or later, or lets go, as the path says.
+class Endpoint : public verdin::http::Endpoint {
+ public:
+  void on_request(ExchangePtr exchange) override {
+    const verdin::http::Request& request = exchange->request();
+    require(request.path().front() == '/' || request.target() == "*");
+    request.header("cookie");
+    request.query("a");
+    if (request.path() == "/hold") {
+      held = std::move(exchange);
+    } else if (request.path() != "/drop") {
+      exchange->respond(200, {{"Date", "now"}}, request.body());
+    }
+  }
+  void on_upgrade(ExchangePtr exchange) override { stream = exchange->take_stream(leftover); }
+
+  ExchangePtr held;
+  verdin::loop::StreamPtr stream;
+  std::string leftover;
+};
+
+void erase_dates(std::string& text) {
+  for (std::size_t at; (at = text.find("Date: ")) != text.npos;) text.erase(at, text.find('\n', at) - at + 1);
+}
+
+std::string answer_to(std::string_view octets, std::size_t piece_size, std::size_t window) {
+  Endpoint endpoint;
+  verdin::http::Options options;
+  options.body_limit = 100;
+  options.write_high_water = 200;
+  App app(options);
+  app.mount("/", endpoint);
+  const auto peer = std::make_shared<MemoryPeer>();
+  peer->window = window;
+  app.serve(MemoryStream::make(peer));
+  peer->send(octets, piece_size);
+  for (int i = 0; i < 200 && !peer->gone() && peer->stream; ++i) {
+    if (endpoint.held) std::exchange(endpoint.held, nullptr)->respond(200, {}, "held");
+    if (endpoint.stream) break;
+    peer->window += 1000;
+    peer->settle();
+    if (!peer->paused && !peer->waiting.empty()) peer->send(std::exchange(peer->waiting, {}), piece_size);
+    if (!endpoint.held && !peer->paused && peer->stream && peer->stream->unsent() == 0) break;
+  }
+  if (peer->stream && !endpoint.stream) peer->send_eof();
+  endpoint.held = nullptr;
+  if (peer->stream && endpoint.stream) endpoint.stream.reset();
+  require(app.connections() == 0);
+  std::string answer = peer->take();
+  erase_dates(answer);
+  return answer;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size < 2 || size > 1500) return 0;
+  const std::string_view octets(reinterpret_cast<const char*>(data) + 2, size - 2);
+  verdin::run([&] {
+    const std::string whole = answer_to(octets, size, 1'000'000);
+    require(whole == answer_to(octets, 1 + data[0] % 32u, 100 + data[1]));
+  });
+  return 0;
+}

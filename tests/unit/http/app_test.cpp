@@ -1,0 +1,434 @@
+// The app over real sockets: routes, middlewares, errors, files, and its end.
+#include <atomic>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <verdin/runtime/sleep.hpp>
+
+#include "support/http_client.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using verdin::http::App;
+using verdin::http::Next;
+using verdin::http::Options;
+using verdin::http::Request;
+using verdin::http::Response;
+using verdin::tests::body_of;
+using verdin::tests::Client;
+using verdin::tests::header_of;
+using verdin::tests::serve_while;
+using verdin::tests::status_of;
+
+TEST(HttpApp, RoutesByMethodAndPattern) {
+  App app;
+  const auto says = [](const char* name) {
+    return [name](Request& q, Response& r) {
+      r.send(std::string(name) + " " + std::string(q.param("slug")) + std::string(q.param("*")));
+    };
+  };
+  app.get("/", says("root"));
+  app.get("/rooms/new", says("new"));
+  app.get("/rooms/:slug", says("room"));
+  app.post("/rooms/:id", [](Request& q, Response& r) { r.send("post " + std::string(q.param("id"))); });
+  app.get("/rooms/:slug/users", says("users"));
+  app.get("/files/*", says("file"));
+  app.any("/any", says("any"));
+  app.del("/any", says("del"));
+  serve_while(app, [](std::uint16_t port) {
+    Client client(port);
+    EXPECT_EQ(body_of(client.get("/")), "root ");
+    EXPECT_EQ(body_of(client.get("/rooms/new")), "new ");
+    EXPECT_EQ(body_of(client.get("/rooms/lobby?x=1")), "room lobby");
+    EXPECT_EQ(body_of(client.get("/rooms/a%20b%2Fc")), "room a b/c");
+    EXPECT_EQ(body_of(client.get("/x/../rooms/./a")), "room a");
+    EXPECT_EQ(body_of(client.get("/rooms/new/users")), "users new");
+    EXPECT_EQ(body_of(client.get("/files/a/b%20c")), "file a/b c");
+    EXPECT_EQ(body_of(client.get("/files/")), "file ");
+    EXPECT_EQ(status_of(client.get("/files")), 404);
+    EXPECT_EQ(status_of(client.get("/rooms/")), 404);
+    EXPECT_EQ(status_of(client.get("/rooms/a/")), 404);
+    EXPECT_EQ(status_of(client.get("/nothing")), 404);
+    const auto ask = [&](const std::string& method, const std::string& path) {
+      client.send(method + " " + path + " HTTP/1.1\r\nHost: x\r\n\r\n");
+      return client.receive(method == "HEAD");
+    };
+    EXPECT_EQ(body_of(ask("POST", "/rooms/new")), "post new");  // the fixed segment has no POST
+    EXPECT_EQ(body_of(ask("DELETE", "/any")), "del ");
+    EXPECT_EQ(body_of(ask("BREW", "/any")), "any ");
+    std::string answer = ask("DELETE", "/rooms/a");
+    EXPECT_EQ(status_of(answer), 405);
+    EXPECT_EQ(header_of(answer, "Allow"), "GET, HEAD, OPTIONS, POST");
+    answer = ask("OPTIONS", "/rooms/a");
+    EXPECT_EQ(status_of(answer), 204);
+    EXPECT_EQ(header_of(answer, "Allow"), "GET, HEAD, OPTIONS, POST");
+    EXPECT_EQ(status_of(ask("OPTIONS", "/nothing")), 404);
+    EXPECT_EQ(status_of(ask("OPTIONS", "*")), 204);
+    answer = ask("HEAD", "/rooms/abc");
+    EXPECT_EQ(status_of(answer), 200);
+    EXPECT_EQ(header_of(answer, "Content-Length"), "8");
+    EXPECT_EQ(body_of(client.get("/")), "root ");  // and nothing of the HEAD's body came behind it
+  });
+}
+
+TEST(HttpApp, BadPatternsAreRefused) {
+  App app;
+  const auto handler = [](Request&, Response&) {};
+  EXPECT_THROW(app.get("", handler), std::invalid_argument);
+  EXPECT_THROW(app.get("a", handler), std::invalid_argument);
+  EXPECT_THROW(app.get("/:", handler), std::invalid_argument);
+  EXPECT_THROW(app.get("/*/a", handler), std::invalid_argument);
+  EXPECT_THROW(app.route("B AD", "/", handler), std::invalid_argument);
+  app.get("/:a", handler);
+  EXPECT_THROW(app.get("/:b", handler), std::invalid_argument);
+  EXPECT_THROW(app.port(), std::logic_error);
+  EXPECT_THROW(app.listen({"256.1.1.1", 0}), std::system_error);
+}
+
+TEST(HttpApp, RequestTellsWhatWasSent) {
+  App app;
+  app.post("/p/:x", [](Request& q, Response& r) {
+    EXPECT_EQ(q.method(), "POST");
+    EXPECT_EQ(q.target(), "/p/%41?a=1&b=x+y&a=2");
+    EXPECT_EQ(q.raw_path(), "/p/%41");
+    EXPECT_EQ(q.path(), "/p/A");
+    EXPECT_EQ(q.query_string(), "a=1&b=x+y&a=2");
+    EXPECT_EQ(q.query("b"), "x y");
+    EXPECT_EQ(q.query("c"), std::nullopt);
+    EXPECT_EQ(q.header("x-one"), "1");
+    EXPECT_EQ(q.header("X-TWO"), "a, b");
+    EXPECT_EQ(q.header("X-Two"), "a, b");
+    EXPECT_EQ(q.header("cookie"), "a=1; b=2");
+    EXPECT_EQ(q.header("none"), std::nullopt);
+    EXPECT_EQ(q.cookie("b"), "2");
+    EXPECT_EQ(q.form("field"), "v w");
+    EXPECT_EQ(q.form("other"), std::nullopt);
+    EXPECT_EQ(q.param("x"), "A");
+    EXPECT_EQ(q.param("y"), "");
+    EXPECT_EQ(q.peer_address(), "127.0.0.1");
+    EXPECT_EQ(verdin::http::http1::HeaderBlock(q.raw_head()).find("x-one"), "1");
+    r.cookie("sid", "abc").header("X-A", "1").header("x-a", "2").add_header("X-A", "3");
+    EXPECT_THROW(r.header("X", "a\r\nb"), std::invalid_argument);
+    EXPECT_THROW(r.cookie("a", "b; Domain=evil"), std::invalid_argument);
+    EXPECT_THROW(r.redirect("/a\r\nSet-Cookie: x=y"), std::invalid_argument);
+    EXPECT_THROW(r.status(100), std::invalid_argument);
+    r.status(201).json("{}");
+    EXPECT_TRUE(r.sent());
+    EXPECT_THROW(r.send("again"), std::logic_error);
+    EXPECT_THROW(r.header("a", "b"), std::logic_error);
+  });
+  serve_while(app, [](std::uint16_t port) {
+    Client client(port);
+    client.send(
+        "POST /p/%41?a=1&b=x+y&a=2 HTTP/1.1\r\nHost: x\r\nX-One: 1\r\nX-Two: a\r\nCookie: a=1\r\nx-two: "
+        "b\r\nCookie: b=2\r\n"
+        "Content-Type: application/x-www-form-urlencoded; charset=utf-8\r\nContent-Length: "
+        "9\r\n\r\nfield=v+w");
+    const std::string answer = client.receive();
+    EXPECT_EQ(status_of(answer), 201);
+    EXPECT_EQ(header_of(answer, "Set-Cookie"), "sid=abc; Path=/; HttpOnly; SameSite=Lax");
+    EXPECT_EQ(answer.find("X-A: 1"), answer.npos);
+    EXPECT_NE(answer.find("x-a: 2\r\nX-A: 3\r\n"), answer.npos);
+    EXPECT_EQ(header_of(answer, "Content-Type"), "application/json");
+    EXPECT_EQ(body_of(answer), "{}");
+  });
+}
+
+TEST(HttpApp, AHandlerThatBlocksDelaysNobodyElse) {
+  App app;
+  bool go = false;
+  app.get("/slow", [&](Request&, Response& r) {
+    while (!go) verdin::sleep(1ms);
+    r.send("slow");
+  });
+  app.get("/fast", [&](Request&, Response& r) { r.send("fast"); });
+  app.get("/go", [&](Request&, Response& r) {
+    go = true;
+    r.send("go");
+  });
+  serve_while(app, [](std::uint16_t port) {
+    Client slow(port), other(port);
+    // Pipelined behind the slow one: strictly in order.
+    slow.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET /fast HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_EQ(body_of(other.get("/fast")), "fast");
+    EXPECT_EQ(body_of(other.get("/go")), "go");
+    EXPECT_EQ(body_of(slow.receive()), "slow");
+    EXPECT_EQ(body_of(slow.receive()), "fast");
+  });
+}
+
+TEST(HttpApp, ErrorsOfHandlersAreReportedAndAnswered500) {
+  App app;
+  std::vector<std::string> errors;
+  app.on_error([&](const Request* request, std::exception_ptr error) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const std::exception& e) {
+      errors.push_back(std::string(request->target()) + ": " + e.what());
+    } catch (int) {
+      errors.push_back("int");
+    }
+  });
+  app.get("/throws", [](Request&, Response&) { throw std::runtime_error("oops"); });
+  app.get("/int", [](Request&, Response& r) {
+    r.header("X", "y").status(201);
+    throw 1;
+  });
+  app.get("/sent", [](Request&, Response& r) {
+    r.send("sent");
+    throw std::runtime_error("late");
+  });
+  app.get("/nothing", [](Request&, Response&) {});
+  app.get("/bad", [](Request&, Response& r) { r.header("Content-Length", "1").send("x"); });
+  app.get("/killed", [](Request&, Response&) { throw verdin::GreenletExit(); });
+  serve_while(app, [](std::uint16_t port) {
+    Client client(port);
+    EXPECT_EQ(status_of(client.get("/throws")), 500);
+    EXPECT_EQ(status_of(client.get("/int")), 500);
+    EXPECT_EQ(body_of(client.get("/sent")), "sent");
+    EXPECT_EQ(status_of(client.get("/bad")), 500);
+    EXPECT_EQ(status_of(client.get("/killed")), 500);
+    const std::string answer = client.get("/nothing");
+    EXPECT_EQ(status_of(answer), 200);
+    EXPECT_EQ(header_of(answer, "Content-Length"), "0");
+  });
+  EXPECT_EQ(errors, (std::vector<std::string>{"/throws: oops", "int", "/sent: late",
+                                              "/bad: the framing of a response is the server's"}));
+}
+
+TEST(HttpApp, MiddlewaresRunAroundHandlersInOrder) {
+  App app;
+  std::string log;
+  app.use([&](Request&, Response& r, const Next& next) {
+    log += "a(";
+    r.header("X-A", "1");
+    next();
+    log += ")";
+  });
+  app.use([&](Request& q, Response& r, const Next& next) {
+    if (q.query("stop")) return r.status(403).send("stopped");
+    log += "b(";
+    next();
+    log += ")";
+  });
+  app.get("/", [&](Request&, Response& r) {
+    log += "h";
+    r.send("x");
+  });
+  serve_while(app, [&](std::uint16_t port) {
+    Client client(port);
+    EXPECT_EQ(header_of(client.get("/"), "X-A"), "1");
+    EXPECT_EQ(status_of(client.get("/?stop")), 403);
+    EXPECT_EQ(status_of(client.get("/none")), 404);  // they see what no route matches, too
+  });
+  EXPECT_EQ(log, "a(b(h))a()a(b())");
+}
+
+TEST(HttpApp, RedirectsTemplatesAndTypes) {
+  App app;
+  const verdin::http::Template page("<h1>{{ title }}</h1>{{{raw}}}{{none}}{{open");
+  app.get("/old", [](Request&, Response& r) { r.redirect("/new", 308); });
+  app.get("/page", [&](Request&, Response& r) {
+    r.render(page, {{"title", "<a & \"b\">"}, {"raw", "<hr>"}});
+  });
+  app.get("/json", [](Request&, Response& r) { r.json(std::vector<int>{1, 2}); });
+  app.get("/text", [](Request&, Response& r) { r.send(verdin::SharedBuffer::copy("shared")); });
+  serve_while(app, [](std::uint16_t port) {
+    Client client(port);
+    std::string answer = client.get("/old");
+    EXPECT_EQ(status_of(answer), 308);
+    EXPECT_EQ(header_of(answer, "Location"), "/new");
+    answer = client.get("/page");
+    EXPECT_EQ(header_of(answer, "Content-Type"), "text/html; charset=utf-8");
+    EXPECT_EQ(body_of(answer), "<h1>&lt;a &amp; &quot;b&quot;&gt;</h1><hr>{{open");
+    answer = client.get("/json");
+    EXPECT_EQ(header_of(answer, "Content-Type"), "application/json");
+    EXPECT_EQ(body_of(answer), "[1,2]");
+    answer = client.get("/text");
+    EXPECT_EQ(header_of(answer, "Content-Type"), "text/plain; charset=utf-8");
+    EXPECT_EQ(body_of(answer), "shared");
+  });
+}
+
+class StaticFiles : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = testing::TempDir() + "verdin_static_XXXXXX";
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    root = name;
+    std::filesystem::create_directories(root + "/site/sub");
+    write("/secret.txt", "secret");
+    write("/site/index.html", "<index>");
+    write("/site/a b.js", "0123456789");
+    write("/site/.hidden", "hidden");
+    write("/site/sub/index.html", "<sub>");
+    write("/site/empty.css", "");
+    ::mkfifo((root + "/site/fifo").c_str(), 0600);
+    app.static_files("/static/", root + "/site/");
+  }
+  void TearDown() override { std::filesystem::remove_all(root); }
+  void write(const std::string& name, std::string_view text) {
+    std::ofstream(root + name, std::ios::binary) << text;
+  }
+
+  std::string root;
+  App app;
+};
+
+TEST_F(StaticFiles, AreServedWithWhatCachesNeed) {
+  serve_while(app, [](std::uint16_t port) {
+    Client client(port);
+    std::string answer = client.get("/static/a%20b.js");
+    EXPECT_EQ(status_of(answer), 200);
+    EXPECT_EQ(body_of(answer), "0123456789");
+    EXPECT_EQ(header_of(answer, "Content-Type"), "text/javascript; charset=utf-8");
+    EXPECT_EQ(header_of(answer, "X-Content-Type-Options"), "nosniff");
+    const std::string etag = header_of(answer, "ETag"), changed = header_of(answer, "Last-Modified");
+    EXPECT_EQ(etag.front(), '"');
+    for (const std::string& condition :
+         {"If-None-Match: " + etag, "If-None-Match: \"x\", W/" + etag, std::string("If-None-Match: *"),
+          "If-Modified-Since: " + changed, std::string("If-Modified-Since: Fri, 31 Dec 9999 23:59:59 GMT")}) {
+      answer = client.get("/static/a%20b.js", condition + "\r\n");
+      EXPECT_EQ(status_of(answer), 304) << condition;
+      EXPECT_EQ(header_of(answer, "ETag"), etag);
+      EXPECT_EQ(header_of(answer, "Content-Length"), "");
+    }
+    for (const std::string& condition :
+         {std::string("If-None-Match: \"x\""), "If-None-Match: \"x\"\r\nIf-Modified-Since: " + changed,
+          std::string("If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT"),
+          std::string("If-Modified-Since: today")}) {
+      EXPECT_EQ(status_of(client.get("/static/a%20b.js", condition + "\r\n")), 200) << condition;
+    }
+    client.send("HEAD /static/a%20b.js HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_EQ(header_of(client.receive(true), "Content-Length"), "10");
+    EXPECT_EQ(body_of(client.get("/static/")), "<index>");
+    EXPECT_EQ(body_of(client.get("/static/sub/")), "<sub>");
+    answer = client.get("/static/sub");
+    EXPECT_EQ(status_of(answer), 301);
+    EXPECT_EQ(header_of(answer, "Location"), "/static/sub/");
+    answer = client.get("/static/empty.css");
+    EXPECT_EQ(status_of(answer), 200);
+    EXPECT_EQ(header_of(answer, "Content-Length"), "0");
+    client.send("POST /static/a HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    EXPECT_EQ(status_of(client.receive()), 405);
+  });
+}
+
+TEST_F(StaticFiles, SingleRanges) {
+  serve_while(app, [](std::uint16_t port) {
+    Client client(port);
+    const auto range = [&](const std::string& lines) {
+      return client.get("/static/a%20b.js", lines + "\r\n");
+    };
+    std::string answer = range("Range: bytes=2-4");
+    EXPECT_EQ(status_of(answer), 206);
+    EXPECT_EQ(body_of(answer), "234");
+    EXPECT_EQ(header_of(answer, "Content-Range"), "bytes 2-4/10");
+    const std::string etag = header_of(answer, "ETag");
+    EXPECT_EQ(body_of(range("Range: bytes=-3")), "789");
+    EXPECT_EQ(body_of(range("Range: bytes=7-")), "789");
+    EXPECT_EQ(body_of(range("Range: bytes=0-1,3-4")), "0123456789");
+    EXPECT_EQ(body_of(range("Range: bytes=2-4\r\nIf-Range: " + etag)), "234");
+    EXPECT_EQ(body_of(range("Range: bytes=2-4\r\nIf-Range: \"other\"")), "0123456789");
+    answer = range("Range: bytes=10-");
+    EXPECT_EQ(status_of(answer), 416);
+    EXPECT_EQ(header_of(answer, "Content-Range"), "bytes */10");
+  });
+}
+
+TEST_F(StaticFiles, NothingOutsideAndNothingHidden) {
+  serve_while(app, [](std::uint16_t port) {
+    Client client(port);
+    for (const char* path :
+         {"/static/../secret.txt", "/static/%2e%2e/secret.txt", "/static/..%2fsecret.txt",
+          "/static/sub/..%2f..%2fsecret.txt", "/static//etc/passwd", "/static/%2fetc/passwd",
+          "/static/..%5csecret.txt", "/static/..\\secret.txt", "/static/.hidden", "/static/sub/../.hidden",
+          "/static/fifo", "/static/none", "/static/sub/none/", "/static/a%20b.js/", "/static"}) {
+      EXPECT_EQ(status_of(client.get(path)), 404) << path;
+    }
+    EXPECT_EQ(status_of(client.get("/static/a%00.js")), 400);
+  });
+}
+
+TEST_F(StaticFiles, LargeOnesAreSentAsThePeerTakesThem) {
+  std::string large(20'000'000, '\0');
+  for (std::size_t i = 0; i < large.size(); ++i) large[i] = static_cast<char>(i * 7 / 1000);
+  write("/site/large.bin", large);
+  serve_while(app, [&](std::uint16_t port) {
+    Client slow(port, 4096), client(port);
+    slow.send(
+        "GET /static/large.bin HTTP/1.1\r\nHost: x\r\n\r\nGET /static/empty.css HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_EQ(body_of(client.get("/static/large.bin")), large);
+    EXPECT_EQ(body_of(slow.receive()), large);
+    EXPECT_EQ(status_of(slow.receive()), 200);
+  });
+}
+
+TEST(HttpApp, SignalsStopItGracefully) {  // reliability: 67
+  App app;
+  std::atomic<bool> in_handler = false;
+  app.get("/slow", [&](Request&, Response& r) {
+    in_handler = true;
+    verdin::sleep(50ms);
+    r.send("done");
+  });
+  app.listen({"127.0.0.1", 0});
+  std::thread thread([&] {
+    Client client(app.port()), idle(app.port());
+    client.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+    while (!in_handler) std::this_thread::sleep_for(1ms);
+    ::kill(::getpid(), SIGTERM);
+    const std::string answer = client.receive();
+    EXPECT_EQ(body_of(answer), "done");
+    EXPECT_EQ(header_of(answer, "Connection"), "close");
+    EXPECT_EQ(idle.receive_all(), "");
+    EXPECT_FALSE(Client(app.port()).connected());
+  });
+  app.serve_forever();  // outside run(): with a hub of its own
+  EXPECT_TRUE(app.stopped());
+  thread.join();
+}
+
+TEST(HttpApp, EndToEndBadInput) {
+  Options options;
+  options.header_timeout = 100ms;
+  options.body_timeout = 100ms;
+  App app(options);
+  app.any("/*", [](Request& q, Response& r) { r.send(q.body()); });
+  serve_while(app, [](std::uint16_t port) {
+    const auto ask = [&](std::string_view octets) {
+      Client client(port);
+      client.send(octets);
+      return client.receive_all();
+    };
+    Client canary(port);
+    const std::string many(10'000, 'x');
+    std::string headers = "GET / HTTP/1.1\r\nHost: x\r\n";
+    for (int i = 0; i < 10'000; ++i) headers += "A: b\r\n";
+    EXPECT_EQ(status_of(ask(headers + "\r\n")), 431);
+    EXPECT_EQ(status_of(ask("GET /" + std::string(1 << 20, 'a') + " HTTP/1.1\r\nHost: x\r\n\r\n")), 414);
+    EXPECT_EQ(status_of(ask(std::string(1 << 20, 'A') + " / HTTP/1.1\r\nHost: x\r\n\r\n")), 400);
+    EXPECT_EQ(status_of(ask("GET / HTTP/1.1\r\nX: " + std::string(1 << 20, 'a') + "\r\n\r\n")), 431);
+    EXPECT_EQ(status_of(ask(std::string(1 << 20, '\0'))), 400);
+    const std::string smuggled =
+        ask("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n"
+            "0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_EQ(status_of(smuggled), 400);
+    EXPECT_EQ(smuggled.find("HTTP/1.1", 1), smuggled.npos);
+    EXPECT_EQ(status_of(ask("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000001\r\n\r\n" +
+                            std::string(1'000'001, 'a'))),
+              413);
+    EXPECT_EQ(status_of(ask("GET / HTTP/1.1\r\nHo")), 408);
+    EXPECT_EQ(status_of(ask("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")), 408);
+    EXPECT_EQ(ask(""), "");
+    EXPECT_EQ(status_of(canary.get("/")), 0);  // its own header_timeout has passed, too
+    EXPECT_EQ(status_of(Client(port).get("/")), 200);
+  });
+}
+
+}  // namespace
