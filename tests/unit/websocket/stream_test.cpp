@@ -1,0 +1,347 @@
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <verdin/protocol/websocket/frame.hpp>
+#include <verdin/runtime/run.hpp>
+#include <verdin/runtime/sleep.hpp>
+#include <verdin/websocket/stream.hpp>
+
+#include "support/websocket_client_frames.hpp"
+#include "support/websocket_raw_client.hpp"
+
+namespace verdin::websocket {
+namespace {
+
+using namespace std::chrono_literals;
+using protocol::websocket::make_frame;
+using protocol::websocket::Opcode;
+using test::client_binary;
+using test::client_close;
+using test::client_frame;
+using test::client_text;
+using test::close_payload;
+using test::RawClient;
+using test::upgrade_request;
+
+std::string server_text(std::string_view payload) {
+  return std::string(make_frame(Opcode::text, {payload}).view());
+}
+std::string server_close(unsigned code, std::string_view reason = {}) {
+  return std::string(make_frame(Opcode::close, {close_payload(code, reason)}).view());
+}
+
+void echo(Stream& peer) {
+  while (auto message = peer.receive()) peer.send(*message);
+}
+
+/// Waits, for at most 5 seconds.
+template <typename Condition>
+bool eventually(Condition condition) {
+  for (int i = 0; i < 5000 && !condition(); ++i) sleep(1ms);
+  return condition();
+}
+
+TEST(WebSocketRoute, AnswersTheHandshakeOfTheRfc) {
+  run([] {
+    http::App app;
+    route(app, "/echo", echo);
+    RawClient client(app);
+    client.send(upgrade_request("/echo"));
+    EXPECT_EQ(client.read_until("\r\n\r\n"),
+              "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+              "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+  });
+}
+
+TEST(WebSocketRoute, EchoesAndClosesCleanly) {
+  run([] {
+    http::App app;
+    std::optional<Close> end;
+    route(app, "/echo", [&end](Stream& peer) {
+      echo(peer);
+      end = peer.ended();
+    });
+    RawClient client(app);
+    client.send(upgrade_request("/echo"));
+    client.read_until("\r\n\r\n");
+    client.send(client_text("one") + client_binary("two"));
+    EXPECT_EQ(client.read(5), server_text("one"));
+    EXPECT_EQ(client.read(5), make_frame(Opcode::binary, {"two"}).view());
+    client.send(client_close(1000, "bye"));
+    EXPECT_EQ(client.read_to_end(), server_close(1000));
+    ASSERT_TRUE(end);
+    EXPECT_EQ(end->code, 1000);
+    EXPECT_EQ(end->reason, "bye");
+    EXPECT_TRUE(end->clean);
+  });
+}
+
+TEST(WebSocketRoute, ServesFramesThatComeWithTheHandshake) {
+  run([] {
+    http::App app;
+    route(app, "/echo", echo);
+    RawClient client(app);
+    client.send(upgrade_request("/echo") + client_text("early") + client_frame(0x01, "ha"));
+    client.read_until("\r\n\r\n");
+    EXPECT_EQ(client.read(7), server_text("early"));
+    client.send(client_frame(0x80, "lf"));
+    EXPECT_EQ(client.read(6), server_text("half"));
+  });
+}
+
+TEST(WebSocketRoute, GivesTheRequestAndTheSubprotocol) {
+  run([] {
+    http::App app;
+    RouteOptions options;
+    options.subprotocols = {"v1", "v2"};
+    route(
+        app, "/rooms/:name",
+        [](Stream& peer) {
+          peer.send(std::string(peer.request().param("name")) + " " + std::string(peer.subprotocol()));
+        },
+        options);
+    RawClient client(app);
+    client.send(upgrade_request("/rooms/blue", "Sec-WebSocket-Protocol: v3, v2, v1\r\n"));
+    const std::string head = client.read_until("\r\n\r\n");
+    EXPECT_NE(head.find("\r\nSec-WebSocket-Protocol: v2\r\n"), std::string::npos) << head;
+    EXPECT_EQ(client.read(9), server_text("blue v2"));
+    EXPECT_EQ(client.read(4), server_close(1000));  // the function has returned
+    client.send(client_close(1000));
+    EXPECT_EQ(client.read_to_end(), "");
+  });
+}
+
+TEST(WebSocketRoute, RefusesBadHandshakes) {
+  struct Refusal {
+    std::string request;
+    std::string status;
+  };
+  const std::string good = upgrade_request("/echo");
+  const auto with = [&good](std::string_view part, std::string_view other) {
+    std::string request = good;
+    return request.replace(request.find(part), part.size(), other);
+  };
+  const std::vector<Refusal> refusals = {
+      {with("Version: 13", "Version: 12"), "426"},
+      {with("Sec-WebSocket-Version: 13\r\n", ""), "426"},
+      {with("Upgrade: websocket\r\n", ""), "426"},
+      {with("Connection: Upgrade", "Connection: keep-alive"), "400"},
+      {with("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25j"), "400"},
+      {with("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""), "400"},
+      {upgrade_request("/echo", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"), "400"},
+      {upgrade_request("/echo", "Sec-WebSocket-Extensions: foo;;\r\n"), "400"},
+      {upgrade_request("/echo", "Sec-WebSocket-Protocol: a,,b\r\n"), "400"},
+      {upgrade_request("/echo", "Origin: http://evil.example\r\n"), "403"},
+      {upgrade_request("/echo", "Origin: null\r\n"), "403"},
+      {upgrade_request("/nowhere"), "404"},
+  };
+  run([&] {
+    http::App app;
+    route(app, "/echo", echo);
+    for (const Refusal& refusal : refusals) {
+      RawClient client(app);
+      client.send(refusal.request);
+      const std::string head = client.read_until("\r\n\r\n");
+      EXPECT_EQ(head.substr(0, 13), "HTTP/1.1 " + refusal.status + " ") << refusal.request;
+      if (refusal.status == "426") {
+        EXPECT_NE(head.find("\r\nSec-WebSocket-Version: 13\r\n"), std::string::npos) << head;
+        EXPECT_NE(head.find("\r\nUpgrade: websocket\r\n"), std::string::npos) << head;
+      }
+    }
+  });
+}
+
+TEST(WebSocketRoute, WelcomesOriginsOfTheSameHostAndThoseListed) {
+  run([] {
+    http::App app;
+    RouteOptions options;
+    options.origins = {"https://friend.example:8443"};
+    route(app, "/echo", echo, options);
+    const auto status = [&app](std::string_view origin) {
+      RawClient client(app);
+      client.send(upgrade_request("/echo", "Origin: " + std::string(origin) + "\r\n"));
+      return client.read_until("\r\n").substr(9, 3);
+    };
+    for (const char* origin : {"http://example.org", "https://EXAMPLE.org", "https://friend.example:8443"}) {
+      EXPECT_EQ(status(origin), "101") << origin;
+    }
+    for (const char* origin :
+         {"http://example.org:81", "http://example.org.evil", "http://x.example.org", "http://u@example.org",
+          "ftp://example.org", "example.org", "https://friend.example", "http://friend.example:8443",
+          "https://friend.example:8443.evil", "null", "*"}) {
+      EXPECT_EQ(status(origin), "403") << origin;
+    }
+  });
+}
+
+TEST(WebSocketRoute, AFunctionThatThrowsClosesWith1011) {
+  std::vector<std::string> errors;
+  run([&] {
+    Hub::current().on_error(
+        [&errors](std::string_view where, std::exception_ptr) { errors.emplace_back(where); });
+    http::App app;
+    route(app, "/echo", [](Stream&) { throw std::runtime_error("oh"); });
+    RawClient client(app);
+    client.send(upgrade_request("/echo"));
+    client.read_until("\r\n\r\n");
+    EXPECT_EQ(client.read(4), server_close(1011));
+    client.disconnect();
+  });
+  EXPECT_EQ(errors, (std::vector<std::string>{"websocket"}));
+}
+
+TEST(WebSocketRoute, ReceiveEndsWhenThePeerVanishes) {
+  run([] {
+    http::App app;
+    std::optional<Close> end;
+    route(app, "/echo", [&end](Stream& peer) {
+      echo(peer);
+      end = peer.ended();
+    });
+    RawClient client(app);
+    client.send(upgrade_request("/echo"));
+    client.read_until("\r\n\r\n");
+    client.disconnect();
+    EXPECT_TRUE(eventually([&] { return end.has_value(); }));
+    EXPECT_EQ(end->code, 1006);
+  });
+}
+
+TEST(WebSocketRoute, MessagesThatCameBeforeTheCloseAreReceived) {
+  run([] {
+    http::App app;
+    std::vector<std::string> received;
+    bool done = false;
+    route(app, "/echo", [&](Stream& peer) {
+      EXPECT_TRUE(eventually([&] { return !peer.is_open(); }));
+      while (auto message = peer.receive()) received.push_back(message->data);
+      EXPECT_FALSE(peer.send("too late"));
+      done = true;
+    });
+    RawClient client(app);
+    client.send(upgrade_request("/echo") + client_text("a") + client_text("b") + client_close(1000));
+    EXPECT_TRUE(eventually([&] { return done; }));
+    EXPECT_EQ(received, (std::vector<std::string>{"a", "b"}));
+  });
+}
+
+TEST(WebSocketRoute, SendBlocksWhileThePeerDoesNotRead) {
+  run([] {
+    http::App app;
+    int sent = 0;
+    route(app, "/flood", [&sent](Stream& peer) {
+      const std::string message(100'000, 'm');
+      for (; sent < 100; ++sent) peer.send(message);
+    });
+    RawClient client(app);
+    client.send(upgrade_request("/flood"));
+    client.read_until("\r\n\r\n");
+    client.pause();
+    EXPECT_TRUE(eventually([&] { return sent >= 10; }));
+    EXPECT_LT(sent, 100);  // without blocking it would have come to the end at once
+    client.resume();
+    std::size_t size = 0;
+    for (int i = 0; i < 100; ++i) size += client.read(server_text(std::string(100'000, 'm')).size()).size();
+    EXPECT_EQ(size, 100 * server_text(std::string(100'000, 'm')).size());
+    EXPECT_EQ(sent, 100);
+  });
+}
+
+TEST(WebSocketRoute, AFullInboxStopsReading) {
+  run([] {
+    http::App app;
+    RouteOptions options;
+    options.inbox_limit = 100'000;
+    Event go;
+    std::size_t received = 0;
+    route(
+        app, "/slow",
+        [&](Stream& peer) {
+          go.wait();
+          while (auto message = peer.receive()) received += message->data.size();
+        },
+        options);
+    RawClient client(app);
+    client.send(upgrade_request("/slow"));
+    client.read_until("\r\n\r\n");
+    for (int i = 0; i < 100; ++i) client.send(client_text(std::string(100'000, 'm')));
+    client.send(client_close(1000));
+    std::size_t before = 0;
+    EXPECT_TRUE(eventually([&] {
+      sleep(10ms);
+      return std::exchange(before, client.unsent()) == client.unsent();
+    }));
+    EXPECT_GT(client.unsent(), 8'000'000u);
+    go.set();
+    EXPECT_EQ(client.read_to_end(), server_close(1000));
+    EXPECT_TRUE(eventually([&] { return received == 10'000'000; }));
+  });
+}
+
+TEST(WebSocketRoute, APeerThatDoesNotAnswerPingsIsGone) {
+  run([] {
+    http::App app;
+    RouteOptions options;
+    options.ping_interval = 20ms;
+    std::optional<Close> end;
+    route(
+        app, "/echo",
+        [&end](Stream& peer) {
+          echo(peer);
+          end = peer.ended();
+        },
+        options);
+    RawClient client(app);
+    client.send(upgrade_request("/echo"));
+    client.read_until("\r\n\r\n");
+    EXPECT_EQ(client.read(2), make_frame(Opcode::ping, {}).view());
+    client.send(client_frame(0x8A, ""));
+    EXPECT_EQ(client.read(2), make_frame(Opcode::ping, {}).view());
+    EXPECT_TRUE(client.read_to_end().size() <= 2);
+    ASSERT_TRUE(end);
+    EXPECT_EQ(end->code, 1006);
+    EXPECT_EQ(end->reason, "no answer to a ping");
+  });
+}
+
+TEST(WebSocketRoute, AStoppingAppTellsItsPeersToGoAway) {
+  run([] {
+    http::App app;
+    route(app, "/echo", echo);
+    app.listen({"127.0.0.1", 0}).start();
+    RawClient client(app);
+    client.send(upgrade_request("/echo"));
+    client.read_until("\r\n\r\n");
+    app.stop();
+    EXPECT_EQ(client.read(2 + 2 + 22), server_close(1001, "the server is stopping"));
+    EXPECT_FALSE(app.stopped());
+    client.send(client_close(1001));
+    EXPECT_EQ(client.read_to_end(), "");
+    EXPECT_TRUE(eventually([&] { return app.stopped(); }));
+  });
+}
+
+TEST(WebSocketRoute, TheHubMayEndInTheMidst) {
+  run([] {
+    http::App app;
+    route(app, "/echo", echo);
+    RawClient client(app);
+    client.send(upgrade_request("/echo"));
+    client.read_until("\r\n\r\n");
+  });
+  auto app = std::make_unique<http::App>();
+  run([&app] {
+    route(*app, "/echo", echo);
+    RawClient client(*app);
+    client.send(upgrade_request("/echo"));
+    client.read_until("\r\n\r\n");
+  });
+}
+
+}  // namespace
+}  // namespace verdin::websocket
