@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { it } from 'node:test';
 import { within } from './wait.mjs';
 
 /** The official server stands in for ours (to check the tests themselves): cases where ours is to be stricter are left out. */
@@ -13,7 +13,7 @@ export const sanitized = process.env.VERDIN_SANITIZED === '1';
 /** A case that the official server fails. `reason` may name the row of the table of known failures. */
 export function strict(name, options, fn) {
   if (typeof options === 'function') [options, fn] = [{}, options];
-  return test(name, { ...options, skip: (oracle && 'stricter than the official server') || options.skip }, fn);
+  return it(name, { ...options, skip: (oracle && 'stricter than the official server') || options.skip }, fn);
 }
 
 const running = new Set();
