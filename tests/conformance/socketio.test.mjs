@@ -471,13 +471,15 @@ describe('rooms', { concurrency: 8 }, () => {
     const [a, b, outside, elsewhere] = await Promise.all([joined(), joined(), joined(), joined('/custom')]);
     for (const [socket, where] of [[a, ''], [b, ''], [elsewhere, '/custom,']]) {
       socket.send(`42${where}1["join","${room}"]`);
-      assert.equal(await socket.next(), `43${where}1[]`);
+      assert.ok((await socket.next()).startsWith(`43${where}1[`));
     }
     outside.send(`42["room","${room}",1,{"a":"é"}]`);
     for (const socket of [a, b]) assert.equal(await socket.next(), '42["room",1,{"a":"é"}]');
     await works(outside);
     await works(elsewhere, '/custom');
+    await join(b, '/custom');
     b.send('41');
+    await works(b, '/custom');
     await join(b);
     a.send(`42["room","${room}",2]`);
     assert.equal(await a.next(), '42["room",2]');
@@ -487,7 +489,7 @@ describe('rooms', { concurrency: 8 }, () => {
   it('take binary', async () => {
     const socket = await joined();
     socket.send('421["join","b"]');
-    assert.equal(await socket.next(), '431[]');
+    assert.ok((await socket.next()).startsWith('431['));
     socket.send(`451-["room","b",${P(0)}]`);
     socket.send(Buffer.from([7, 8]));
     assert.equal(await socket.next(), `451-["room",${P(0)}]`);

@@ -100,7 +100,7 @@ async function worker() {
     const result = await suite(path, options, modules);
     for (const key of Object.keys(total)) total[key] += result[key];
     console.log(`${result.failed ? 'FAIL' : 'ok  '} ${relative('.', path)}: ${result.passed} passed, ${result.failed} failed, ${result.skipped} skipped, ${result.seconds} s${result.late ? ' (ended: too slow)' : ''}`);
-    if (result.failed) console.log(result.text);
+    if (result.failed) console.log(result.text.slice(Math.max(0, result.late ? 0 : result.text.indexOf('✖ failing tests:'))));
   }
 }
 await Promise.all(Array.from({ length: Number(options.jobs) }, worker));

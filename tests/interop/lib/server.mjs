@@ -18,6 +18,7 @@ export function strict(name, options, fn) {
 
 const running = new Set();
 process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+process.on('SIGTERM', () => process.exit(143));  // the runner's patience is over
 
 function command(name) {
   const given = process.env[`VERDIN_${name.toUpperCase()}`];
@@ -35,6 +36,8 @@ export class Server {
     const args = Object.entries({ port: 0, ...options }).flatMap(([key, value]) => [`--${key}`, String(value)]);
     server.child = spawn(program, [...before, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     running.add(server.child);
+    // A test that failed and left its server behind must not keep the suite from ending.
+    for (const handle of [server.child, server.child.stdout, server.child.stderr]) handle.unref();
     server.errors = '';
     server.child.stderr.on('data', (chunk) => (server.errors = (server.errors + chunk).slice(-200_000)));
     server.exited = new Promise((resolve) =>

@@ -4,7 +4,7 @@
 // it says so: it only turns a hang into a failure that can be read.
 
 export const slow = Number(process.env.VERDIN_SLOW || 1);
-const kPatience = 10_000;
+const kPatience = 20_000;
 
 /** The promise's outcome, or an error that says what did not happen in time. */
 export function within(promise, what, ms = kPatience) {
