@@ -116,7 +116,7 @@ describe('HTTP requests', { concurrency: 6 }, () => {
     'a version in lower case': [() => get('', 'GET /health http/1.1'), 400],
     'version 1.10': [() => get('', 'GET /health HTTP/1.10'), 400, 505],
     '!version 2.0': [() => get('', 'GET /health HTTP/2.0'), 400, 505],
-    'no version': [() => get('', 'GET /health'), 400],
+    '!no version': [() => get('', 'GET /health'), 400],
     'a control character in the target': [() => get('', 'GET /he\x01alth HTTP/1.1'), 400],
     '!two blanks in the request line': [() => get('', 'GET  /health HTTP/1.1'), 400],
     'a target of 1 MiB': [() => get('', `GET /${'a'.repeat(1 << 20)} HTTP/1.1`), 0, 414, 431],
@@ -140,7 +140,7 @@ describe('HTTP requests', { concurrency: 6 }, () => {
   cases['a bare LF in a chunk extension'] = [() => post(kChunked, '5;a\nhello\r\n0\r\n\r\n'), 400];
   cases['a chunk longer than it says'] = [() => post(kChunked, '5\r\nhello!\r\n0\r\n\r\n'), 400];
   cases['a chunk extension of 1 MiB'] = [() => post(kChunked, `5;${'a'.repeat(1 << 20)}\r\nhello\r\n0\r\n\r\n`), 0, 400, 413];
-  cases['20,000 chunks with extensions'] = [() => post(kChunked, `${`1;${'a'.repeat(100)}\r\nx\r\n`.repeat(20_000)}0\r\n\r\n`), 0, 400, 413];
+  cases['!20,000 chunks with extensions'] = [() => post(kChunked, `${`1;${'a'.repeat(100)}\r\nx\r\n`.repeat(20_000)}0\r\n\r\n`), 0, 400, 413];
   for (const [name, [octets, ...statuses]] of Object.entries(cases))
     (name[0] === '!' ? strict : it)(name.replace(/^!/, ''), () => refused(octets(), ...statuses));
 
@@ -151,8 +151,8 @@ describe('HTTP requests', { concurrency: 6 }, () => {
     await raw.until(({ statuses }) => statuses.length, 'an answer');
     await raw.send(get('Connection: close\r\n'));
     await raw.end();
-    assert.ok(!raw.statuses.slice(0, -1).includes(200), `answers: ${raw.statuses}`);
-    assert.ok(raw.statuses.length <= 2);
+    assert.ok(raw.statuses.length <= 2, `answers: ${raw.statuses}`);
+    assert.notEqual(raw.statuses[0], 200);
   });
   it('in a row are answered in a row', async () => {
     const raw = await Raw.open(here.server);
@@ -242,7 +242,7 @@ describe('WebSocket handshakes', { concurrency: 6 }, () => {
     assert.ok([101, 400].includes(status), String(status));
     assert.ok(Date.now() - start < 2000 * slow);
   });
-  it('2,000 headers', async () => {
+  strict('2,000 headers', async () => {
     const { status } = await answer((lines) => [...lines, ...Array.from({ length: 2000 }, (_, i) => `X-${i}: y`)]);
     assert.ok([0, 431].includes(status), String(status));
   });
@@ -251,7 +251,7 @@ describe('WebSocket handshakes', { concurrency: 6 }, () => {
       const { status, text } = await answer(undefined, query);
       assert.ok(status === 400 || (oracle && text.includes(' 400 ')), text.slice(0, 300));
     });
-  it('with frames in the same packet are served', async () => {
+  strict('with frames in the same packet are served', async () => {
     const socket = await RawSocket.open(here.server, Buffer.concat([frame(kOpcode.text, '40/bare,'), frame(kOpcode.ping, 'hi')]));
     await socket.until((frames) => frames.some(({ data }) => String(data).startsWith('40/bare,')), 'the answer to CONNECT');
     await socket.until((frames) => frames.some(({ opcode, data }) => opcode === kOpcode.pong && String(data) === 'hi'), 'a pong');
@@ -312,8 +312,12 @@ describe('WebSocket frames', { concurrency: 6 }, () => {
   it('in every chopping mean the same', async () => {
     const socket = await RawSocket.open(here.server);
     socket.raw.socket.setNoDelay(true);
-    const stream = many(frame(text, '40/ba', part), frame(ping, 'p'), frame(continuation, 're,'), frame(pong, 'unasked'), frame(text, '42/bare,7["echo","é"]'));
-    for (const octet of stream) await socket.send(Buffer.from([octet]));
+    const chopped = async (...frames) => {
+      for (const octet of many(...frames)) await socket.send(Buffer.from([octet]));
+    };
+    await chopped(frame(text, '40/ba', part), frame(ping, 'p'), frame(continuation, 're,'));
+    await socket.until((frames) => frames.some(({ data }) => String(data).startsWith('40/bare,')), 'the answer to CONNECT');
+    await chopped(frame(pong, 'unasked'), frame(text, '42/bare,7["ec', part), frame(continuation, [0x68, 0x6f, 0x22, 0x2c, 0x22, 0xc3], part), frame(continuation, [0xa9, 0x22, 0x5d]));
     await socket.until((frames) => frames.some(({ data }) => String(data) === '43/bare,7["é"]'), 'the echo');
     assert.ok(socket.frames.some(({ opcode, data }) => opcode === pong && String(data) === 'p'));
     socket.raw.drop();
@@ -397,7 +401,7 @@ describe('Engine.IO and Socket.IO packets', { concurrency: 6 }, () => {
     assert.equal(await socket.next(), `43/bare,5[${deep}]`);
     socket.cut();
   });
-  it('450,000 arguments', () => survives(`42/bare,["void",${'1,'.repeat(449_999)}1]`));
+  strict('450,000 arguments', () => survives(`42/bare,["void",${'1,'.repeat(449_999)}1]`));
   it('200,000 keys', () => survives(E(`{${Array.from({ length: 80_000 }, (_, i) => `"k${i}":1`)}}`)));
   it('one key 100,000 times', () => survives(E(`{${'"k":1,'.repeat(99_999)}"k":1}`)));
   it('a string of a million octets', () => survives(E(`"${'x'.repeat(kLimit - 50)}"`)));

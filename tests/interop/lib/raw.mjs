@@ -105,7 +105,7 @@ export function upgrade_request(server, change = (lines) => lines, query = 'EIO=
 
 /** A WebSocket connection that reads frames itself. */
 export class RawSocket {
-  /** `early` is sent in the same segment as the handshake. */
+  /** `early` is sent in the same segment as the handshake. Resolves once the open packet is there (with {deaf: true}: at once). */
   static async open(server, early = Buffer.alloc(0), options) {
     const socket = new RawSocket();
     socket.raw = await Raw.open(server, options);
@@ -117,6 +117,7 @@ export class RawSocket {
     const accept = createHash('sha1').update(`${kKey}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
     if (!head.includes(accept)) throw new Error(`wrong accept: ${head}`);
     socket.skip = head.length + 4;
+    await socket.until((frames) => frames.length, 'the open packet');
     return socket;
   }
   send(data) {
