@@ -1,7 +1,7 @@
 // Socket.IO 5, sentence by sentence, against `socketio_server`: namespaces `/` and `/custom`; `auth` is emitted upon connection with
 // the handshake's auth; `message` comes back as `message-back`, `message-with-ack` acks its arguments, `join` and `room` do rooms. Covers
 // every case of the public suite (socket.io-protocol, v5) and the rules that it leaves out. Bare packets throughout; the
-// official client has its turn in tests/interop.
+// official client has its turn in tests/interop. As in engineio.test.mjs there is a second server with a patient heartbeat.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Polling, Socket, base64 } from '../interop/lib/engine.mjs';
@@ -15,10 +15,17 @@ const kTimeout = 200;
 const kConnectTimeout = 1000;
 
 let server;
-before(async () => (server = await Server.start('socketio_server')));
-after(() => server.stop());
+let quick;
+before(async () => {
+  quick = await Server.start('socketio_server');
+  server = await Server.start('socketio_server', { 'ping-interval': 25_000, 'ping-timeout': 20_000 });
+});
+after(async () => {
+  await quick.stop();
+  await server.stop();
+});
 
-const at = (query) => `${server.http}${kPath}${query}`;
+const at = (query, host = server) => `${host.http}${kPath}${query}`;
 const P = (num) => `{"_placeholder":true,"num":${num}}`;
 
 const sid_of = (packet, prefix) => {
@@ -29,8 +36,8 @@ const sid_of = (packet, prefix) => {
   return handshake.sid;
 };
 /** A WebSocket session that has joined the namespace and read its `auth`. */
-const joined = async (nsp = '', options) => {
-  const socket = await Socket.open(server, kPath, options);
+const joined = async (nsp = '', options = {}) => {
+  const socket = await Socket.open(options.host ?? server, kPath, options);
   await join(socket, nsp);
   return socket;
 };
@@ -55,7 +62,7 @@ const ends = async (...packets) => {
 };
 const gone = (session) =>
   until(async () => {
-    const { json } = await request(at(`?EIO=4&transport=websocket&sid=${session.sid}`));
+    const { json } = await request(at(`?EIO=4&transport=websocket&sid=${session.sid}`, session.server));
     return json().code === 1;
   }, 'the session to be gone');
 
@@ -65,9 +72,9 @@ describe('the engine below it', { concurrency: 8 }, () => {
     assert.equal(typeof sid, 'string');
     assert.deepEqual(rest, { upgrades, pingInterval: kInterval, pingTimeout: kTimeout, maxPayload: 1_000_000 });
   };
-  it('opens over polling', async () => fields((await Polling.open(server, kPath)).handshake, ['websocket']));
+  it('opens over polling', async () => fields((await Polling.open(quick, kPath)).handshake, ['websocket']));
   it('opens over WebSocket', async () => {
-    const socket = await Socket.open(server, kPath);
+    const socket = await Socket.open(quick, kPath);
     fields(socket.handshake, []);
     await socket.close();
   });
@@ -93,7 +100,7 @@ describe('the engine below it', { concurrency: 8 }, () => {
       await assert.rejects(socket.next());
     });
   it('pings over polling', async () => {
-    const session = await Polling.open(server, kPath);
+    const session = await Polling.open(quick, kPath);
     await session.send('40');
     sid_of(await session.next(), '40');
     assert.equal(await session.next(), '42["auth",{}]');
@@ -103,16 +110,16 @@ describe('the engine below it', { concurrency: 8 }, () => {
     }
   });
   it('pings over WebSocket', async () => {
-    const socket = await joined('', { pong: false });
+    const socket = await joined('', { host: quick, pong: false });
     for (let i = 0; i < 3; i++) {
       assert.equal(await socket.next(), '2');
       socket.send('3');
     }
     await socket.close();
   });
-  it('drops a poller without pongs', async () => gone(await Polling.open(server, kPath)));
+  it('drops a poller without pongs', async () => gone(await Polling.open(quick, kPath)));
   it('drops a WebSocket without pongs', async () => {
-    const socket = await joined('', { pong: false });
+    const socket = await joined('', { host: quick, pong: false });
     await socket.end();
   });
   it('is closed by a packet, over polling', async () => {
@@ -121,7 +128,7 @@ describe('the engine below it', { concurrency: 8 }, () => {
     await gone(session);
   });
   it('is closed by a packet, over WebSocket', async () => {
-    const socket = await Socket.open(server, kPath, { pong: false });
+    const socket = await Socket.open(quick, kPath, { pong: false });
     socket.send('1');
     await socket.end();
   });
@@ -236,7 +243,7 @@ describe('CONNECT', { concurrency: 8 }, () => {
     await within(reading, 'the polls to end');
   });
   it('once done, there is no more waiting', async () => {
-    const socket = await joined();
+    const socket = await joined('', { host: quick });
     let pings = 0;
     socket.ws.on('message', (data) => (pings += String(data) === '2'));
     await until(() => pings * kInterval > kConnectTimeout + kInterval, 'pings beyond the connect timeout');
@@ -247,7 +254,7 @@ describe('CONNECT', { concurrency: 8 }, () => {
 
 describe('DISCONNECT', { concurrency: 8 }, () => {
   it('leaves the main namespace; the connection stays', async () => {
-    const socket = await joined('', { pong: false });
+    const socket = await joined('', { host: quick, pong: false });
     socket.send('41');
     assert.equal(await socket.next(), '2');
     socket.send('3');
@@ -380,7 +387,7 @@ describe('BINARY_EVENT and BINARY_ACK', { concurrency: 8 }, () => {
     assert.equal(await session.next(), '42["message-back",2]');
   });
   it('pings may come between the parts', async () => {
-    const socket = await joined('', { pong: false });
+    const socket = await joined('', { host: quick, pong: false });
     socket.send(`451-["message",${P(0)}]`);
     assert.equal(await socket.next(), '2');
     socket.send('3');

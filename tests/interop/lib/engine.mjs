@@ -11,8 +11,10 @@ export const base64 = (octets) => `b${Buffer.from(octets).toString('base64')}`;
 /** HTTP long-polling, one request at a time each way as the protocol wants; get() and post() are the raw exchanges. */
 export class Polling {
   constructor(server, path) {
+    this.server = server;
     this.base = `${server.http}${path}?EIO=4&transport=polling`;
     this.backlog = [];
+    this.posts = Promise.resolve();
   }
   static async open(server, path = '/engine.io/') {
     const session = new Polling(server, path);
@@ -32,8 +34,11 @@ export class Polling {
   post(body, options) {
     return request(this.url, { method: 'POST', headers: { 'Content-Type': 'text/plain;charset=UTF-8' }, body, ...options });
   }
+  /** One body at a time: pongs go out from next(), and two bodies at once would end the session. */
   async send(...packets) {
-    const answer = await this.post(packets.join(kSeparator));
+    const turn = this.posts.then(() => this.post(packets.join(kSeparator)));
+    this.posts = turn.catch(() => {});
+    const answer = await turn;
     if (answer.status !== 200 || answer.text !== 'ok') throw new Error(`POST: ${answer.status} ${answer.text}`);
   }
   /** The next packet that is no ping (pings are answered). */
@@ -56,6 +61,7 @@ export class Socket {
   /** options: sid (an upgrade), pong (false: pings are queued like any packet), headers, query */
   constructor(server, path = '/engine.io/', options = {}) {
     const { sid, pong = true, headers, query = 'EIO=4&transport=websocket' } = options;
+    this.server = server;
     this.ws = new WebSocket(`${server.ws}${path}?${query}${sid ? `&sid=${sid}` : ''}`, { headers, perMessageDeflate: false });
     this.packets = new Channel('the WebSocket');
     this.closed = new Promise((resolve) =>
