@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { Polling, Socket, base64, text_message } from '../interop/lib/engine.mjs';
 import { request } from '../interop/lib/http.mjs';
 import { Server, strict } from '../interop/lib/server.mjs';
-import { until, within } from '../interop/lib/wait.mjs';
+import { thrice, until, within } from '../interop/lib/wait.mjs';
 
 const kPath = '/engine.io/';
 const kInterval = 300;
@@ -372,13 +372,13 @@ describe('messages over WebSocket', { concurrency: 8 }, () => {
 });
 
 describe('heartbeat', { concurrency: 8 }, () => {
-  it('pings a poller, who answers', async () => {
+  it('pings a poller, who answers', () => thrice(async () => {
     const session = await Polling.open(quick, kPath);
     for (let i = 0; i < 3; i++) {
       assert.equal((await session.get()).text, '2');
       await session.send('3');
     }
-  });
+  }));
   it('drops a poller who does not poll, not before its time', async () => {
     const start = Date.now();
     const session = await Polling.open(quick, kPath);
@@ -392,14 +392,14 @@ describe('heartbeat', { concurrency: 8 }, () => {
     await session.get();
     await gone(session);
   });
-  it('pings a WebSocket, which answers', async () => {
+  it('pings a WebSocket, which answers', () => thrice(async () => {
     const socket = await Socket.open(quick, kPath, { pong: false });
     for (let i = 0; i < 4; i++) {
       assert.equal(await socket.next(), '2');
       socket.send('3');
     }
     await socket.close();
-  });
+  }));
   it('drops a WebSocket that does not answer, not before its time', async () => {
     const start = Date.now();
     const socket = await Socket.open(quick, kPath, { pong: false });
@@ -407,7 +407,7 @@ describe('heartbeat', { concurrency: 8 }, () => {
     await socket.end();
     assert.ok(Date.now() - start >= kInterval + kTimeout - 20, `after ${Date.now() - start} ms`);
   });
-  it('keeps quiet clients as long as they answer', async () => {
+  it('keeps quiet clients as long as they answer', () => thrice(async () => {
     const socket = await Socket.open(quick, kPath);
     const session = await Polling.open(quick, kPath);
     for (let i = 0; i < 4; i++) {
@@ -417,8 +417,8 @@ describe('heartbeat', { concurrency: 8 }, () => {
     await echoes(session, '4there');
     await echoes(socket, '4there');
     await socket.close();
-  });
-  it('goes on over an upgrade', async () => {
+  }));
+  it('goes on over an upgrade', () => thrice(async () => {
     const session = await Polling.open(quick, kPath);
     const socket = new Socket(quick, kPath, { sid: session.sid, pong: false });
     await within(socket.opened, 'the WebSocket to open');
@@ -431,7 +431,7 @@ describe('heartbeat', { concurrency: 8 }, () => {
     }
     assert.equal(await socket.next(), '2');
     await socket.end();
-  });
+  }));
 });
 
 describe('close', { concurrency: 8 }, () => {

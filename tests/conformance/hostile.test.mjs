@@ -247,7 +247,7 @@ describe('WebSocket handshakes', { concurrency: 6 }, () => {
     assert.ok([0, 431].includes(status), String(status));
   });
   for (const query of ['', 'transport=websocket&EIO=4&EIO=3', 'EIO[]=4&transport=websocket', 'EIO=4&transport[]=websocket', 'EIO=4&transport=__proto__', 'EIO=__proto__&transport=websocket', '%', 'EIO=4&transport=%ff', '&&&===', `x=${'a'.repeat(6000)}`])
-    (/&EIO=3|__proto__/.test(query) ? strict : it)(`query "${query.slice(0, 40)}"`, async () => {
+    (/EIO=3|EIO\[|__proto__/.test(query) ? strict : it)(`query "${query.slice(0, 40)}"`, async () => {
       const { status, text } = await answer(undefined, query);
       assert.equal(status, 400, text.slice(0, 300));
     });

@@ -71,7 +71,7 @@ export class Socket {
       }),
     );
     this.opened = new Promise((resolve, reject) => {
-      this.ws.on('open', resolve);
+      this.ws.on('open', () => (this.ws._socket.unref(), resolve()));
       this.ws.on('error', reject);
     });
     this.opened.catch(() => {});

@@ -12,6 +12,7 @@ export class Raw {
     raw.waiting = [];
     raw.socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
     raw.socket.on('error', () => {});  // a reset is an end as well
+    raw.socket.unref();  // what a failed test leaves open must not keep the suite from ending; deadlines keep it running
     if (!options.deaf)
       raw.socket.on('data', (part) => {
         raw.count += part.length;
