@@ -1,6 +1,6 @@
 // Peers that are broken, hostile or merely slow, against `interop_server`: each gets the answer that its protocol names, the
 // server's memory stays bounded, and a canary on the same server must not notice. Cases marked strict are those that the official
-// server fails; the table of known failures that they come from is in docs/ (reliability).
+// server fails.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Polling, Socket } from '../interop/lib/engine.mjs';
@@ -564,12 +564,12 @@ describe('slow peers', { concurrency: 12 }, () => {
     session.stop = polling;
   });
   strict('half a frame, for ever: the heartbeat ends it', async () => {
-    const socket = await RawSocket.open(here.server, frame(kOpcode.text, '40/bare,'));
+    const socket = await RawSocket.guest(here.server);
     await socket.send(frame(kOpcode.text, '42/bare', { claim: 1000n }));
     await socket.raw.end(kSoon);
   });
   strict('a peer that answers no ping is gone, its connection too', async () => {
-    const socket = await RawSocket.open(here.server, frame(kOpcode.text, '40/bare,'));
+    const socket = await RawSocket.guest(here.server);
     await socket.raw.end(kSoon);
   });
   strict('a close frame that is never answered', async () => {
@@ -578,14 +578,15 @@ describe('slow peers', { concurrency: 12 }, () => {
     await socket.raw.end(kSoon);
   });
   strict('a peer that sends requests and reads no answers', async () => {
-    const raw = await Raw.open(here.server, { deaf: true });
+    const raw = await Raw.open(here.server);
+    raw.deafen();
     const ask = 'GET /health HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(2000);
     const end = Date.now() + 4 * kSoon * slow;
     while (await Promise.race([raw.send(ask), raw.closed.then(() => false)])) if (Date.now() > end) assert.fail('still connected');
     raw.drop();
   });
   strict('a peer that asks for echoes and reads none', async () => {
-    const socket = await RawSocket.open(here.server, frame(kOpcode.text, '40/bare,'), { deaf: true });
+    const socket = await RawSocket.guest(here.server, { deaf: true });
     const ask = Buffer.concat(Array(20).fill(frame(kOpcode.text, `42/bare,["echo","${'x'.repeat(50_000)}"]`)));
     const end = Date.now() + 4 * kSoon * slow;
     while (await Promise.race([socket.send(ask), socket.raw.closed.then(() => false)])) if (Date.now() > end) assert.fail('still connected');
@@ -631,17 +632,17 @@ describe('memory', { skip: sanitized && 'a sanitizer has its own memory' }, () =
     }
   };
   bounded('of a peer that has 100 MB echoed and reads nothing', async (server) => {
-    const socket = await RawSocket.open(server, frame(kOpcode.text, '40/bare,'), { deaf: true });
+    const socket = await RawSocket.guest(server, { deaf: true });
     await stuff(socket.raw, Buffer.concat(Array(20).fill(frame(kOpcode.text, `42/bare,["echo","${'x'.repeat(50_000)}"]`))), 100e6);
     socket.raw.drop();
   });
   bounded('of a peer that has millions of small echoes sent and reads nothing', async (server) => {
-    const socket = await RawSocket.open(server, frame(kOpcode.text, '40/bare,'), { deaf: true });
+    const socket = await RawSocket.guest(server, { deaf: true });
     await stuff(socket.raw, Buffer.concat(Array(20_000).fill(frame(kOpcode.text, '42/bare,["echo",1]'))), 20e6);
     socket.raw.drop();
   });
   bounded('of a peer that pings and reads nothing', async (server) => {
-    const socket = await RawSocket.open(server, undefined, { deaf: true });
+    const socket = await RawSocket.guest(server, { deaf: true });
     await stuff(socket.raw, Buffer.concat(Array(5000).fill(frame(kOpcode.ping, 'x'.repeat(125)))), 30e6);
     socket.raw.drop();
   });
@@ -655,12 +656,13 @@ describe('memory', { skip: sanitized && 'a sanitizer has its own memory' }, () =
     }
   });
   bounded('of a peer that sends requests in a row and reads no answer', async (server) => {
-    const raw = await Raw.open(server, { deaf: true });
+    const raw = await Raw.open(server);
+    raw.deafen();
     await stuff(raw, Buffer.from('GET /health HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(2000)), 30e6);
     raw.drop();
   });
   bounded('of handlers that are kept busy: 100,000 events for one that sleeps', async (server) => {
-    const socket = await RawSocket.open(server, frame(kOpcode.text, '40/bare,'), { deaf: true });
+    const socket = await RawSocket.guest(server, { deaf: true });
     await socket.send(frame(kOpcode.text, '42/bare,["slow",3000]'));
     await stuff(socket.raw, Buffer.concat(Array(5000).fill(frame(kOpcode.text, `42/bare,["void","${'x'.repeat(300)}"]`))), 30e6);
     socket.raw.drop();

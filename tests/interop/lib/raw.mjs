@@ -4,21 +4,18 @@ import { connect } from 'node:net';
 import { within } from './wait.mjs';
 
 export class Raw {
-  /** Resolves when connected. options: {deaf: true} never reads. */
-  static async open(server, options = {}) {
+  /** Resolves when connected. */
+  static async open(server) {
     const raw = new Raw();
     raw.octets = Buffer.alloc(0);
-    raw.count = 0;
     raw.waiting = [];
     raw.socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
     raw.socket.on('error', () => {});  // a reset is an end as well
     raw.socket.unref();  // what a failed test leaves open must not keep the suite from ending; deadlines keep it running
-    if (!options.deaf)
-      raw.socket.on('data', (part) => {
-        raw.count += part.length;
-        raw.octets = Buffer.concat([raw.octets, part]).subarray(-(1 << 22));
-        raw.look();
-      });
+    raw.socket.on('data', (part) => {
+      raw.octets = Buffer.concat([raw.octets, part]);
+      raw.look();
+    });
     raw.closed = new Promise((resolve) => {
       const over = (how) => () => {
         raw.over ??= how;
@@ -54,6 +51,10 @@ export class Raw {
       if (!this.socket.writable) return resolve(false);
       this.socket.write(typeof data === 'string' ? Buffer.from(data, 'latin1') : data, (error) => resolve(!error));
     });
+  }
+  /** Stops reading: what the server sends piles up, first in the kernel, then in the server. */
+  deafen() {
+    this.socket.pause();
   }
   /** Resolves to "end" or "reset" when the server has closed its side. */
   end(ms) {
@@ -106,12 +107,11 @@ export function upgrade_request(server, change = (lines) => lines, query = 'EIO=
 
 /** A WebSocket connection that reads frames itself. */
 export class RawSocket {
-  /** `early` is sent in the same segment as the handshake. Resolves once the open packet is there (with {deaf: true}: at once). */
-  static async open(server, early = Buffer.alloc(0), options) {
+  /** `early` is sent in the same segment as the handshake. Resolves once the open packet is there. */
+  static async open(server, early = Buffer.alloc(0)) {
     const socket = new RawSocket();
-    socket.raw = await Raw.open(server, options);
+    socket.raw = await Raw.open(server);
     await socket.raw.send(Buffer.concat([Buffer.from(upgrade_request(server)), early]));
-    if (options?.deaf) return socket;
     await socket.raw.until(({ text }) => text.includes('\r\n\r\n'), 'the answer to the handshake');
     const [head] = socket.raw.text.split('\r\n\r\n');
     if (!head.startsWith('HTTP/1.1 101 ')) throw new Error(head);
@@ -119,6 +119,14 @@ export class RawSocket {
     if (!head.includes(accept)) throw new Error(`wrong accept: ${head}`);
     socket.skip = head.length + 4;
     await socket.until((frames) => frames.length, 'the open packet');
+    return socket;
+  }
+  /** A WebSocket that has joined `/bare`, and from then on reads nothing if it is to be deaf. */
+  static async guest(server, options = {}) {
+    const socket = await RawSocket.open(server);
+    await socket.send(frame(kOpcode.text, '40/bare,'));
+    await socket.until((frames) => frames.some(({ data }) => String(data).startsWith('40/bare,{')), 'the answer to CONNECT');
+    if (options.deaf) socket.raw.deafen();
     return socket;
   }
   send(data) {
