@@ -1,8 +1,10 @@
 // The server that scripts/bench compares with Node's: see bench/node/server.mjs for its twin.
 //
-// `echo` acks its arguments, or emits them back where no ack is asked; `cast` emits its arguments to everybody.
-#include <CLI/CLI.hpp>
+// `echo` acks its arguments, or emits them back where no ack is asked; `cast` emits its arguments to
+// everybody.
 #include <cstdio>
+
+#include <CLI/CLI.hpp>
 
 #include <verdin/verdin.hpp>
 

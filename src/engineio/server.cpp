@@ -43,9 +43,10 @@ Server::Server(Options options) : options_(std::move(options)) {
 Server::~Server() {
   flush_.unqueue();
   while (!sessions_.empty()) {
-    Session& session = *sessions_.begin()->second;
-    session.set_handler(nullptr);
-    session.drop();
+    const IntrusivePtr<Session> session(sessions_.begin()->second);
+    SessionHandler* const handler = session->handler_;
+    session->drop();
+    if (handler) handler->on_close(CloseReason::forced_close, "the server is gone");
   }
 }
 

@@ -71,6 +71,11 @@ class MemoryAdapter final : public Adapter {
 
   std::size_t socket_count() const override { return all_.size(); }
 
+  SocketState* find(std::string_view id) const override {
+    const auto at = all_.find(id);
+    return at == all_.end() ? nullptr : at->second;
+  }
+
  private:
   /// The last member moves to the place that became free.
   void take_out(const SocketState::RoomSlot& slot) {

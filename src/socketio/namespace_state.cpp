@@ -45,18 +45,6 @@ void NamespaceState::broadcast(const BroadcastOptions& to, const Encoder& encode
       [self = IntrusivePtr(this), packet = std::move(packet), to] { self->adapter_->broadcast(packet, to); });
 }
 
-SocketState* NamespaceState::find_socket(std::string_view id) const {
-  const auto at = sockets_.find(id);
-  return at == sockets_.end() ? nullptr : at->second.get();
-}
-
-void NamespaceState::add(SocketState& socket) {
-  sockets_.emplace(socket.id(), IntrusivePtr(&socket));
-  adapter_->add_socket(socket);
-}
-
-void NamespaceState::remove(SocketState& socket) { sockets_.erase(socket.id()); }
-
 ServerState::ServerState(Options options) : options_(std::move(options)), engine_(engine_options(options_)) {
   of("/");
 }

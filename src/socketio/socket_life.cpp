@@ -11,8 +11,7 @@ namespace verdin::sio::impl {
 
 namespace {
 
-/// Octets of text behind which nothing more is read while a handler blocks.
-constexpr std::size_t kNameSize = 32;
+constexpr std::size_t kNameSize = 32;  // of an event whose name is a number
 
 }  // namespace
 
@@ -27,7 +26,7 @@ void SocketState::connect() {
     return;
   }
   connected_ = true;
-  nsp_->add(*this);
+  nsp_->adapter().add_socket(*this);
   client_->joined();
   client_->write([&](std::string& out) { protocol::sio::encode_connect(out, nsp_->name(), id()); });
   for (auto& hook : nsp_->connection_hooks) {
@@ -118,10 +117,11 @@ void SocketState::on_binary_event(std::string text, std::vector<SharedBuffer> at
 }
 
 void SocketState::run_event(std::string_view event, json::View payload, std::optional<std::uint64_t> id,
-                            const IntrusivePtr<EventHandler>& handler) noexcept {
+                            const IntrusivePtr<EventHandler>& handler) {
   try {
     handler->call({*this, event, payload, id});
   } catch (const GreenletExit&) {
+    throw;  // the hub ends
   } catch (...) {
     if (ServerState* server = nsp_->server()) {
       server->report({ErrorInfo::Kind::handler, nsp_->name(), this->id(), event, "a handler threw",
@@ -160,7 +160,8 @@ void SocketState::drain_mailbox() {
     Mail mail = std::move(mailbox_->mails.front());
     mailbox_->mails.pop_front();
     run_mail(mail);
-    if (!paused_ || mailbox_->mails.size() > nsp_->server()->options().max_mailbox / 2) continue;
+    const ServerState* const server = nsp_->server();
+    if (!paused_ || (server && mailbox_->mails.size() > server->options().max_mailbox / 2)) continue;
     paused_ = false;
     if (client_) client_->count_paused(-1);
   }
@@ -186,7 +187,6 @@ void SocketState::end(DisconnectReason reason) {
       extras().last_rooms.emplace_back(id());
       for (std::string& room : nsp_->adapter().rooms(*this)) extras_->last_rooms.push_back(std::move(room));
     }
-    nsp_->remove(*this);
   }
   nsp_->adapter().remove_socket(*this);
   if (extras_) {

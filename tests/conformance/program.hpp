@@ -54,7 +54,8 @@ inline verdin::eio::Options suite_options(const Arguments& arguments) {
   options.ping_interval = std::chrono::milliseconds(300);
   options.ping_timeout = std::chrono::milliseconds(200);
   options.max_payload = 1'000'000;
-  if (const std::string origin = arguments.text("--allow-origin"); !origin.empty()) options.cors.origins = {origin};
+  if (const std::string origin = arguments.text("--allow-origin"); !origin.empty())
+    options.cors.origins = {origin};
   return options;
 }
 

@@ -10,7 +10,9 @@ void add_events(const sio::Namespace& nsp) {
   nsp.on("message", [](sio::Socket socket, sio::Args args) { socket.emit("message-back", args); });
   nsp.on("message-with-ack", [](sio::Args args) { return args; });
   nsp.on("join", [](sio::Socket socket, std::string room) { socket.join(room); });
-  nsp.on("room", [](sio::Socket socket, std::string room, sio::Args args) { socket.nsp().to(room).emit("room", args); });
+  nsp.on("room", [](sio::Socket socket, std::string room, sio::Args args) {
+    socket.nsp().to(room).emit("room", args);
+  });
 }
 
 }  // namespace

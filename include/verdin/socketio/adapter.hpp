@@ -49,6 +49,8 @@ class Adapter {
   /// The sockets of this server that a broadcast would reach.
   virtual std::vector<IntrusivePtr<impl::SocketState>> select(const BroadcastOptions& to) = 0;
   virtual std::size_t socket_count() const = 0;
+  /// This server's socket of that id, or null.
+  virtual impl::SocketState* find(std::string_view id) const = 0;
 };
 
 std::unique_ptr<Adapter> make_memory_adapter();

@@ -78,7 +78,7 @@ class Namespace {
   std::size_t size() const { return state_->adapter().socket_count(); }
   std::vector<Socket> sockets() const { return all().fetch_sockets(); }
   std::optional<Socket> find(std::string_view socket_id) const {
-    impl::SocketState* const found = state_->find_socket(socket_id);
+    impl::SocketState* const found = state_->adapter().find(socket_id);
     return found ? std::optional<Socket>(Socket(IntrusivePtr(found))) : std::nullopt;
   }
   void disconnect_sockets(bool close_connection = false) const { all().disconnect_sockets(close_connection); }

@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include <verdin/base/intrusive_ptr.hpp>
@@ -43,10 +42,6 @@ class NamespaceState final : public SharedRefCounted<NamespaceState> {
   std::uint64_t next_ack_id() noexcept { return next_ack_id_++; }
 
   void broadcast(const BroadcastOptions& to, const Encoder& encoder);
-  SocketState* find_socket(std::string_view id) const;
-  void add(SocketState& socket);
-  void remove(SocketState& socket);
-  const auto& sockets() const noexcept { return sockets_; }
 
   StringMap<IntrusivePtr<EventHandler>> handlers;
   std::vector<Middleware> middlewares;
@@ -58,8 +53,6 @@ class NamespaceState final : public SharedRefCounted<NamespaceState> {
   ServerState* server_;
   std::string name_;
   std::unique_ptr<Adapter> adapter_;
-  std::unordered_map<std::string_view, IntrusivePtr<SocketState>, SipHasher>
-      sockets_;  // keyed by the socket's own id
   std::uint64_t next_ack_id_ = 0;
 };
 

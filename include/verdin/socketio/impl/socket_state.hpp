@@ -144,7 +144,7 @@ class SocketState final : public SharedRefCounted<SocketState> {
   void connect();
   bool run_middlewares();
   void run_event(std::string_view event, json::View payload, std::optional<std::uint64_t> id,
-                 const IntrusivePtr<EventHandler>& handler) noexcept;
+                 const IntrusivePtr<EventHandler>& handler);
   void run_mail(Mail& mail);
   void drain_mailbox();
   void run_disconnect(DisconnectReason reason);

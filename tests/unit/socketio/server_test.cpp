@@ -1,0 +1,607 @@
+// Socket.IO as a client of raw packets sees it: https://socket.io/docs/v4/socket-io-protocol.
+#include <map>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <verdin/verdin.hpp>
+
+#include "support/engineio_peer.hpp"
+
+using namespace std::chrono_literals;
+using namespace verdin::test;
+namespace http = verdin::http;
+namespace json = verdin::json;
+namespace sio = verdin::sio;
+
+namespace {
+
+/// A client over WebSocket, past the Engine.IO handshake.
+class Peer {
+ public:
+  explicit Peer(http::App& app) : socket_(app, "/socket.io/") { socket_.receive(); }
+  Peer(http::App& app, std::string_view connect) : Peer(app) {
+    send(connect);
+    connected_ = receive();
+  }
+
+  /// A Socket.IO packet, without the engine's 4.
+  void send(std::string_view packet) { socket_.send("4" + std::string(packet)); }
+  void send_binary(std::string_view data) { socket_.send_binary(data); }
+  std::string receive() {
+    const std::string packet = socket_.receive();
+    return packet.starts_with('4') ? packet.substr(1) : packet;
+  }
+  const std::string& connected() const { return connected_; }
+  std::string ask(std::string_view packet) {
+    send(packet);
+    return receive();
+  }
+  WebSocketPeer& engine() { return socket_; }
+
+ private:
+  WebSocketPeer socket_;
+  std::string connected_;
+};
+
+struct Errors {
+  void attach(sio::Server& io) {
+    io.on_error(
+        [this](const sio::ErrorInfo& error) { seen.emplace_back(error.kind, std::string(error.message)); });
+  }
+  std::size_t count(sio::ErrorInfo::Kind kind) const {
+    std::size_t n = 0;
+    for (const auto& error : seen) n += error.first == kind;
+    return n;
+  }
+  std::vector<std::pair<sio::ErrorInfo::Kind, std::string>> seen;
+};
+
+template <typename Body>
+void with_server(Body body, sio::Options options = {}) {
+  verdin::run([&] {
+    sio::Server io(std::move(options));
+    Errors errors;
+    errors.attach(io);
+    http::App app;
+    app.mount(io);
+    body(app, io, errors);
+  });
+}
+
+TEST(SocketIo, connect_is_answered_with_an_id_before_anything_the_handler_emits) {
+  with_server([](http::App& app, sio::Server& io, Errors&) {
+    std::string id;
+    io.on_connection([&](sio::Socket socket) {
+      id = socket.id();
+      EXPECT_TRUE(socket.connected());
+      EXPECT_EQ(socket.auth(), json::Value::object({{"token", 1}}));
+      EXPECT_EQ(socket.transport(), "websocket");
+      EXPECT_EQ(socket.handshake().header("HOST"), "example.org");
+      EXPECT_EQ(socket.handshake().query("EIO"), "4");
+      socket.emit("hello", 1, "two");
+    });
+    Peer peer(app, R"(0{"token":1})");
+    EXPECT_EQ(peer.connected(), "0{\"sid\":\"" + id + "\"}");
+    EXPECT_EQ(id.size(), 20u);
+    EXPECT_EQ(peer.receive(), R"(2["hello",1,"two"])");
+  });
+}
+
+TEST(SocketIo, namespaces_are_apart_and_leave_one_by_one) {
+  with_server([](http::App& app, sio::Server& io, Errors&) {
+    std::vector<std::string> gone;
+    io.of("chat").on("who", [](sio::Socket socket) { return socket.nsp().name(); });
+    io.on("who", [](sio::Socket socket) { return socket.nsp().name(); });
+    io.of("/chat").on_disconnect(
+        [&](sio::Socket, sio::DisconnectReason reason) { gone.emplace_back(to_string(reason)); });
+    Peer peer(app, "0");
+    EXPECT_EQ(peer.ask("0/chat").substr(0, 8), "0/chat,{");
+    EXPECT_EQ(peer.ask("2/chat,7[\"who\"]"), "3/chat,7[\"/chat\"]");
+    EXPECT_EQ(peer.ask("28[\"who\"]"), "38[\"/\"]");
+    peer.send("1/chat,");
+    EXPECT_EQ(peer.ask("29[\"who\"]"), "39[\"/\"]");
+    EXPECT_EQ(gone, std::vector<std::string>{"client namespace disconnect"});
+    EXPECT_EQ(peer.ask("0/nowhere,"), R"(4/nowhere,{"message":"Invalid namespace"})");
+    EXPECT_EQ(peer.ask("0/chat,{}").substr(0, 8), "0/chat,{") << "and it may come back";
+  });
+}
+
+TEST(SocketIo, what_handlers_return_is_the_acknowledgement) {
+  with_server([](http::App& app, sio::Server& io, Errors&) {
+    io.on("sum", [](int a, int b) { return a + b; });
+    io.on("nothing", [] {});
+    io.on("several", [](std::string nick) { return std::tuple{true, nick}; });
+    io.on("everything", [](sio::Args args) { return args; });
+    io.on("maybe", [](std::optional<int> n) { return n ? *n : -1; });
+    io.on("later", [](int n, sio::Ack ack) {
+      verdin::spawn([=] {
+        verdin::sleep(1ms);
+        ack(n, "late");
+        ack("ignored");
+      });
+    });
+    Peer peer(app, "0");
+    EXPECT_EQ(peer.ask("21[\"sum\",2,3,\"more is ignored\"]"), "31[5]");
+    EXPECT_EQ(peer.ask("22[\"nothing\"]"), "32[]");
+    EXPECT_EQ(peer.ask("23[\"several\",\"\xc3\xb6\"]"), "33[true,\"\xc3\xb6\"]");
+    EXPECT_EQ(peer.ask("24[\"everything\",null,{\"a\":[1.5]}]"), "34[null,{\"a\":[1.5]}]");
+    EXPECT_EQ(peer.ask("25[\"maybe\"]"), "35[-1]");
+    EXPECT_EQ(peer.ask("26[\"maybe\",6]"), "36[6]");
+    EXPECT_EQ(peer.ask("218446744073709551615[\"later\",7]"), "318446744073709551615[7,\"late\"]");
+    peer.send("2[\"sum\",1,1]");  // nobody asked
+    EXPECT_EQ(peer.ask("28[\"nothing\"]"), "38[]");
+  });
+}
+
+TEST(SocketIo, arguments_that_do_not_decode_are_the_clients_error) {
+  with_server([](http::App& app, sio::Server& io, Errors& errors) {
+    int calls = 0;
+    io.on("typed", [&](int, std::string) { ++calls; });
+    io.on("ping", [] { return "pong"; });
+    Peer peer(app, "0");
+    for (const char* packet :
+         {"21[\"typed\"]", "22[\"typed\",1]", "23[\"typed\",\"1\",\"x\"]", "24[\"typed\",1.5,\"x\"]",
+          "25[\"typed\",4294967296,\"x\"]", "26[\"typed\",1,null]"}) {
+      peer.send(packet);
+    }
+    EXPECT_EQ(peer.ask("27[\"ping\"]"), "37[\"pong\"]");
+    EXPECT_EQ(calls, 0);
+    EXPECT_EQ(errors.count(sio::ErrorInfo::Kind::decode), 6u);
+    EXPECT_EQ(errors.seen[0].second, "expected a value at [0]");
+  });
+}
+
+TEST(SocketIo, a_handler_that_throws_is_reported_and_hurts_nobody) {
+  with_server([](http::App& app, sio::Server& io, Errors& errors) {
+    io.on("throw", []() -> int { throw std::runtime_error("on purpose"); });
+    io.on("ping", [] { return "pong"; });
+    Peer peer(app, "0");
+    peer.send("21[\"throw\"]");
+    EXPECT_EQ(peer.ask("22[\"ping\"]"), "32[\"pong\"]");
+    EXPECT_EQ(errors.count(sio::ErrorInfo::Kind::handler), 1u);
+  });
+}
+
+TEST(SocketIo, events_of_one_socket_wait_for_each_other_and_others_do_not) {
+  with_server([](http::App& app, sio::Server& io, Errors&) {
+    verdin::Event release;
+    io.on("block", [&] {
+      release.wait();
+      return "unblocked";
+    });
+    io.on("next", [](int n) { return n; });
+    Peer blocked(app, "0");
+    Peer free(app, "0");
+    blocked.send("21[\"block\"]");
+    blocked.send("22[\"next\",1]");
+    blocked.send("23[\"next\",2]");
+    EXPECT_EQ(free.ask("21[\"next\",9]"), "31[9]");
+    release.set();
+    EXPECT_EQ(blocked.receive(), "31[\"unblocked\"]");
+    EXPECT_EQ(blocked.receive(), "32[1]");
+    EXPECT_EQ(blocked.receive(), "33[2]");
+  });
+}
+
+TEST(SocketIo, events_wait_until_the_connection_handler_is_done) {
+  with_server([](http::App& app, sio::Server& io, Errors&) {
+    io.on_connection([](sio::Socket socket) {
+      verdin::sleep(5ms);
+      socket.on("late", [=] { return socket.id().size(); });
+    });
+    Peer peer(app);
+    peer.send("0");
+    EXPECT_EQ(peer.receive().substr(0, 8), "0{\"sid\":");
+    EXPECT_EQ(peer.ask("21[\"late\"]"), "31[20]");
+  });
+}
+
+TEST(SocketIo, a_full_mailbox_stops_the_reading_and_loses_nothing) {
+  sio::Options options;
+  options.max_mailbox = 8;
+  with_server(
+      [](http::App& app, sio::Server& io, Errors&) {
+        verdin::Event release;
+        std::vector<int> got;
+        io.on("block", [&] { release.wait(); });
+        io.on("n", [&](int n) { got.push_back(n); });
+        io.on("done", [] { return true; });
+        Peer peer(app, "0");
+        peer.send("2[\"block\"]");
+        for (int i = 0; i < 100; ++i) {
+          peer.send("2[\"n\"," + std::to_string(i) + "]");
+          verdin::sleep(0s);
+        }
+        verdin::sleep(2ms);
+        release.set();
+        EXPECT_EQ(peer.ask("21[\"done\"]"), "31[true]");
+        ASSERT_EQ(got.size(), 100u);
+        for (int i = 0; i < 100; ++i) EXPECT_EQ(got[static_cast<std::size_t>(i)], i);
+      },
+      std::move(options));
+}
+
+TEST(SocketIo, binary_goes_both_ways) {
+  with_server([](http::App& app, sio::Server& io, Errors&) {
+    io.on("upload", [](verdin::Bytes first, json::Value second) {
+      EXPECT_EQ(first, (verdin::Bytes{1, 2, 3}));
+      return std::tuple{second, verdin::Bytes{9}};
+    });
+    Peer peer(app, "0");
+    peer.send(R"(52-7["upload",{"_placeholder":true,"num":0},{"deep":{"_placeholder":true,"num":1}}])");
+    peer.send_binary("\x01\x02\x03");
+    peer.send_binary("\xff");
+    EXPECT_EQ(peer.receive(),
+              R"(62-7[{"deep":{"_placeholder":true,"num":0}},{"_placeholder":true,"num":1}])");
+    EXPECT_EQ(peer.receive(), "\xff");
+    EXPECT_EQ(peer.receive(), "\x09");
+  });
+}
+
+TEST(SocketIo, emit_with_ack_blocks_its_greenlet_until_the_answer_the_time_or_the_end) {
+  with_server([](http::App& app, sio::Server& io, Errors&) {
+    std::string outcome;
+    verdin::Event decided;
+    io.on("ask", [&](sio::Socket socket, int ms) {
+      try {
+        const sio::Args answer = socket.timeout(std::chrono::milliseconds(ms)).emit_with_ack("question", 42);
+        outcome = answer[0].to_text();
+      } catch (const sio::AckTimeout&) {
+        outcome = "timeout";
+      } catch (const sio::SocketDisconnected&) {
+        outcome = "gone";
+      }
+      decided.set();
+    });
+    {
+      Peer peer(app, "0");
+      EXPECT_EQ(peer.ask("2[\"ask\",10000]"), "20[\"question\",42]");
+      peer.send("30[\"fine\"]");
+      decided.wait();
+      EXPECT_EQ(outcome, "\"fine\"");
+      decided.clear();
+      EXPECT_EQ(peer.ask("2[\"ask\",1]"), "21[\"question\",42]");
+      decided.wait();
+      EXPECT_EQ(outcome, "timeout");
+      peer.send("31[\"too late\"]");
+      peer.send("399[\"never asked\"]");
+      decided.clear();
+      EXPECT_EQ(peer.ask("2[\"ask\",10000]"), "22[\"question\",42]");
+    }
+    decided.wait();
+    EXPECT_EQ(outcome, "gone");
+  });
+}
+
+TEST(SocketIo, rooms_union_exceptions_and_the_senders_absence) {
+  with_server([](http::App& app, sio::Server& io, Errors&) {
+    std::vector<sio::Socket> sockets;
+    io.on_connection([&](sio::Socket socket) { sockets.push_back(socket); });
+    std::vector<std::unique_ptr<Peer>> peers;
+    for (int i = 0; i < 4; ++i) peers.push_back(std::make_unique<Peer>(app, "0"));
+    sockets[0].join("a");
+    sockets[1].join(std::vector<std::string>{"a", "b"});
+    sockets[2].join("b");
+    const auto received = [&](const auto& send) {
+      send();
+      io.emit("end");
+      std::string who;
+      for (std::size_t i = 0; i < peers.size(); ++i) {
+        for (std::string got = peers[i]->receive(); got != "2[\"end\"]"; got = peers[i]->receive()) {
+          EXPECT_EQ(got, "2[\"x\",1]");
+          who += std::to_string(i);
+        }
+      }
+      return who;
+    };
+    EXPECT_EQ(received([&] { io.emit("x", 1); }), "0123");
+    EXPECT_EQ(received([&] { io.to("a").emit("x", 1); }), "01");
+    EXPECT_EQ(received([&] { io.to("a").to("b").emit("x", 1); }), "012") << "each once";
+    EXPECT_EQ(received([&] { io.to("a").except("b").emit("x", 1); }), "0");
+    EXPECT_EQ(received([&] { io.except("a").emit("x", 1); }), "23");
+    EXPECT_EQ(received([&] { io.to(sockets[3].id()).emit("x", 1); }), "3") << "an id is a room";
+    EXPECT_EQ(received([&] { sockets[0].to("a").emit("x", 1); }), "1");
+    EXPECT_EQ(received([&] { sockets[3].broadcast().emit("x", 1); }), "012");
+    EXPECT_EQ(received([&] { sockets[1].except("a").emit("x", 1); }), "23");
+    sockets[1].leave("a");
+    EXPECT_EQ(received([&] { io.to("a").emit("x", 1); }), "0");
+    EXPECT_EQ(sockets[1].rooms(), (std::vector<std::string>{sockets[1].id(), "b"}));
+    EXPECT_EQ(io.main().in("b").fetch_sockets().size(), 2u);
+    EXPECT_EQ(io.main().size(), 4u);
+    sockets[2].disconnect();
+    EXPECT_EQ(peers[2]->receive(), "1");
+    EXPECT_EQ(io.main().in("b").fetch_sockets().size(), 1u);
+    EXPECT_EQ(io.main().size(), 3u);
+  });
+}
+
+TEST(SocketIo, broadcasts_carry_binary_data) {
+  with_server([](http::App& app, sio::Server& io, Errors&) {
+    Peer one(app, "0");
+    Peer two(app, "0");
+    io.emit("data", verdin::Bytes{1, 2});
+    for (Peer* peer : {&one, &two}) {
+      EXPECT_EQ(peer->receive(), R"(51-["data",{"_placeholder":true,"num":0}])");
+      EXPECT_EQ(peer->receive(), "\x01\x02");
+    }
+  });
+}
+
+TEST(SocketIo, volatile_emits_are_dropped_when_they_cannot_leave_at_once) {
+  with_server([](http::App& app, sio::Server& io, Errors&) {
+    io.on("go", [](sio::Socket socket) {
+      for (int i = 0; i < 3; ++i) socket.volatile_emit("v", i);
+      socket.emit("end");
+    });
+    Peer peer(app, "0");
+    EXPECT_EQ(peer.ask("2[\"go\"]"), "2[\"v\",0]");
+    EXPECT_EQ(peer.receive(), "2[\"end\"]");
+  });
+}
+
+TEST(SocketIo, middlewares_refuse_in_their_order) {
+  with_server([](http::App& app, sio::Server& io, Errors& errors) {
+    int connections = 0;
+    const auto nsp = io.of("/auth");
+    nsp.use([](sio::Socket socket) {
+      socket.join("asked");
+      verdin::sleep(1ms);
+    });
+    nsp.use([](sio::Socket socket) -> std::optional<sio::ConnectError> {
+      if (socket.auth()["token"] == json::Value("secret")) return std::nullopt;
+      return sio::ConnectError("unauthorized", json::Value::object({{"code", 7}}));
+    });
+    nsp.use([](sio::Socket socket) {
+      if (!socket.auth()["bomb"].is_null()) throw std::runtime_error("boom");
+    });
+    nsp.on_connection([&](sio::Socket) { ++connections; });
+    Peer peer(app, "0");
+    EXPECT_EQ(peer.ask("0/auth,"), R"(4/auth,{"message":"unauthorized","data":{"code":7}})");
+    EXPECT_TRUE(nsp.in("asked").fetch_sockets().empty());
+    EXPECT_EQ(peer.ask("0/auth,{\"token\":\"secret\",\"bomb\":1}"), R"(4/auth,{"message":"internal error"})");
+    EXPECT_EQ(errors.count(sio::ErrorInfo::Kind::handler), 1u);
+    EXPECT_EQ(peer.ask("0/auth,{\"token\":\"secret\"}").substr(0, 8), "0/auth,{");
+    EXPECT_EQ(connections, 1);
+  });
+}
+
+TEST(SocketIo, a_client_that_leaves_while_a_middleware_blocks_never_connects) {
+  with_server([](http::App& app, sio::Server& io, Errors&) {
+    verdin::Event entered;
+    verdin::Event release;
+    bool connected = false;
+    io.use([&](sio::Socket) {
+      entered.set();
+      release.wait();
+    });
+    io.on_connection([&](sio::Socket) { connected = true; });
+    {
+      Peer peer(app);
+      peer.send("0");
+      entered.wait();
+    }
+    while (io.engine().session_count() > 0) verdin::sleep(1ms);
+    release.set();
+    verdin::sleep(1ms);
+    EXPECT_FALSE(connected);
+  });
+}
+
+TEST(SocketIo, disconnecting_sees_the_rooms_and_disconnect_does_not) {
+  with_server([](http::App& app, sio::Server& io, Errors&) {
+    std::vector<std::string> log;
+    io.on_connection([&](sio::Socket socket) {
+      socket.join("room");
+      socket.data<std::string>() = "kept";
+      socket.on_disconnecting([&, socket](sio::DisconnectReason) {
+        log.push_back("disconnecting with " + std::to_string(socket.rooms().size()));
+      });
+      socket.on_disconnect([&, socket](sio::DisconnectReason reason) {
+        log.push_back("disconnected by " + std::string(to_string(reason)) + " with " +
+                      std::to_string(socket.rooms().size()) + " " + socket.data<std::string>());
+        socket.emit("nobody hears this");
+      });
+    });
+    verdin::Event gone;
+    io.on_disconnect([&](sio::Socket, sio::DisconnectReason) { gone.set(); });
+    { Peer peer(app, "0"); }
+    gone.wait();
+    EXPECT_EQ(log, (std::vector<std::string>{"disconnecting with 2",
+                                             "disconnected by transport close with 0 kept"}));
+  });
+}
+
+TEST(SocketIo, handles_held_by_handlers_do_not_keep_the_socket_alive) {
+  const auto token = std::make_shared<int>(0);
+  with_server([&](http::App& app, sio::Server& io, Errors&) {
+    io.on_connection([&](sio::Socket socket) { socket.on("x", [socket, token] { socket.emit("y"); }); });
+    { Peer peer(app, "0"); }
+    while (io.engine().session_count() > 0 || token.use_count() > 1) verdin::sleep(1ms);
+  });
+  EXPECT_EQ(token.use_count(), 1);
+}
+
+TEST(SocketIo, disconnect_leaves_one_namespace_or_all) {
+  with_server([](http::App& app, sio::Server& io, Errors&) {
+    std::vector<std::string> reasons;
+    io.of("/a").on("kick", [](sio::Socket socket) { socket.disconnect(); });
+    io.of("/a").on_disconnect(
+        [&](sio::Socket, sio::DisconnectReason r) { reasons.emplace_back(to_string(r)); });
+    io.on("kick-all", [](sio::Socket socket) { socket.disconnect(true); });
+    io.on_disconnect([&](sio::Socket, sio::DisconnectReason r) { reasons.emplace_back(to_string(r)); });
+    Peer peer(app, "0");
+    peer.ask("0/a,");
+    EXPECT_EQ(peer.ask("2/a,[\"kick\"]"), "1/a,");
+    peer.send("2[\"kick-all\"]");
+    EXPECT_EQ(peer.receive(), "1");
+    EXPECT_EQ(peer.receive(), "close:1000");
+    EXPECT_EQ(reasons,
+              (std::vector<std::string>{"server namespace disconnect", "server namespace disconnect"}));
+  });
+}
+
+TEST(SocketIo, what_breaks_the_protocol_ends_the_connection) {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"7", "forced close"},
+      {"2[]", "forced close"},
+      {"2{}", "forced close"},
+      {"2[null]", "forced close"},
+      {"2[\"connect\"]", "forced close"},
+      {"2[\"x\"", "forced close"},
+      {"2abc[\"x\"]", "forced close"},
+      {"218446744073709551616[\"x\"]", "forced close"},
+      {"5[\"x\",{\"_placeholder\":true,\"num\":0}]", "forced close"},
+      {"51-[\"x\"]", "forced close"},
+      {"511-[\"x\"]", "forced close"},
+      {"59999999999-[\"x\"]", "forced close"},
+      {"2[\"x\"," + std::string(600, '[') + std::string(600, ']') + "]", "forced close"},
+      {"2/none,[\"x\"]", "forced server close"},
+      {"0", "forced server close"},
+      {"4{\"message\":\"x\"}", "forced server close"},
+  };
+  for (const auto& [packet, reason] : cases) {
+    with_server([&, packet = packet, reason = reason](http::App& app, sio::Server& io, Errors& errors) {
+      std::string ended;
+      io.on_disconnect([&](sio::Socket, sio::DisconnectReason r) { ended = to_string(r); });
+      Peer canary(app, "0");
+      Peer peer(app, "0");
+      peer.send(packet);
+      EXPECT_EQ(peer.receive(), "close:1000") << packet;
+      EXPECT_EQ(ended, reason) << packet;
+      EXPECT_EQ(errors.count(sio::ErrorInfo::Kind::protocol), 1u) << packet;
+      io.emit("still here");
+      EXPECT_EQ(canary.receive(), "2[\"still here\"]");
+    });
+  }
+}
+
+TEST(SocketIo, events_before_connect_end_the_connection) {
+  with_server([](http::App& app, sio::Server&, Errors&) {
+    Peer peer(app);
+    peer.send("2[\"x\"]");
+    EXPECT_EQ(peer.receive(), "close:1000");
+  });
+}
+
+TEST(SocketIo, attachments_that_do_not_come_as_announced_end_the_connection) {
+  const std::string placeholder = "{\"_placeholder\":true,\"num\":0}";
+  with_server([&](http::App& app, sio::Server&, Errors&) {
+    {
+      Peer peer(app, "0");
+      peer.send("51-[\"x\"," + placeholder + "]");
+      peer.send("2[\"text in between\"]");
+      EXPECT_EQ(peer.receive(), "close:1000");
+    }
+    {
+      Peer peer(app, "0");
+      peer.send_binary("uninvited");
+      EXPECT_EQ(peer.receive(), "close:1000");
+    }
+    {
+      Peer peer(app, "0");
+      peer.send("51-[\"x\"," + placeholder + "," + placeholder + "]");
+      EXPECT_EQ(peer.receive(), "close:1000") << "one attachment, used twice";
+    }
+  });
+}
+
+TEST(SocketIo, a_client_that_joins_nothing_or_finishes_nothing_is_closed_in_time) {
+  sio::Options options;
+  options.connect_timeout = 20ms;
+  with_server(
+      [](http::App& app, sio::Server& io, Errors& errors) {
+        Peer idle(app);
+        EXPECT_EQ(idle.receive(), "close:1000");
+        Peer unfinished(app, "0");
+        unfinished.send(R"(51-["x",{"_placeholder":true,"num":0}])");
+        EXPECT_EQ(unfinished.receive(), "close:1000");
+        Peer fine(app, "0");
+        verdin::sleep(40ms);
+        io.emit("still here");
+        EXPECT_EQ(fine.receive(), "2[\"still here\"]");
+        EXPECT_EQ(errors.count(sio::ErrorInfo::Kind::protocol), 2u);
+      },
+      std::move(options));
+}
+
+TEST(SocketIo, one_client_joins_only_so_many_namespaces) {
+  sio::Options options;
+  options.max_namespaces = 2;
+  with_server(
+      [](http::App& app, sio::Server& io, Errors&) {
+        for (const char* name : {"/a", "/b", "/c"}) io.of(name);
+        Peer peer(app);
+        EXPECT_EQ(peer.ask("0/a,").substr(0, 5), "0/a,{");
+        EXPECT_EQ(peer.ask("0/b,").substr(0, 5), "0/b,{");
+        EXPECT_EQ(peer.ask("0/c,"), R"(4/c,{"message":"Too many namespaces"})");
+      },
+      std::move(options));
+}
+
+TEST(SocketIo, reserved_names_and_wrong_data_types_are_the_programmers_error) {
+  with_server([](http::App& app, sio::Server& io, Errors&) {
+    EXPECT_THROW(io.on("disconnect", [] {}), std::invalid_argument);
+    EXPECT_THROW(io.emit("connect_error"), std::invalid_argument);
+    io.on_connection([](sio::Socket socket) {
+      socket.data<int>() = 3;
+      EXPECT_EQ(socket.data<int>(), 3);
+      EXPECT_THROW(socket.data<std::string>(), std::logic_error);
+      EXPECT_THROW(socket.emit("newListener"), std::invalid_argument);
+      socket.emit("fine");
+    });
+    Peer peer(app, "0");
+    EXPECT_EQ(peer.receive(), "2[\"fine\"]");
+  });
+}
+
+TEST(SocketIo, handles_may_be_used_from_another_thread) {
+  with_server([](http::App& app, sio::Server& io, Errors&) {
+    std::vector<sio::Socket> sockets;
+    io.on_connection([&](sio::Socket socket) { sockets.push_back(socket); });
+    Peer peer(app, "0");
+    verdin::offload([&] {
+      sockets[0].join("room");
+      sockets[0].emit("direct", 1);
+      io.to("room").emit("cast", 2);
+      sockets[0].disconnect();
+    });
+    EXPECT_EQ(peer.receive(), "2[\"direct\",1]");
+    EXPECT_EQ(peer.receive(), "2[\"cast\",2]");
+    EXPECT_EQ(peer.receive(), "1");
+  });
+}
+
+TEST(SocketIo, a_stop_makes_clients_reconnect_and_says_why_on_this_side) {
+  std::string reason;
+  with_server([&](http::App& app, sio::Server& io, Errors&) {
+    io.on_disconnect([&](sio::Socket, sio::DisconnectReason r) { reason = to_string(r); });
+    Peer peer(app, "0");
+    io.endpoint().on_stop();
+    EXPECT_EQ(peer.receive(), "close:1001")
+        << "and no DISCONNECT packet, which would tell the client to stay away";
+  });
+  EXPECT_EQ(reason, "server shutting down");
+}
+
+TEST(SocketIo, works_over_polling_too) {
+  with_server([](http::App& app, sio::Server& io, Errors&) {
+    io.on("echo", [](sio::Args args) { return args; });
+    PollingPeer peer(app, "/socket.io/");
+    peer.post("40");
+    EXPECT_EQ(body_of(peer.poll()).substr(0, 9), "40{\"sid\":");
+    peer.post(
+        "421[\"echo\",\"a\"]\x1e"
+        "452-2[\"echo\",{\"_placeholder\":true,\"num\":1},{\"_placeholder\":true,\"num\":0}]\x1e"
+        "bAQ==\x1e"
+        "bAg==");
+    EXPECT_EQ(body_of(peer.poll()),
+              "431[\"a\"]\x1e"
+              "462-2[{\"_placeholder\":true,\"num\":0},{\"_placeholder\":true,\"num\":1}]\x1e"
+              "bAg==\x1e"
+              "bAQ==");
+  });
+}
+
+}  // namespace
