@@ -141,7 +141,6 @@ simdjson::error_code Document::Impl::make_room(std::size_t size) noexcept {
     short_texts = large && size <= kKeptCapacity ? short_texts + 1 : 0;
     if (short_texts < kShrinkAfter) return simdjson::SUCCESS;
     size = kKeptCapacity;
-    std::string().swap(copy);
   }
   short_texts = 0;
   const std::size_t capacity = std::bit_ceil(std::max(size, kSmallestCapacity));
@@ -179,6 +178,9 @@ ParseError Document::parse(std::string_view text) noexcept {
   impl_->tape.words = nullptr;
   if (text.size() > std::numeric_limits<std::uint32_t>::max() - 2 * kPadding) return ParseError::too_large;
   try {
+    if (impl_->copy.capacity() > 2 * kKeptCapacity && impl_->parser.capacity() <= kKeptCapacity) {
+      std::string().swap(impl_->copy);  // the parser has shrunk before
+    }
     impl_->copy.reserve(text.size() + kPadding);
     impl_->copy.assign(text);
     impl_->copy.append(kPadding, '\0');

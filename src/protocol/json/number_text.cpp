@@ -70,9 +70,9 @@ std::string_view text_of(T value, std::array<char, kNumberTextSize>& to) {
   if (value == 0) return "0";
   char* at = to.data();
   if (value < 0) *at++ = '-';
-  constexpr T kWhole = T{1u << 24};
-  if (std::abs(value) < kWhole && value == std::trunc(value)) {  // the common case
-    at = std::to_chars(at, to.data() + to.size(), static_cast<std::uint32_t>(std::abs(value))).ptr;
+  if (std::abs(value) < T{0x1p64} &&
+      value == std::trunc(value)) {  // exact, as readers keep 64-bit integers exact
+    at = std::to_chars(at, to.data() + to.size(), static_cast<std::uint64_t>(std::abs(value))).ptr;
   } else {
     at = write_decimal(at, decimal_of(std::abs(value)));
   }

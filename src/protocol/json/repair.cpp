@@ -1,13 +1,14 @@
 #include "protocol/json/repair.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <system_error>
 
 namespace verdin::json {
 namespace {
-
-constexpr std::size_t kLongestCertainInteger = 18;  // digits that always fit into 64 bits
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -60,17 +61,24 @@ std::size_t copy_string(std::string_view text, std::size_t at, std::string& out,
   return at - start;
 }
 
+bool fits_64_bits(std::string_view integer) {
+  std::int64_t narrow;
+  std::uint64_t wide;
+  const char* end = integer.data() + integer.size();
+  return std::from_chars(integer.data(), end, narrow).ec != std::errc::result_out_of_range ||
+         std::from_chars(integer.data(), end, wide).ec == std::errc();
+}
+
 std::size_t copy_number(std::string_view text, std::size_t at, std::string& out, bool& changed) {
-  std::size_t digits = 0;
   std::size_t end = at + (text[at] == '-' ? 1 : 0);
-  while (end < text.size() && is_digit(text[end])) ++end, ++digits;
+  while (end < text.size() && is_digit(text[end])) ++end;
   const bool whole = end == text.size() || (text[end] != '.' && (text[end] | 0x20) != 'e');
   if (!whole) {  // the rest must not be taken for another number
     while (end < text.size() && std::string_view("+-.eE0123456789").find(text[end]) != std::string_view::npos)
       ++end;
   }
   out.append(text.substr(at, end - at));
-  if (whole && digits > kLongestCertainInteger) {
+  if (whole && !fits_64_bits(text.substr(at, end - at))) {
     out.append(".0");
     changed = true;
   }

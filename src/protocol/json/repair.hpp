@@ -7,7 +7,7 @@
 
 namespace verdin::json {
 
-/// Appends `text` to `out` with integers of 19 digits and more written as reals, and escaped lone surrogates
+/// Appends `text` to `out` with integers beyond 64 bits written as reals, and escaped lone surrogates
 /// as \ufffd. False if there was neither. Linear; what is malformed stays malformed.
 bool repair(std::string_view text, std::string& out);
 

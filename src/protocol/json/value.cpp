@@ -32,12 +32,12 @@ Value::~Value() {
   if (has_nested_container()) destroy_nested();
 }
 
-void Value::set_unsigned(std::uint64_t value) noexcept {
-  if (value <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
-    data_ = static_cast<std::int64_t>(value);
-  } else {
-    data_ = value;
-  }
+Value::Value(detail::Scalar<bool> value) noexcept : data_(value.value) {}
+Value::Value(detail::Scalar<std::int64_t> value) noexcept : data_(value.value) {}
+Value::Value(detail::Scalar<double> value) noexcept : data_(value.value) {}
+Value::Value(detail::Scalar<std::uint64_t> value) noexcept : data_(value.value) {
+  constexpr auto kMostSigned = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  if (value.value <= kMostSigned) data_ = static_cast<std::int64_t>(value.value);
 }
 
 Value Value::array(std::initializer_list<Value> elements) { return Value(Array(elements)); }

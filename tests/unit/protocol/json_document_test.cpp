@@ -116,7 +116,10 @@ TEST(Document, IntegersBeyond64BitsAreReals) {
                      "-9223372036854775808,-9223372036854775809,100000000000000000000,1e20]"),
       ParseError::none);
   const View root = document.root();
-  EXPECT_EQ(root[0].kind(), Kind::real);  // one repaired integer makes all of that length reals
+  EXPECT_EQ(root[0].as_int64(), 9223372036854775807);  // those that fit stay exact
+  EXPECT_EQ(root[1].as_uint64(), 9223372036854775808u);
+  EXPECT_EQ(root[2].as_uint64(), 18446744073709551615u);
+  EXPECT_EQ(root[4].as_int64(), std::numeric_limits<std::int64_t>::min());
   EXPECT_EQ(root[3].as_double(), 18446744073709551616.0);
   EXPECT_EQ(root[5].as_double(), -9223372036854775808.0);
   EXPECT_EQ(root[6].as_double(), 1e20);

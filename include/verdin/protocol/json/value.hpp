@@ -34,6 +34,11 @@ struct NamedValue {
   T value;
 };
 
+template <typename T>
+struct Scalar {
+  T value;
+};
+
 }  // namespace detail
 
 class Value {
@@ -44,17 +49,13 @@ class Value {
 
   Value() noexcept;
   Value(std::nullptr_t) noexcept;
-  Value(std::same_as<bool> auto value) noexcept : data_(value) {}
-  template <std::integral T>
+  Value(std::same_as<bool> auto value) noexcept : Value(detail::Scalar<bool>{value}) {}
+  Value(std::signed_integral auto value) noexcept : Value(detail::Scalar<std::int64_t>{value}) {}
+  template <std::unsigned_integral T>
   requires(!std::same_as<T, bool>) Value(T value)
-  noexcept {
-    if constexpr (std::is_signed_v<T>) {
-      data_ = static_cast<std::int64_t>(value);
-    } else {
-      set_unsigned(value);
-    }
-  }
-  Value(std::floating_point auto value) noexcept : data_(static_cast<double>(value)) {}
+  noexcept : Value(detail::Scalar<std::uint64_t>{value}) {}
+  Value(std::floating_point auto value) noexcept
+      : Value(detail::Scalar<double>{static_cast<double>(value)}) {}
   Value(std::string value) noexcept;
   Value(std::string_view value);
   Value(const char* value);
@@ -121,7 +122,10 @@ class Value {
  private:
   static const Value& none() noexcept;
   const Value& at(std::size_t index) const noexcept;
-  void set_unsigned(std::uint64_t value) noexcept;
+  explicit Value(detail::Scalar<bool> value) noexcept;
+  explicit Value(detail::Scalar<std::int64_t> value) noexcept;
+  explicit Value(detail::Scalar<std::uint64_t> value) noexcept;
+  explicit Value(detail::Scalar<double> value) noexcept;
   bool has_nested_container() const noexcept;
   void destroy_nested() noexcept;
   void copy_from(const Value& other);

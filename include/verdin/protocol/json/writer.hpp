@@ -5,7 +5,8 @@
 //
 // Text: strings are written as UTF-8 and escaped as JSON.stringify does; octets that are not UTF-8 (a mistake
 // of the application) become U+FFFD, so that the text is always valid. Numbers are the shortest that read
-// back the same, in JSON.stringify's form; NaN and infinities become null, -0 becomes 0. Binary data becomes
+// back the same, in JSON.stringify's form (whole
+// ones below 2^64 with all their digits); NaN and infinities become null, -0 becomes 0. Binary data becomes
 // a Socket.IO placeholder, its bytes going to the list of attachments, or a base64 string where there is no
 // such list.
 //
