@@ -41,8 +41,11 @@ class Endpoint : public verdin::http::Endpoint {
   std::string leftover;
 };
 
-void erase_dates(std::string& text) {
+/// Without what may differ: dates, and the 100 that is not sent when the body has begun.
+void erase_differences(std::string& text) {
+  constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
   for (std::size_t at; (at = text.find("Date: ")) != text.npos;) text.erase(at, text.find('\n', at) - at + 1);
+  for (std::size_t at; (at = text.find(kContinue)) != text.npos;) text.erase(at, kContinue.size());
 }
 
 std::string answer_to(std::string_view octets, std::size_t piece_size, std::size_t window) {
@@ -69,7 +72,7 @@ std::string answer_to(std::string_view octets, std::size_t piece_size, std::size
   if (peer->stream && endpoint.stream) endpoint.stream.reset();
   require(app.connections() == 0);
   std::string answer = peer->take();
-  erase_dates(answer);
+  erase_differences(answer);
   return answer;
 }
 
