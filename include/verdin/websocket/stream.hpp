@@ -7,6 +7,9 @@
 // The function runs on a greenlet of its own for each connection, which is closed when it returns (1000) or
 // throws (1011; what it threw goes to the hub's error hook).
 //
+// A close frame is answered at once: a peer that closes right behind its messages gets no answer to them,
+// though receive() still gives them.
+//
 // Threads: greenlets of the connection's hub; one receives at a time, any may send. receive() and send()
 // block; they throw what interrupts a greenlet, and std::bad_alloc. Pings are answered whether or not anyone
 // receives. Messages that wait to be received are limited: above RouteOptions::inbox_limit octets nothing
