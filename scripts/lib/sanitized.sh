@@ -16,7 +16,6 @@ sanitized_step() {
   configure "$preset" -DVERDIN_BUILD_BENCH=OFF -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g1" 
   build "$preset"
   run_ctest "$preset" -j "$(jobs_count)"
-  npm_install "$ROOT/tests/interop"
   suite "interop under $preset" node "$ROOT/tests/interop/run.mjs" --build "$ROOT/build/$preset"
   finish
 }
