@@ -7,6 +7,7 @@ if [ -z "${NODE_EXTRA_CA_CERTS:-}" ] && [ -f /etc/ssl/certs/ca-certificates.crt 
 fi
 
 CLIENT_DIR=$ROOT/build/client
+CLIENT_DIST=$CLIENT_DIR/node_modules/socket.io-client/dist
 
 # npm_install DIR: node_modules in DIR as its lock file says; at once when it is there already.
 npm_install() {

@@ -55,9 +55,10 @@ class LayersTest(unittest.TestCase):
     def test_refuses_the_umbrella_header_inside(self):
         self.refuses({"src/http/bad.cpp": "#include <verdin/verdin.hpp>\n"}, "umbrella")
 
-    def test_refuses_private_headers_of_another_layer(self):
-        self.refuses({"src/http/bad.cpp": '#include "loop/ev_loop.hpp"\n'}, "private to another layer")
-        self.refuses({"src/http/bad.cpp": '#include "../loop/ev_loop.hpp"\n'}, "private to another layer")
+    def test_refuses_private_headers_of_a_layer_above(self):
+        self.refuses({"src/base/bad.cpp": '#include "loop/ev_loop.hpp"\n'}, "base may not use loop")
+        self.refuses({"src/base/bad.cpp": '#include "../loop/ev_loop.hpp"\n'}, "base may not use loop")
+        self.refuses({"src/base/bad.cpp": '#include "../../apps/chat/rooms.hpp"\n'}, "is not in src/")
 
     def test_refuses_third_parties_in_public_headers(self):
         for name in ["ev.h", "simdjson.h", "boost/context/fiber.hpp", "openssl/ssl.h", "zlib.h"]:
