@@ -1,6 +1,6 @@
 // Response::send_file(): a regular file with what RFC 9110 sections 13 and 14 ask for.
 #include <array>
-#include <charconv>
+#include <cstdio>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -17,16 +17,11 @@ namespace {
 
 /// By time of change and size, as a web server's files are told apart.
 std::string etag_of(const struct stat& info) {
-  std::array<char, 48> text;
-  char* to = text.data();
-  char* const end = to + text.size();
-  *to++ = '"';
-  to = std::to_chars(to, end, static_cast<long>(info.st_mtim.tv_sec), 16).ptr;
-  to = std::to_chars(to, end, static_cast<long>(info.st_mtim.tv_nsec), 16).ptr;
-  *to++ = '-';
-  to = std::to_chars(to, end, static_cast<long>(info.st_size), 16).ptr;
-  *to++ = '"';
-  return std::string(text.data(), to);
+  std::array<char, 64> text;  // three numbers of 16 digits at most
+  const int size = std::snprintf(
+      text.data(), text.size(), "\"%lx%lx-%lx\"", static_cast<unsigned long>(info.st_mtim.tv_sec),
+      static_cast<unsigned long>(info.st_mtim.tv_nsec), static_cast<unsigned long>(info.st_size));
+  return std::string(text.data(), static_cast<std::size_t>(size));
 }
 
 bool is_unchanged(const Request& request, std::string_view etag, std::time_t changed) {
