@@ -1,9 +1,13 @@
+// A program that knows of Verdin what is installed, and links all of it.
 #include <cstdio>
 
-#include <verdin/base/random.hpp>
+#include <verdin/verdin.hpp>
 
 int main() {
-  const std::string id = verdin::random_id(20);
-  std::printf("linked and running: %s\n", id.c_str());
-  return id.size() == 20 ? 0 : 1;
+  return verdin::run([] {
+    auto answer = verdin::spawn([](int factor) { return factor * 7; }, 6);
+    verdin::join_all(answer);
+    std::printf("linked and running: %d\n", answer.get());
+    return answer.get() == 42 ? 0 : 1;
+  });
 }
