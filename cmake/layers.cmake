@@ -37,6 +37,10 @@ verdin_layer(websocket USES http)
 verdin_layer(engineio USES websocket)
 verdin_layer(socketio USES engineio)
 
+# Where a server looks for the client bundle when the application does not say.
+set_source_files_properties(src/socketio/server.cpp PROPERTIES
+  COMPILE_DEFINITIONS "VERDIN_CLIENT_DIR=\"${VERDIN_CLIENT_DIR}\"")
+
 if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT VERDIN_SANITIZE)
   target_compile_definitions(verdin_fiber PUBLIC $<BUILD_INTERFACE:VERDIN_MUTEX_WATCH>)
 endif()

@@ -46,12 +46,19 @@ class DocsTest(unittest.TestCase):
         text = Path(self.folder.name, "README.md").read_text(encoding="utf-8")
         self.assertEqual(text, GOOD["README.md"].replace("  run", "  walk"))
 
+    def test_joins_the_pieces_of_a_snippet(self):
+        source = "// [main]\n#include <a>\n// [/main]\n\nvoid run();\n" + GOOD["examples/a.cpp"]
+        self.refuses({"examples/a.cpp": source}, "README.md:4: differs from")
+        self.assertEqual(self.check({"examples/a.cpp": source}, "--write").returncode, 0)
+        text = Path(self.folder.name, "README.md").read_text(encoding="utf-8")
+        self.assertEqual(text, GOOD["README.md"].replace("int main()", "#include <a>\n\nint main()"))
+
     def test_refuses_code_that_nothing_compiles(self):
         self.refuses({"docs/b.md": "x\n```cpp\nint x;\n```\n"}, "docs/b.md:2: C++ that is not a snippet")
 
     def test_refuses_unknown_snippets(self):
         self.refuses({"docs/b.md": "<!-- snippet: examples/none.cpp x -->\n```cpp\n```\n"}, "there is no examples/none.cpp")
-        self.refuses({"docs/b.md": "<!-- snippet: examples/a.cpp x -->\n```cpp\n```\n"}, "0 snippets called x")
+        self.refuses({"docs/b.md": "<!-- snippet: examples/a.cpp x -->\n```cpp\n```\n"}, "no snippet called x")
 
     def test_refuses_dead_links(self):
         self.refuses({"docs/b.md": "[a](architecture.md)\n[b](gone.md)\n"}, "docs/b.md:2: the link leads nowhere: gone.md")
