@@ -1,6 +1,7 @@
+# What the library links. verdin-config.cmake.in names the same packages for those who link against an installed Verdin.
+list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR}/modules)
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(simdjson REQUIRED)
-find_library(VERDIN_BOOST_CONTEXT boost_context REQUIRED)
-find_path(VERDIN_LIBEV_INCLUDE ev.h REQUIRED)
-find_library(VERDIN_LIBEV ev REQUIRED)
+find_package(BoostContext REQUIRED)
+find_package(Libev REQUIRED)

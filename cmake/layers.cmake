@@ -27,8 +27,8 @@ function(verdin_layer name)
 endfunction()
 
 verdin_layer(base)
-verdin_layer(fiber USES base LINKS ${VERDIN_BOOST_CONTEXT})
-verdin_layer(loop USES base LINKS ${VERDIN_LIBEV})
+verdin_layer(fiber USES base LINKS BoostContext::BoostContext)
+verdin_layer(loop USES base LINKS Libev::Libev)
 verdin_layer(runtime USES fiber loop LINKS Threads::Threads)
 verdin_layer(net USES runtime)
 verdin_layer(protocol USES base LINKS simdjson::simdjson ZLIB::ZLIB)
@@ -36,6 +36,10 @@ verdin_layer(http USES net protocol)
 verdin_layer(websocket USES http)
 verdin_layer(engineio USES websocket)
 verdin_layer(socketio USES engineio)
+
+# Where a server looks for the client bundle when the application does not say.
+set_source_files_properties(src/socketio/server.cpp PROPERTIES
+  COMPILE_DEFINITIONS "VERDIN_CLIENT_DIR=\"${VERDIN_CLIENT_DIR}\"")
 
 if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT VERDIN_SANITIZE)
   target_compile_definitions(verdin_fiber PUBLIC $<BUILD_INTERFACE:VERDIN_MUTEX_WATCH>)

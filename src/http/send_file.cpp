@@ -1,4 +1,5 @@
 // Response::send_file(): a regular file with what RFC 9110 sections 13 and 14 ask for.
+#include <array>
 #include <cstdio>
 
 #include <fcntl.h>
@@ -16,11 +17,11 @@ namespace {
 
 /// By time of change and size, as a web server's files are told apart.
 std::string etag_of(const struct stat& info) {
-  char text[64];
-  const int size =
-      std::snprintf(text, sizeof text, "\"%llx%lx-%llx\"", static_cast<long long>(info.st_mtim.tv_sec),
-                    info.st_mtim.tv_nsec, static_cast<long long>(info.st_size));
-  return std::string(text, static_cast<std::size_t>(size));
+  std::array<char, 64> text;  // three numbers of 16 digits at most
+  const int size = std::snprintf(
+      text.data(), text.size(), "\"%lx%lx-%lx\"", static_cast<unsigned long>(info.st_mtim.tv_sec),
+      static_cast<unsigned long>(info.st_mtim.tv_nsec), static_cast<unsigned long>(info.st_size));
+  return std::string(text.data(), static_cast<std::size_t>(size));
 }
 
 bool is_unchanged(const Request& request, std::string_view etag, std::time_t changed) {
