@@ -111,7 +111,7 @@ session.addEventListener("state", ({ detail }) => {
   document.body.classList.toggle("offline", detail.state === "connecting");
   if (detail.state === "connecting") {
     if (people.names.length) before = new Set(people.names);
-    status.lost("What you write is sent as soon as the connection is back.");
+    status.lost("What you write is kept.");
   } else if (detail.state !== "gone") {
     status.connected();
     setTimeout(() => before.clear(), 10_000);
