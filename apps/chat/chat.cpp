@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <optional>
 
 #include <spdlog/spdlog.h>
 
@@ -46,6 +47,8 @@ std::int64_t now() {
 Chat::Chat(sio::Server& io, Archive archive)
     : archive_(std::move(archive)), chat_(io.of("/chat")), rooms_(io.of("/rooms")) {
   chat_.on_connection([this](sio::Socket socket) { on_connection(socket); });
+  chat_.on_disconnect(
+      [this](sio::Socket socket, sio::DisconnectReason reason) { on_disconnect(socket, reason); });
   chat_.on("join", [this](sio::Socket socket, std::string slug) { return on_join(socket, slug); });
   chat_.on("history", [this](sio::Socket socket, std::int64_t after) { return on_history(socket, after); });
   chat_.on("nickname", [this](sio::Socket socket, std::string nick) { return on_nickname(socket, nick); });
@@ -57,19 +60,14 @@ Chat::Chat(sio::Server& io, Archive archive)
 
 void Chat::on_connection(sio::Socket socket) {
   auto& visitor = socket.data<Visitor>();
-  Auth auth;
-  if (json::decode(socket.auth(), auth) && is_token(auth.token)) {
-    visitor.owner = auth.token;
-    visitor.has_token = true;
-  } else {
-    visitor.owner = socket.id();
-  }
-  socket.on_disconnect([this, socket](sio::DisconnectReason reason) { on_disconnect(socket, reason); });
+  const std::string* token = socket.auth()["token"].as_string();
+  visitor.has_token = token && is_token(*token);
+  visitor.owner = visitor.has_token ? *token : socket.id();
 }
 
 void Chat::on_disconnect(sio::Socket socket, sio::DisconnectReason reason) {
   const Visitor visitor = socket.data<Visitor>();
-  const std::string id(socket.id());
+  const std::string id = socket.id();
   if (!presence_.hold(id)) return;
   if (visitor.has_token && reason != sio::DisconnectReason::server_shutting_down) verdin::sleep(kPatience);
   leave(id, visitor.room);
@@ -80,7 +78,7 @@ Chat::Answer<Room> Chat::on_join(sio::Socket socket, const std::string& slug) {
   if (!room) return {false, "There is no such room."};
   auto& visitor = socket.data<Visitor>();
   if (!visitor.room.slug.empty() && visitor.room.slug != slug) {
-    leave(std::string(socket.id()), visitor.room);
+    leave(socket.id(), visitor.room);
     socket.leave(channel(visitor.room));
   }
   visitor.room = *room;

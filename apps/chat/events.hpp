@@ -61,12 +61,6 @@ constexpr auto json_fields(const RoomSummary*) {
                     json::field("online", &RoomSummary::online), json::field("people", &RoomSummary::people)};
 }
 
-/// What a client gives along when it connects. Without a token each connection is a person of its own.
-struct Auth {
-  std::string token;
-};
-constexpr auto json_fields(const Auth*) { return std::tuple{json::field("token", &Auth::token)}; }
-
 /// The body of POST /rooms, its answer being a RoomSummary or a Refusal.
 struct NewRoom {
   std::string name;

@@ -42,7 +42,9 @@ void serve(const Settings& settings) {
   if (archive.ask([](chat::Store& store) { return store.rooms().empty(); })) {
     archive.ask([](chat::Store& store) { return store.create("Lobby"); });
   }
-  chat::sio::Server io({.client_dir = settings.client});
+  chat::sio::Options options;
+  options.client_dir = settings.client;
+  chat::sio::Server io(options);
   chat::Chat chat(io, archive);
   chat::http::App app;
   chat::add_pages(app, chat, archive, settings.web);
