@@ -22,7 +22,8 @@ constexpr std::string_view kPolicy =
 void protect(http::Response& response) {
   response.header("Content-Security-Policy", kPolicy)
       .header("X-Content-Type-Options", "nosniff")
-      .header("Referrer-Policy", "same-origin");
+      .header("Referrer-Policy", "same-origin")
+      .header("Cache-Control", "no-cache");
 }
 
 bool is_json(const http::Request& request) {
