@@ -1,0 +1,79 @@
+// verdin-chat: chat rooms in the browser, on Verdin.
+
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <verdin/base/log.hpp>
+#include <verdin/runtime/run.hpp>
+
+#include "chat.hpp"
+#include "pages.hpp"
+
+namespace {
+
+struct Settings {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 5000;
+  std::string database = "chat.db";
+  std::string web = VERDIN_CHAT_WEB;
+  std::string client;
+  bool verbose = false;
+};
+
+void log_to_stderr(bool verbose) {
+  spdlog::set_default_logger(spdlog::stderr_color_mt("chat"));
+  spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
+  spdlog::set_level(verbose ? spdlog::level::debug : spdlog::level::info);
+  verdin::set_log_sink([](verdin::LogLevel level, std::string_view message) {
+    constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info,
+                                                     spdlog::level::warn, spdlog::level::err};
+    spdlog::log(kLevels[static_cast<int>(level)], "{}", message);
+  });
+}
+
+void serve(const Settings& settings) {
+  chat::Archive archive(settings.database);
+  if (archive.ask([](chat::Store& store) { return store.rooms().empty(); })) {
+    archive.ask([](chat::Store& store) { return store.create("Lobby"); });
+  }
+  chat::sio::Options options;
+  options.client_dir = settings.client;
+  chat::sio::Server io(options);
+  chat::Chat chat(io, archive);
+  chat::http::App app;
+  chat::add_pages(app, chat, archive, settings.web);
+  app.mount(io);
+  app.listen({settings.host, settings.port});
+  std::printf("chat is on http://%s:%u/\n", settings.host.c_str(), static_cast<unsigned>(app.port()));
+  std::fflush(stdout);
+  app.serve_forever();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Settings settings;
+  CLI::App command("Chat rooms in the browser.", "verdin-chat");
+  command.add_option("--host", settings.host, "address to listen on")->capture_default_str();
+  command.add_option("--port", settings.port, "port to listen on, 0 for any")->capture_default_str();
+  command.add_option("--database", settings.database, "SQLite file of rooms and messages")
+      ->capture_default_str();
+  command.add_option("--web", settings.web, "folder of the pages")->capture_default_str();
+  command.add_option("--client", settings.client, "folder of the official client bundle")
+      ->capture_default_str();
+  command.add_flag("--verbose", settings.verbose, "log more");
+  CLI11_PARSE(command, argc, argv);
+  log_to_stderr(settings.verbose);
+  try {
+    return verdin::run([&] { serve(settings); });
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "verdin-chat: %s\n", error.what());
+    return 1;
+  }
+}
