@@ -42,6 +42,10 @@ Server::Server(Options options) : options_(std::move(options)) {
 
 Server::~Server() {
   flush_.unqueue();
+  drop_all();
+}
+
+void Server::drop_all() {
   while (!sessions_.empty()) {
     const IntrusivePtr<Session> session(sessions_.begin()->second);
     SessionHandler* const handler = session->handler_;

@@ -151,6 +151,7 @@ void Server::watch_the_end() {
     while (first_) first_->drop();
   }
   if (grace_is_over || (connection_count_ == 0 && endpoints_are_done())) {
+    for_each_endpoint([this](Endpoint& endpoint) { guarded(nullptr, [&] { endpoint.on_end(); }); });
     stopped_.set();
   } else {
     end_timer_->start(kEndCheck);

@@ -32,6 +32,7 @@ class Server::Endpoint final : public http::Endpoint {
     state_.engine().on_stop();
   }
   std::size_t active() const override { return state_.engine().active(); }
+  void on_end() override { state_.engine().on_end(); }
 
  private:
   static std::string client_directory(const Options& options) {

@@ -50,6 +50,7 @@ class Server final : public http::Endpoint {
   void on_body_too_large(http::ExchangePtr exchange) override;
   void on_stop() override;
   std::size_t active() const override { return sessions_.size(); }
+  void on_end() override { drop_all(); }
 
  private:
   friend class Session;
@@ -64,6 +65,7 @@ class Server final : public http::Endpoint {
   std::string open_packet_data(const Session& session, Transport transport) const;
   Session* find(std::string_view id) const;
   void forget(Session& session);
+  void drop_all();
   void queue_flush(Session& session);
   void flush_queued();
 

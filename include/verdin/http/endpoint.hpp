@@ -35,6 +35,8 @@ class Endpoint {
   /// What still has to end after on_stop() (open streams, unsent farewells); the app waits for 0, or for its
   /// grace to pass.
   virtual std::size_t active() const { return 0; }
+  /// The grace is over, or nothing is left to wait for: drop at once whatever is still held. The hub may end next.
+  virtual void on_end() {}
 
  protected:
   Endpoint() = default;
