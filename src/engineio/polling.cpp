@@ -4,6 +4,7 @@
 #include <verdin/engineio/server.hpp>
 #include <verdin/protocol/engineio/payload.hpp>
 #include <verdin/protocol/json/document.hpp>
+#include <verdin/protocol/utf8.hpp>
 
 #include "engineio/cors.hpp"
 #include "engineio/session_parts.hpp"
@@ -65,14 +66,19 @@ void Session::on_get(http::ExchangePtr exchange) {
 
 void Session::on_post(http::ExchangePtr exchange) {
   const Cors& cors = server_->options_.cors;
+  posting_ = false;
   if (!polling_ || state_ != State::open) return respond(*exchange, cors, 400, kHtml, "");
   const auto type = exchange->request().header("content-type");
-  if ((type && media_type(*type) == "application/octet-stream") || polling_->post) {
+  if ((type && media_type(*type) == "application/octet-stream") || polling_->post || overlapping_) {
     respond(*exchange, cors, 400, kHtml, "");
     return fail(CloseReason::transport_error, "a request that polling does not allow");
   }
   std::string body = exchange->request().take_body();
   const std::size_t size = body.size();
+  if (!protocol::is_utf8(body)) {
+    respond(*exchange, cors, 400, kHtml, "");
+    return fail(CloseReason::parse_error, "a payload that is not UTF-8");
+  }
   body.resize(size + json::kPadding);
   protocol::eio::PayloadReader reader({body.data(), size}, server_->options_.max_payload);
   protocol::eio::Packet packet;
@@ -87,7 +93,8 @@ void Session::on_post(http::ExchangePtr exchange) {
     respond(*exchange, cors, 400, kHtml, "");
     return fail(CloseReason::parse_error, describe(reader.error()));
   }
-  if (state_ == State::open && polling_ && paused_) {
+  const bool congested = polling_ && polling_->queued > server_->options_.send_limit;
+  if (state_ == State::open && polling_ && (paused_ || congested)) {
     polling_->post = std::move(exchange);  // an unanswered request is what holds a polling peer back
     return;
   }
@@ -97,6 +104,16 @@ void Session::on_post(http::ExchangePtr exchange) {
 void Session::on_body_too_large(http::Exchange& exchange) {
   respond(exchange, server_->options_.cors, 413, kHtml, "");
   fail(CloseReason::transport_error, "a request body over the limit");
+}
+
+void Session::on_post_begun() noexcept {
+  overlapping_ = overlapping_ || posting_;
+  posting_ = true;
+}
+
+void Session::on_post_aborted() {
+  posting_ = false;
+  if (polling_) fail(CloseReason::transport_error, "a polling request was aborted");
 }
 
 void Session::queue(const Message& message) {
@@ -136,6 +153,7 @@ void Session::flush_polling() {
   polling_->queue.shrink_to_fit();
   polling_->queued = 0;
   answer_get(payload);
+  release_exchanges();
   if (state_ == State::lingering) end();
 }
 

@@ -2,6 +2,7 @@
 #include <stdexcept>
 
 #include <verdin/engineio/server.hpp>
+#include <verdin/protocol/http1/uri.hpp>
 #include <verdin/websocket/accept.hpp>
 
 #include "engineio/cors.hpp"
@@ -16,6 +17,23 @@ struct Server::Refusal {
   std::string text{};             // instead of the code's own message
   std::string_view context = {};  // for the error hook
 };
+
+namespace {
+
+/// The same parameter twice: what is in front of us and we could read different ones.
+bool is_ambiguous(const http::Request& request) {
+  int transports = 0;
+  int versions = 0;
+  int sids = 0;
+  for (const auto& [key, value] : protocol::http1::parse_query(request.query_string(), 100)) {
+    transports += key == "transport";
+    versions += key == "EIO";
+    sids += key == "sid";
+  }
+  return transports > 1 || versions > 1 || sids > 1;
+}
+
+}  // namespace
 
 std::string_view to_string(Transport transport) noexcept {
   return transport == Transport::polling ? "polling" : "websocket";
@@ -59,6 +77,24 @@ Session* Server::find(std::string_view id) const {
   return at == sessions_.end() ? nullptr : at->second;
 }
 
+Session* Server::find_for_post(const http::Request& request) const {
+  if (!request.is("POST")) return nullptr;
+  const auto sid = request.query("sid");
+  return sid ? find(*sid) : nullptr;
+}
+
+std::size_t Server::body_limit(const http::Request& request, std::size_t) {
+  if (Session* const session = find_for_post(request)) session->on_post_begun();
+  return options_.max_payload;
+}
+
+void Server::on_body_aborted(const http::Request& request) {
+  if (Session* const session = find_for_post(request)) {
+    const IntrusivePtr<Session> alive(session);
+    session->on_post_aborted();
+  }
+}
+
 Session& Server::make_session() {
   auto session = IntrusivePtr(new Session(*this));
   sessions_.emplace(session->id(), session.get());
@@ -72,6 +108,7 @@ void Server::forget(Session& session) {
 
 std::optional<Server::Refusal> Server::check(const http::Request& request, bool upgrade, Session*& session) {
   if (!origin_allowed(options_.cors, request)) return Refusal{ErrorCode::forbidden, {}, "INVALID_ORIGIN"};
+  if (is_ambiguous(request)) return Refusal{ErrorCode::bad_request, {}, "REPEATED_PARAMETER"};
   const auto transport = request.query("transport");
   const bool polling = transport == "polling" && options_.allow_polling;
   const bool websocket = transport == "websocket" && options_.allow_websocket;
@@ -80,6 +117,9 @@ std::optional<Server::Refusal> Server::check(const http::Request& request, bool 
   if (!sid || sid->empty()) return check_handshake(request, upgrade);
   session = find(*sid);
   if (!session) return Refusal{ErrorCode::unknown_sid};
+  // A closed session is there for nothing but the polls and the upgrade that fetch its last packets.
+  const bool fetches = upgrade || (polling && request.is("GET"));
+  if (!session->is_open() && !fetches) return Refusal{ErrorCode::unknown_sid};
   const bool same = (session->transport() == Transport::polling) == polling;
   if (!upgrade && !same) return Refusal{ErrorCode::bad_request, {}, "TRANSPORT_MISMATCH"};
   if (upgrade && polling) return Refusal{ErrorCode::bad_request, {}, "TRANSPORT_MISMATCH"};
@@ -147,8 +187,7 @@ void Server::on_upgrade(http::ExchangePtr exchange) {
   if (session) {
     const IntrusivePtr<Session> alive(session);
     const bool taken = session->transport() == Transport::websocket || session->probe_;
-    if (taken || !options_.allow_upgrades)
-      return refuse(*exchange, {ErrorCode::bad_request, {}, "TRANSPORT_MISMATCH"}, true);
+    if (taken || !options_.allow_upgrades) return accept_and_close(exchange);
     // The handler must be there before the connection is: the probe is both the handler and what owns it.
     return session->begin_upgrade(exchange, websocket_options_);
   }

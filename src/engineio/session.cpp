@@ -128,8 +128,9 @@ void Session::on_packet(PacketType type, std::span<char> data) {
     case PacketType::open:
       return fail(CloseReason::parse_error, "an open packet from a client");
     case PacketType::upgrade:
+      return fail(CloseReason::parse_error, "an upgrade that was not begun");
     case PacketType::noop:
-      return;  // no harm: a client may be late with either
+      return;  // no harm
   }
 }
 

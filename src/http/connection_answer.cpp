@@ -178,7 +178,6 @@ loop::StreamPtr Connection::give_stream(Exchange& exchange, std::string& leftove
 
 // The answer to what cannot be understood. What the peer still sends is dropped.
 void Connection::refuse(int status) {
-  const IntrusivePtr<Exchange> refused = std::move(reading_);
   const std::string_view reason = http1::reason_phrase(status);
   std::string& to = stream_->send_in_place();
   http1::append_status_line(to, status);
@@ -211,12 +210,14 @@ void Connection::close_politely() {
 }
 
 void Connection::leave_server() {
+  const ExchangePtr unread = phase_ == Phase::body ? std::move(reading_) : nullptr;
   phase_ = Phase::closed;
   timer_.stop();
   file_.reset();
   reading_.reset();
   held_ = {};
   server_.forget(*this);
+  if (unread) server_.body_aborted(*unread);
 }
 
 }  // namespace verdin::http

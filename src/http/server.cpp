@@ -96,6 +96,12 @@ void Server::body_too_large(ExchangePtr exchange) {
   exchange->respond(413, {{"Content-Type", "text/plain"}}, "Content Too Large\n");
 }
 
+void Server::body_aborted(const Exchange& exchange) {
+  if (Endpoint* const endpoint = exchange.endpoint_) {
+    guarded(&exchange.request_, [&] { endpoint->on_body_aborted(exchange.request_); });
+  }
+}
+
 // On the handler's greenlet.
 void Server::run_handler(const ExchangePtr& exchange) {
   Request& request = exchange->request_;

@@ -48,6 +48,7 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   void resolve(Exchange& exchange);
   void dispatch(ExchangePtr exchange);
   void body_too_large(ExchangePtr exchange);
+  void body_aborted(const Exchange& exchange);
   void forget(Connection& connection);
   /// Runs `task` in the hub, soon, from no other stack.
   void later(UniqueFunction<void()> task);

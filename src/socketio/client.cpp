@@ -17,7 +17,7 @@ struct Client::PendingPacket {
   std::string text;  // with padding behind it
   std::size_t text_size = 0;
   std::size_t wanted = 0;
-  std::size_t octets = 0;
+  std::size_t octets = 0;  // of the attachments
   std::vector<SharedBuffer> attachments;
 };
 
@@ -86,6 +86,11 @@ void Client::on_message(std::span<char> text) {
   const PacketError error = protocol::sio::decode(text, true, server_->options().limits, document, header);
   if (error != PacketError::none) return protocol_error(DisconnectReason::forced_close, describe(error));
   if (header.attachments > 0) return begin_binary(header, text);
+  // Placeholders where no attachments are: looked for by their name first, which is cheap.
+  const bool suspicious = header.payload_text().find("\"_placeholder\"") != std::string_view::npos;
+  if (suspicious && !document.placeholders_match(0)) {
+    return protocol_error(DisconnectReason::forced_close, "a placeholder without its attachment");
+  }
   on_packet(header, text, document.root());
 }
 
@@ -133,7 +138,6 @@ void Client::begin_binary(const PacketHeader& header, std::span<char> text) {
   pending_->text.assign(text.data(), text.size());
   pending_->text.append(json::kPadding, '\0');
   pending_->text_size = text.size();
-  pending_->octets = text.size();
   pending_->wanted = header.attachments;
   start_timer();
 }
@@ -185,6 +189,12 @@ void Client::close(DisconnectReason reason) {
   const IntrusivePtr<Client> alive(this);
   closed_ = true;
   session_->set_handler(nullptr);
+  if (reason == DisconnectReason::server_namespace_disconnect) {
+    for (const auto& socket : sockets_) {
+      if (socket->connected())
+        write([&](std::string& out) { protocol::sio::encode_disconnect(out, socket->nsp().name()); });
+    }
+  }
   end_sockets(reason);
   session_->close();
   session_.reset();

@@ -24,6 +24,7 @@ class Server::Endpoint final : public http::Endpoint {
   std::size_t body_limit(const http::Request& request, std::size_t otherwise) override {
     return state_.engine().body_limit(request, otherwise);
   }
+  void on_body_aborted(const http::Request& request) override { state_.engine().on_body_aborted(request); }
   void on_body_too_large(http::ExchangePtr exchange) override {
     state_.engine().on_body_too_large(std::move(exchange));
   }

@@ -202,7 +202,8 @@ void SocketState::deliver_end() {
   const bool somebody_listens =
       !nsp_->disconnecting_hooks.empty() || !nsp_->disconnect_hooks.empty() ||
       (extras_ && (!extras_->disconnecting.empty() || !extras_->disconnect.empty()));
-  if (!somebody_listens) return forget_handlers();
+  // A server that is being destroyed tells nobody: what its handlers refer to may be gone already.
+  if (!somebody_listens || !nsp_->server()) return forget_handlers();
   busy_ = true;
   hub_->start_now([self = IntrusivePtr(this)] { self->drain_mailbox(); }, "socket.io disconnect");
 }

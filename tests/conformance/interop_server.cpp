@@ -104,12 +104,6 @@ verdin::Bytes octets(std::size_t count) {
   return bytes;
 }
 
-sio::Args tail(const sio::Args& args, std::size_t from) {
-  sio::Args rest;
-  for (std::size_t i = from; i < args.size(); ++i) rest.push_back(args[i]);
-  return rest;
-}
-
 void add_answers(const sio::Namespace& nsp) {
   nsp.on("echo", [](sio::Socket socket, sio::Args args, sio::Ack ack) {
     if (ack) {

@@ -197,7 +197,9 @@ describe('the counters', () => {
     const late = await connected(server, 'websocket', { nsp: '/slow-auth', auth: { delay: 600 } });
     assert.equal((await stats()).connections - start.connections, 1);
     assert.deepEqual(await ask(late, 'open-sockets'), [1]);
+    const { id } = late;
     late.disconnect();
+    await told(id);
   });
   it('fall back when clients go, whatever way', async () => {
     const start = (await stats()).open;

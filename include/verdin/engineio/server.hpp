@@ -46,7 +46,8 @@ class Server final : public http::Endpoint {
   // http::Endpoint
   void on_request(http::ExchangePtr exchange) override;
   void on_upgrade(http::ExchangePtr exchange) override;
-  std::size_t body_limit(const http::Request&, std::size_t) override { return options_.max_payload; }
+  std::size_t body_limit(const http::Request& request, std::size_t otherwise) override;
+  void on_body_aborted(const http::Request& request) override;
   void on_body_too_large(http::ExchangePtr exchange) override;
   void on_stop() override;
   std::size_t active() const override { return sessions_.size(); }
@@ -64,6 +65,7 @@ class Server final : public http::Endpoint {
   void announce(Session& session, const http::Request& request);
   std::string open_packet_data(const Session& session, Transport transport) const;
   Session* find(std::string_view id) const;
+  Session* find_for_post(const http::Request& request) const;
   void forget(Session& session);
   void drop_all();
   void queue_flush(Session& session);

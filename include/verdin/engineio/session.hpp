@@ -111,6 +111,8 @@ class Session final : public RefCounted<Session>, private websocket::ConnectionH
   void on_get(http::ExchangePtr exchange);
   void on_post(http::ExchangePtr exchange);
   void on_body_too_large(http::Exchange& exchange);
+  void on_post_begun() noexcept;
+  void on_post_aborted();
   void queue(const Message& message);
   void flush_polling();
   void answer_get(std::string_view payload);
@@ -143,6 +145,8 @@ class Session final : public RefCounted<Session>, private websocket::ConnectionH
   bool awaiting_pong_ : 1 = false;
   bool paused_ : 1 = false;
   bool flush_queued_ : 1 = false;
+  bool posting_ : 1 = false;      // the body of a POST is on its way
+  bool overlapping_ : 1 = false;  // and so is that of another
 };
 
 template <typename Append>

@@ -30,12 +30,17 @@ class Endpoint {
   /// connection closes behind the answer. By default 413.
   virtual void on_body_too_large(ExchangePtr exchange);
 
+  /// The body of a request for which body_limit() was asked will not come to its end: the peer went away, was
+  /// too slow, or broke the framing. (After on_body_too_large() nothing follows.)
+  virtual void on_body_aborted(const Request&) {}
+
   /// The app is shutting down: answer what is held, close what was upgraded.
   virtual void on_stop() {}
   /// What still has to end after on_stop() (open streams, unsent farewells); the app waits for 0, or for its
   /// grace to pass.
   virtual std::size_t active() const { return 0; }
-  /// The grace is over, or nothing is left to wait for: drop at once whatever is still held. The hub may end next.
+  /// The grace is over, or nothing is left to wait for: drop at once whatever is still held. The hub may end
+  /// next.
   virtual void on_end() {}
 
  protected:

@@ -11,7 +11,8 @@
 // handler functions are those of the main namespace "/". When the app stops, clients see their transport
 // close, and reconnect.
 //
-// Threads: as Namespace. It must outlive the app.
+// Threads: as Namespace. It must outlive the app. Stopping the app ends every socket, and their handlers are
+// told; destroying the server with clients still connected cuts them and tells nobody.
 #pragma once
 
 #include <memory>

@@ -212,9 +212,14 @@ TEST(EngineIo, a_preflight_is_answered) {
 }
 
 TEST(EngineIo, options_that_contradict_each_other_are_refused) {
-  EXPECT_THROW(eio::Server({.allow_polling = false, .allow_websocket = false}), std::invalid_argument);
-  EXPECT_THROW(eio::Server({.path = "engine.io"}), std::invalid_argument);
-  EXPECT_THROW(eio::Server({.cors = {.any_origin = true, .credentials = true}}), std::invalid_argument);
+  const auto refused = [](auto change) {
+    eio::Options options;
+    change(options);
+    EXPECT_THROW(eio::Server{options}, std::invalid_argument);
+  };
+  refused([](eio::Options& o) { o.allow_polling = o.allow_websocket = false; });
+  refused([](eio::Options& o) { o.path = "engine.io"; });
+  refused([](eio::Options& o) { o.cors.any_origin = o.cors.credentials = true; });
 }
 
 TEST(EngineIo, what_breaks_the_rules_ends_the_session) {
