@@ -66,10 +66,11 @@ void Chat::on_connection(sio::Socket socket) {
 }
 
 void Chat::on_disconnect(sio::Socket socket, sio::DisconnectReason reason) {
+  if (reason == sio::DisconnectReason::server_shutting_down) return;  // all go, to come back: that is no news
   const Visitor visitor = socket.data<Visitor>();
   const std::string id = socket.id();
   if (!presence_.hold(id)) return;
-  if (visitor.has_token && reason != sio::DisconnectReason::server_shutting_down) verdin::sleep(kPatience);
+  if (visitor.has_token) verdin::sleep(kPatience);
   leave(id, visitor.room);
 }
 

@@ -428,6 +428,8 @@ async function outage(signal) {
     same([...texts].sort(), ["after", "after, too", "before", "me too", "typed while away"], "each message once");
   }
   same(await lines(ann).allTextContents(), await lines(bob).allTextContents(), "order on both pages");
+  const news = (await ann.locator("#lines .announcement").allTextContents()).map((text) => text.slice(0, -6));
+  same(news, ["Ann joined", "Bob joined"], "an outage is no news about people");
   return { ann, bob };
 }
 
