@@ -144,7 +144,7 @@ describe('the engine below it', { concurrency: 8 }, () => {
     for (const wanted of ['42["message-back",1]', `451-["message-back",${P(0)}]`, Buffer.from([1, 2]), '437[2]'])
       assert.deepEqual(await socket.next(), wanted);
     assert.equal((await session.get()).status, 400);
-    await new Socket(server, kPath, { sid: session.sid }).end();
+    assert.equal((await new Socket(server, kPath, { sid: session.sid }).end()).refusal, undefined);
     await works(socket);
     await socket.close();
   });
