@@ -4,7 +4,7 @@ import { after, describe, it } from 'node:test';
 import { ask, client, close_all, connected, fence, joined, rejoined, upgraded } from './lib/client.mjs';
 import { Server } from './lib/server.mjs';
 import { Socket } from './lib/engine.mjs';
-import { event, within } from './lib/wait.mjs';
+import { event, slow, within } from './lib/wait.mjs';
 
 after(close_all);
 
@@ -66,6 +66,16 @@ describe('an orderly stop', { concurrency: 3 }, () => {
     await fence(await connected(server));
     await within(server.stop(), 'the server to stop');
   });
+  for (const mode of ['polling', 'websocket', 'upgrade'])
+    it(`is over in 2 s, with clients over ${mode} that are there, and some that have left`, async () => {
+      const server = await Server.start('interop_server');
+      const sockets = await Promise.all(Array.from({ length: 10 }, () => connected(server, mode)));
+      await Promise.all(sockets.map(fence));
+      sockets.slice(5).forEach((socket) => socket.disconnect());
+      const start = Date.now();
+      await server.stop();
+      assert.ok(Date.now() - start <= 2000 * slow, `it took ${Date.now() - start} ms`);
+    });
   it('with nobody there, twice asked', async () => {
     const server = await Server.start('interop_server');
     server.child.kill('SIGTERM');

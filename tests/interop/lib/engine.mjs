@@ -70,7 +70,9 @@ export class Socket {
         resolve({ code, reason: String(reason), refusal: this.refusal });
       }),
     );
+    let refused;
     this.opened = new Promise((resolve, reject) => {
+      refused = reject;
       this.ws.on('open', () => (this.ws._socket.unref(), resolve()));
       this.ws.on('error', reject);
     });
@@ -80,6 +82,7 @@ export class Socket {
       incoming.on('data', (part) => parts.push(part));
       incoming.on('close', () => {
         this.refusal = { status: incoming.statusCode, headers: incoming.headers, text: String(Buffer.concat(parts)) };
+        refused(new Error(`the upgrade was refused: ${this.refusal.status} ${this.refusal.text}`));
         this.ws.emit('close', 1006, '');
       });
     });
