@@ -262,6 +262,7 @@ void Server::on_stop() {
   for (const auto& session : all) {
     SessionHandler* const handler = session->handler_;
     session->close_for_shutdown();
+    session->stop_lingering();
     session->set_handler(nullptr);
     if (handler) handler->on_close(CloseReason::forced_close, "server shutting down");
   }

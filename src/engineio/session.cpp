@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 
 #include <verdin/base/random.hpp>
@@ -145,7 +146,9 @@ void Session::close_with(std::uint16_t websocket_code) {
   queue(Message::packet(PacketType::close));
   if (state_ != State::open) return;  // the queue was over its limit
   state_ = State::lingering;
-  timer_.start(server_->options_.linger);
+  // No longer than a peer that has vanished would be believed in.
+  const Options& options = server_->options_;
+  timer_.start(std::min(options.linger, options.ping_interval + options.ping_timeout));
   flush_polling();
 }
 

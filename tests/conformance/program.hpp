@@ -48,11 +48,12 @@ inline void log_to_stderr() {
   });
 }
 
-/// Ping interval 300 ms, ping timeout 200 ms, 1,000,000 octets: what the public protocol suites expect.
+/// Ping interval 300 ms, ping timeout 200 ms, 1,000,000 octets (unless told otherwise): what the public
+/// suites expect.
 inline verdin::eio::Options suite_options(const Arguments& arguments) {
   verdin::eio::Options options;
-  options.ping_interval = std::chrono::milliseconds(300);
-  options.ping_timeout = std::chrono::milliseconds(200);
+  options.ping_interval = std::chrono::milliseconds(arguments.number("--ping-interval", 300));
+  options.ping_timeout = std::chrono::milliseconds(arguments.number("--ping-timeout", 200));
   options.max_payload = 1'000'000;
   if (const std::string origin = arguments.text("--allow-origin"); !origin.empty())
     options.cors.origins = {origin};

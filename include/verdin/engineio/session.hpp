@@ -133,6 +133,10 @@ class Session final : public RefCounted<Session>, private websocket::ConnectionH
   void close_with(std::uint16_t websocket_code);
   void fail(CloseReason reason, std::string_view description);
   void end();
+  /// Nobody will fetch the last packets: no connection is accepted any more.
+  void stop_lingering() {
+    if (state_ == State::lingering) end();
+  }
 
   Server* server_;
   SessionHandler* handler_ = nullptr;

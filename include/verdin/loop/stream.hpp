@@ -38,7 +38,8 @@ class StreamHandler {
   /// The connection is broken (reset, timed out). Nothing more can be sent; the holder should drop the
   /// stream.
   virtual void on_error(std::error_code reason) = 0;
-  /// Everything is written, after a time in which the kernel would not take it all.
+  /// Everything is written, after a time in which the kernel would not take it all (after each flush() that
+  /// leaves something unsent, either this or on_error() comes).
   virtual void on_drained() {}
 
  protected:

@@ -24,8 +24,11 @@ LibevLoop::LibevLoop(unsigned backend_flags)
   ev_async_init(&wake_, on_wake);
   ev_async_start(ev_, &wake_);
   ev_timer_init(&timer_, on_alarm, 0., 0.);
-  // Runs first of all that a poll has brought: callbacks must not start timers by a clock from before a long wait.
-  ev_check_init(&polled_, [](struct ev_loop*, ev_check* check, int) { static_cast<LibevLoop*>(check->data)->update_now(); });
+  // Runs first of all that a poll has brought: callbacks must not start timers by a clock from before a long
+  // wait.
+  ev_check_init(&polled_, [](struct ev_loop*, ev_check* check, int) {
+    static_cast<LibevLoop*>(check->data)->update_now();
+  });
   polled_.data = this;
   ev_set_priority(&polled_, EV_MAXPRI);
   ev_check_start(ev_, &polled_);
@@ -84,6 +87,12 @@ void LibevLoop::flush_dirty() {
   flushing_.clear();
 }
 
+/// In the order in which the kernel told of them; libev itself calls back last first.
+void LibevLoop::deliver_ready() {
+  for (std::size_t i = ready_.size(); i-- > 0;) ready_[i].stream->on_ready(ready_[i].events);
+  ready_.clear();
+}
+
 void LibevLoop::report_broken() {
   while (!broken_.empty()) {
     LibevStream* stream = broken_.back();
@@ -120,6 +129,7 @@ void LibevLoop::turn(bool may_block) {
   const bool wait = may_block && dirty_.empty() && broken_.empty();
   if (wait) arm_timer();
   ev_run(ev_, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
+  deliver_ready();
   wheel_.fire(now_);
   deadlines_.fire(now_);
   if (!graveyard_.empty()) free_graveyard();

@@ -39,12 +39,19 @@ class LibevLoop final : public Loop {
   SendQueuePool& send_queues() noexcept { return send_queues_; }
   void add_dirty(LibevStream& stream) { dirty_.push_back(&stream); }
   void add_broken(LibevStream& stream) { broken_.push_back(&stream); }
+  void add_ready(LibevStream& stream, int events) { ready_.push_back({&stream, events}); }
   void bury(LibevStream& stream) { graveyard_.push_back(&stream); }
   void add_retired(LibevStream& stream) { retired_.push_back(&stream); }
   void remove_retired(LibevStream& stream);
   void count_work(int change) noexcept { work_ += change; }
 
  private:
+  struct Ready {
+    LibevStream* stream;
+    int events;
+  };
+
+  void deliver_ready();
   void flush_dirty();
   void report_broken();
   void free_graveyard();
@@ -57,6 +64,7 @@ class LibevLoop final : public Loop {
   Clock::time_point timer_due_ = Clock::time_point::max();
   std::unique_ptr<char[]> read_buffer_;
   SendQueuePool send_queues_;
+  std::vector<Ready> ready_;
   std::vector<LibevStream*> dirty_;
   std::vector<LibevStream*> flushing_;
   std::vector<LibevStream*> broken_;

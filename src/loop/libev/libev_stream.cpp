@@ -129,13 +129,18 @@ void LibevStream::resume() {
 
 void LibevStream::on_io(struct ev_loop*, ev_io* io, int events) {
   auto& self = *static_cast<LibevStream*>(io->data);
-  if ((events & EV_WRITE) && self.blocked_) {
-    self.write_some();
-    const bool drained = !self.blocked_ && self.error_ == 0;
-    if (drained && !self.closed_ && !self.finish_timer_ && self.handler_) self.handler_->on_drained();
+  self.loop_.add_ready(self, events);
+}
+
+/// The stream may have been closed since; its memory is there until the turn ends.
+void LibevStream::on_ready(int events) {
+  if ((events & EV_WRITE) && blocked_ && !closed_) {
+    write_some();
+    const bool drained = !blocked_ && error_ == 0;
+    if (drained && !closed_ && !finish_timer_ && handler_) handler_->on_drained();
   }
-  if ((events & EV_READ) && !self.closed_ && !self.paused_ && !self.eof_ && self.error_ == 0) {
-    self.finish_timer_ ? self.discard_input() : self.on_readable();
+  if ((events & EV_READ) && !closed_ && !paused_ && !eof_ && error_ == 0) {
+    finish_timer_ ? discard_input() : on_readable();
   }
 }
 

@@ -31,6 +31,7 @@ class LibevStream final : public Stream {
   // For the loop.
   void flush_at_end_of_turn();
   void report_broken();
+  void on_ready(int events);
   bool closed() const noexcept { return closed_; }
   bool listed() const noexcept { return dirty_ || broken_; }
   void close() override;
