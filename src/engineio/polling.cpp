@@ -1,4 +1,5 @@
 // The long-polling side of a session: a GET that waits for packets, POSTs that bring some.
+#include <optional>
 #include <vector>
 
 #include <verdin/engineio/server.hpp>
@@ -67,6 +68,10 @@ void Session::on_get(http::ExchangePtr exchange) {
 void Session::on_post(http::ExchangePtr exchange) {
   const Cors& cors = server_->options_.cors;
   posting_ = false;
+  if (state_ == State::lingering) {  // a peer that was told to go says goodbye
+    respond(*exchange, cors, 200, kHtml, "ok");
+    return end();
+  }
   if (!polling_ || state_ != State::open) return respond(*exchange, cors, 400, kHtml, "");
   const auto type = exchange->request().header("content-type");
   if ((type && media_type(*type) == "application/octet-stream") || polling_->post || overlapping_) {
@@ -140,6 +145,14 @@ void Session::flush_polling() {
     return;
   }
   if (polling_->queue.empty()) return;
+  // The close packet goes alone, as from the official server: a client looks at it before it has dealt with
+  // what came in the same payload, and would drop that.
+  const bool holds_close_back = state_ == State::lingering && polling_->queue.size() > 1;
+  std::optional<Message> close;
+  if (holds_close_back) {
+    close = polling_->queue.back();
+    polling_->queue.pop_back();
+  }
   std::string payload;
   payload.reserve(polling_->queued + 2 * polling_->queue.size());
   for (const Message& message : polling_->queue) {
@@ -152,9 +165,10 @@ void Session::flush_polling() {
   polling_->queue.clear();
   polling_->queue.shrink_to_fit();
   polling_->queued = 0;
+  if (close) polling_->queue.push_back(*close);
   answer_get(payload);
   release_exchanges();
-  if (state_ == State::lingering) end();
+  if (state_ == State::lingering && !close) end();
 }
 
 void Session::answer_get(std::string_view payload) {

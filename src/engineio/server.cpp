@@ -117,8 +117,8 @@ std::optional<Server::Refusal> Server::check(const http::Request& request, bool 
   if (!sid || sid->empty()) return check_handshake(request, upgrade);
   session = find(*sid);
   if (!session) return Refusal{ErrorCode::unknown_sid};
-  // A closed session is there for nothing but the polls and the upgrade that fetch its last packets.
-  const bool fetches = upgrade || (polling && request.is("GET"));
+  // A closed session is there for nothing but the requests and the upgrade that fetch its last packets.
+  const bool fetches = upgrade || polling;
   if (!session->is_open() && !fetches) return Refusal{ErrorCode::unknown_sid};
   const bool same = (session->transport() == Transport::polling) == polling;
   if (!upgrade && !same) return Refusal{ErrorCode::bad_request, {}, "TRANSPORT_MISMATCH"};

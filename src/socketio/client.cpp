@@ -86,11 +86,6 @@ void Client::on_message(std::span<char> text) {
   const PacketError error = protocol::sio::decode(text, true, server_->options().limits, document, header);
   if (error != PacketError::none) return protocol_error(DisconnectReason::forced_close, describe(error));
   if (header.attachments > 0) return begin_binary(header, text);
-  // Placeholders where no attachments are: looked for by their name first, which is cheap.
-  const bool suspicious = header.payload_text().find("\"_placeholder\"") != std::string_view::npos;
-  if (suspicious && !document.placeholders_match(0)) {
-    return protocol_error(DisconnectReason::forced_close, "a placeholder without its attachment");
-  }
   on_packet(header, text, document.root());
 }
 
