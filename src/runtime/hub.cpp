@@ -104,7 +104,7 @@ void Hub::forget(impl::GreenletBase& greenlet) noexcept {
   --greenlet_count_;
 }
 
-Hub::Worker& Hub::take_worker(Task task, const char* name) {
+Hub::Worker& Hub::take_worker(Task&& task, const char* name) {
   Worker* worker = nullptr;
   if (idle_workers_.empty()) {
     worker = new Worker(*this);
@@ -117,7 +117,7 @@ Hub::Worker& Hub::take_worker(Task task, const char* name) {
   return *worker;
 }
 
-void Hub::start_now(Task task, const char* name) {
+void Hub::start_now(Task&& task, const char* name) {
   Worker& worker = take_worker(std::move(task), name);
   if (!in_hub() || dispatching_) return make_ready(worker);
   dispatching_ = true;

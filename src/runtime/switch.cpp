@@ -127,14 +127,13 @@ void Hub::Worker::run() {
 }
 
 void Hub::Worker::run_task() {
-  // Destroyed before the worker is offered for the next one.
-  Task task = std::move(task_);
   try {
-    task();
+    task_();
   } catch (const GreenletExit&) {  // a normal end
   } catch (...) {
     hub().report_error(name(), std::current_exception());
   }
+  task_ = nullptr;  // what it holds goes before the worker is offered for the next one
 }
 
 Shield::Shield() : greenlet_(Hub::current().running()) {

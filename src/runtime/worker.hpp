@@ -11,7 +11,7 @@ class Hub::Worker final : public impl::GreenletBase {
  public:
   explicit Worker(Hub& hub) : GreenletBase(hub) {}
 
-  void assign(Task task, const char* name) {
+  void assign(Task&& task, const char* name) {
     task_ = std::move(task);
     set_label(name);
   }

@@ -58,7 +58,7 @@ class Hub {
   /// Runs `task` on a warm greenlet. From the hub it runs at once, until it ends or first blocks; from a
   /// greenlet it is queued, as spawn() does. An exception that escapes goes to the error hook. `name` must
   /// outlive the task.
-  void start_now(Task task, const char* name = "handler");
+  void start_now(Task&& task, const char* name = "handler");
 
   /// Called for exceptions that nobody is there to get: of detached greenlets and of loop callbacks' tasks.
   /// Default: verdin::log(error).
@@ -111,7 +111,7 @@ class Hub {
   void turn(bool may_block);
   bool anything_can_happen() const noexcept;
   void report_deadlock(impl::GreenletBase& main);
-  Worker& take_worker(Task task, const char* name);
+  Worker& take_worker(Task&& task, const char* name);
   void remember(impl::GreenletBase& greenlet) noexcept;
   void forget(impl::GreenletBase& greenlet) noexcept;
 

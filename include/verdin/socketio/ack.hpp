@@ -19,9 +19,7 @@ namespace verdin::sio {
 class Ack {
  public:
   Ack(IntrusivePtr<impl::SocketState> socket, std::optional<std::uint64_t> id)
-      : state_(make_intrusive<State>()), socket_(std::move(socket)) {
-    state_->id = id;
-  }
+      : state_(new State(std::move(socket), id)) {}
 
   /// Did the client ask for it, and was it not sent yet?
   explicit operator bool() const noexcept { return state_->id.has_value(); }
@@ -30,8 +28,9 @@ class Ack {
   void operator()(const Values&... values) const {
     if (!state_->id) return;
     const std::uint64_t id = *std::exchange(state_->id, std::nullopt);
-    socket_->send(impl::Encoder([&](std::string& out, std::vector<SharedBuffer>& attachments) {
-      const std::string_view nsp = impl::namespace_name(*socket_);
+    impl::SocketState& socket = *state_->socket;
+    socket.send(impl::Encoder([&](std::string& out, std::vector<SharedBuffer>& attachments) {
+      const std::string_view nsp = impl::namespace_name(socket);
       if constexpr (sizeof...(Values) == 1 && (std::is_same_v<Values, Args> && ...)) {
         (impl::encode_ack_of(out, nsp, id, attachments, values), ...);
       } else {
@@ -42,10 +41,11 @@ class Ack {
 
  private:
   struct State final : RefCounted<State> {
+    State(IntrusivePtr<impl::SocketState> s, std::optional<std::uint64_t> i) : socket(std::move(s)), id(i) {}
+    IntrusivePtr<impl::SocketState> socket;
     std::optional<std::uint64_t> id;
   };
   IntrusivePtr<State> state_;
-  IntrusivePtr<impl::SocketState> socket_;
 };
 
 }  // namespace verdin::sio

@@ -96,6 +96,7 @@ class ArgumentReader {
       return true;
     } else if constexpr (std::is_same_v<T, Args>) {
       out.emplace();
+      out->reserve(call_.payload.size());
       for (; at_ != end_; ++at_) out->emplace_back(*at_);
       return true;
     } else {
