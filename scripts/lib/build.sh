@@ -13,12 +13,12 @@ configure() {
   (cd "$ROOT" && cmake --preset "$preset" "$@")
 }
 
-# build PRESET [TARGET...]
+# build PRESET [TARGET...]: goes on after an error, so that one run shows them all.
 build() {
   local preset=$1 targets=()
   shift
   if [ $# -gt 0 ]; then targets=(--target "$@"); fi
-  (cd "$ROOT" && cmake --build --preset "$preset" -j "$(jobs_count)" "${targets[@]}")
+  (cd "$ROOT" && cmake --build --preset "$preset" -j "$(jobs_count)" "${targets[@]}" -- -k 0)
 }
 
 # without_aslr SCRIPT [ARGUMENT...]: starts a step again with a fixed address layout, where that is allowed. The sanitizers

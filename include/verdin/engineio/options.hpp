@@ -22,9 +22,9 @@ std::string_view to_string(Transport transport) noexcept;
 /// does not cover WebSocket. Requests without an Origin header (no browser) and from the server's own origin
 /// are always let in.
 struct Cors {
-  std::vector<std::string> origins;  ///< exact, as "https://example.com" or "http://127.0.0.1:8080"
-  bool any_origin = false;           ///< every page of the world, without credentials
-  bool credentials = false;          ///< cookies may come along (listed origins only)
+  std::vector<std::string> origins{};  ///< exact, as "https://example.com" or "http://127.0.0.1:8080"
+  bool any_origin = false;             ///< every page of the world, without credentials
+  bool credentials = false;            ///< cookies may come along (listed origins only)
 };
 
 struct Options {
@@ -36,9 +36,9 @@ struct Options {
   bool allow_polling = true;
   bool allow_websocket = true;
   bool allow_upgrades = true;
-  Cors cors;
+  Cors cors{};
   /// Asked at each handshake, in the hub: must not block. A text refuses, and is the message of the 403.
-  std::function<std::optional<std::string>(const http::Request&)> allow_request;
+  std::function<std::optional<std::string>(const http::Request&)> allow_request{};
 
   std::size_t send_limit =
       1 << 20;  ///< more unsent than this, and nothing is read from the peer until it has read

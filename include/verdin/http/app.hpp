@@ -53,7 +53,7 @@ using Middleware = UniqueFunction<void(Request&, Response&, const Next&)>;
 using ErrorHook = UniqueFunction<void(const Request* request, std::exception_ptr error)>;
 
 struct Address {
-  std::string host;
+  std::string host{};
   std::uint16_t port = 0;
 };
 

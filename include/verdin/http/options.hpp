@@ -16,7 +16,7 @@ namespace verdin::http {
 namespace http1 = protocol::http1;
 
 struct Options {
-  http1::Limits limits;                // of a request's head and framing: 414, 431, 400
+  http1::Limits limits{};              // of a request's head and framing: 414, 431, 400
   std::size_t body_limit = 1'000'000;  // of a request's body, where its endpoint says nothing else: 413
 
   std::chrono::milliseconds header_timeout{

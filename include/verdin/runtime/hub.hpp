@@ -28,7 +28,7 @@ class ThreadPool;
 struct HubOptions {
   std::size_t stack_size =
       fiber::StackPool::kDefaultSize;  ///< octets of address space for each greenlet, guard included
-  std::string loop_backend;            ///< see loop::Loop::make
+  std::string loop_backend{};          ///< see loop::Loop::make
   std::size_t warm_workers = 64;       ///< started handler greenlets kept for the next handler
   std::size_t offload_threads = 10;    ///< most threads of offload()
   bool report_stack_overflow =

@@ -27,7 +27,7 @@ struct Options {
   /// So long may the peer take to answer our close frame.
   std::chrono::milliseconds close_timeout{5'000};
   /// Subprotocols that accept() may agree to.
-  std::vector<std::string> subprotocols;
+  std::vector<std::string> subprotocols{};
 };
 
 /// How a connection ended.
@@ -36,7 +36,7 @@ struct Close {
   /// no answer to our close frame, 1002/1007/1009 its fault, 1008 a slow reader.
   std::uint16_t code = close_code::kAbnormal;
   /// The peer's words (valid UTF-8, untrusted), or ours.
-  std::string reason;
+  std::string reason{};
   /// Close frames went both ways.
   bool clean = false;
 };
