@@ -45,7 +45,10 @@ class RawClient final : private loop::StreamHandler {
     });
   }
   std::string read(std::size_t size) {
-    return read_when([&] { return received_.size() >= size ? size : std::string::npos; });
+    return read_when([&] {
+      if (received_.size() >= size) return size;
+      return ended_ ? received_.size() : std::string::npos;
+    });
   }
   /// Everything up to the server's FIN.
   std::string read_to_end() {
