@@ -1,5 +1,6 @@
-// Numbers as ECMAScript writes them (ECMA-262, Number::toString), but for integers of 2^53..2^64: those are written with
-// all their digits, which mean the same to a reader of doubles and, unlike the shortest ones, to a reader of integers.
+// Numbers as ECMAScript writes them (ECMA-262, Number::toString), but for integers of 2^53..2^64: those are
+// written with all their digits, which mean the same to a reader of doubles and, unlike the shortest ones, to
+// a reader of integers.
 #pragma once
 
 #include <array>

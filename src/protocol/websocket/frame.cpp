@@ -133,7 +133,8 @@ MaskKey rotate_mask(MaskKey key, std::size_t octets) noexcept {
 }
 
 std::uint8_t apply_mask(std::span<char> payload, MaskKey key) noexcept {
-  // In the machine's own order, and put together in registers: as memory, the halves would have to be written first.
+  // In the machine's own order, and put together in registers: as memory, the halves would have to be written
+  // first.
   std::uint32_t half;
   std::memcpy(&half, key.octets, 4);
   const std::uint64_t word = std::uint64_t{half} << 32 | half;

@@ -1,0 +1,58 @@
+// The WebSocket echo that scripts/bench compares with Node's ws: see bench/node/websocket_server.mjs for its
+// twin.
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
+
+#include <verdin/verdin.hpp>
+#include <verdin/websocket/accept.hpp>
+
+namespace http = verdin::http;
+namespace websocket = verdin::websocket;
+
+namespace {
+
+/// One connection: echoes from the loop's callbacks, and deletes itself at the end.
+class Echo final : public websocket::ConnectionHandler {
+ public:
+  static void begin(const http::ExchangePtr& exchange) {
+    auto* const echo = new Echo;
+    echo->connection_ = websocket::accept(exchange, {}, *echo);
+    if (!echo->connection_) delete echo;
+  }
+
+ private:
+  void on_text(std::span<char> message) override { connection_->send_text({message.data(), message.size()}); }
+  void on_binary(std::span<char> message) override {
+    connection_->send_binary(std::string_view(message.data(), message.size()));
+  }
+  void on_close(const websocket::Close&) override { delete this; }
+
+  verdin::IntrusivePtr<websocket::Connection> connection_;
+};
+
+class EchoEndpoint final : public http::Endpoint {
+  void on_request(http::ExchangePtr exchange) override {
+    exchange->respond(426, {{"Upgrade", "websocket"}}, "");
+  }
+  void on_upgrade(http::ExchangePtr exchange) override { Echo::begin(exchange); }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App command("WebSocket benchmark server");
+  std::uint16_t port = 5002;
+  command.add_option("--port", port, "port on 127.0.0.1; 0: any");
+  CLI11_PARSE(command, argc, argv);
+
+  return verdin::run([&] {
+    EchoEndpoint endpoint;
+    http::App app;
+    app.mount("/", endpoint);
+    app.listen({"127.0.0.1", port});
+    std::printf("listening on 127.0.0.1:%u\n", unsigned{app.port()});
+    std::fflush(stdout);
+    app.serve_forever();
+  });
+}
