@@ -1,5 +1,6 @@
 // The waits of the runtime: wait lists, sleep, timeouts, joins, events.
 #include <algorithm>
+#include <unordered_set>
 
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/hub.hpp>
@@ -81,11 +82,8 @@ struct JoinAll {
 
   static void on_done(DoneLink* link, GreenletBase& greenlet) {
     JoinAll& self = *static_cast<Link*>(link)->join;
-    self.add(greenlet);
+    self.ended.push_back(&greenlet);
     if (self.ended.size() >= self.wanted && self.waiting) self.joiner.hub().make_ready(self.joiner);
-  }
-  void add(GreenletBase& greenlet) {
-    if (std::find(ended.begin(), ended.end(), &greenlet) == ended.end()) ended.push_back(&greenlet);
   }
 
   GreenletBase& joiner;
@@ -98,18 +96,22 @@ struct JoinAll {
 
 std::vector<GreenletBase*> join_all(std::span<GreenletBase* const> greenlets, std::size_t count,
                                     std::optional<loop::Clock::time_point> due) {
+  // One that is named twice is waited for once.
+  std::unordered_set<GreenletBase*> distinct;
   JoinAll join{running_greenlet(), count};
   join.ended.reserve(greenlets.size());
   std::vector<JoinAll::Link> links(greenlets.size());
   for (std::size_t i = 0; i < greenlets.size(); ++i) {
+    if (!distinct.insert(greenlets[i]).second) continue;
     if (greenlets[i]->finished()) {
-      join.add(*greenlets[i]);
+      join.ended.push_back(greenlets[i]);
       continue;
     }
     links[i].join = &join;
     links[i].done = &JoinAll::on_done;
     greenlets[i]->add_done_link(links[i]);
   }
+  join.wanted = std::min(count, distinct.size());
   std::optional<Alarm> alarm;
   join.waiting = true;
   while (join.ended.size() < join.wanted) {

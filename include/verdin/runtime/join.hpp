@@ -25,7 +25,8 @@ std::vector<GreenletBase*> join_all(std::span<GreenletBase* const> greenlets, st
 template <typename... T>
 bool join_all(Greenlet<T>&... greenlets) {
   const std::initializer_list<impl::GreenletBase*> all{&greenlets.base()...};
-  return impl::join_all(std::span(all.begin(), all.size()), all.size(), std::nullopt).size() == all.size();
+  impl::join_all(std::span(all.begin(), all.size()), all.size(), std::nullopt);
+  return (greenlets.ready() && ...);
 }
 
 /// False if some have not ended after `limit`; they go on.
@@ -33,7 +34,8 @@ template <typename... T>
 bool join_all(loop::Clock::duration limit, Greenlet<T>&... greenlets) {
   const std::initializer_list<impl::GreenletBase*> all{&greenlets.base()...};
   const auto due = loop::Clock::now() + limit;
-  return impl::join_all(std::span(all.begin(), all.size()), all.size(), due).size() == all.size();
+  impl::join_all(std::span(all.begin(), all.size()), all.size(), due);
+  return (greenlets.ready() && ...);
 }
 
 struct JoinOptions {

@@ -408,6 +408,14 @@ TEST(JoinAll, answers_in_the_order_of_completion) {
   });
 }
 
+TEST(JoinAll, waits_once_for_one_that_is_named_twice) {
+  verdin::run([] {
+    auto greenlet = verdin::spawn([] { verdin::yield(); });
+    EXPECT_TRUE(verdin::join_all(greenlet, greenlet));
+    EXPECT_EQ(verdin::join_all(std::vector{greenlet, greenlet}).size(), 1u);
+  });
+}
+
 TEST(JoinAll, stops_at_a_count_or_a_limit_and_raises_when_asked) {
   verdin::run([] {
     verdin::Event never;

@@ -1,0 +1,170 @@
+#include <cerrno>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <verdin/fiber/context.hpp>
+
+using verdin::fiber::Context;
+using verdin::fiber::Stack;
+using verdin::fiber::StackPool;
+
+namespace {
+
+/// A fiber that runs a function and goes back to its maker for good.
+template <typename F>
+class Fiber {
+ public:
+  explicit Fiber(F function) : stack_(pool_.take()), function_(std::move(function)) {
+    context_.start(stack_, &Fiber::enter, this);
+  }
+  ~Fiber() {
+    context_.finish();
+    pool_.give_back(stack_);
+  }
+
+  void resume() { main_.switch_to(context_); }
+  void suspend() { context_.switch_to(main_); }
+  bool done() const { return done_; }
+
+ private:
+  static void enter(void* self) {
+    auto& fiber = *static_cast<Fiber*>(self);
+    fiber.function_(fiber);
+    fiber.done_ = true;
+    fiber.context_.leave_for(fiber.main_);
+  }
+
+  StackPool pool_;
+  Stack stack_;
+  Context main_;
+  Context context_;
+  F function_;
+  bool done_ = false;
+};
+
+TEST(Context, goes_to_and_fro_and_ends) {
+  std::vector<int> steps;
+  Fiber fiber([&](auto& self) {
+    steps.push_back(1);
+    self.suspend();
+    steps.push_back(3);
+  });
+  fiber.resume();
+  steps.push_back(2);
+  EXPECT_FALSE(fiber.done());
+  fiber.resume();
+  EXPECT_TRUE(fiber.done());
+  EXPECT_EQ(steps, (std::vector<int>{1, 2, 3}));
+}
+
+TEST(Context, starts_with_no_error_and_no_exception_and_keeps_its_own) {
+  errno = 7;
+  try {
+    throw std::runtime_error("outside");
+  } catch (...) {
+    Fiber fiber([&](auto& self) {
+      EXPECT_EQ(errno, 0);
+      EXPECT_EQ(std::current_exception(), nullptr);
+      try {
+        throw std::logic_error("inside");
+      } catch (...) {
+        errno = 99;
+        self.suspend();
+        EXPECT_EQ(errno, 99);
+        EXPECT_THROW(throw, std::logic_error);
+      }
+    });
+    fiber.resume();
+    EXPECT_EQ(errno, 7);
+    EXPECT_THROW(std::rethrow_exception(std::current_exception()), std::runtime_error);
+    errno = 8;
+    fiber.resume();
+    EXPECT_TRUE(fiber.done());
+    EXPECT_EQ(errno, 8);
+    EXPECT_THROW(throw, std::runtime_error);
+  }
+}
+
+TEST(Context, a_switch_while_a_stack_unwinds_is_nobody_elses_business) {
+  Fiber fiber([&](auto& self) {
+    struct Switches {
+      decltype(self) fiber;
+      ~Switches() {
+        EXPECT_EQ(std::uncaught_exceptions(), 1);
+        fiber.suspend();
+        EXPECT_EQ(std::uncaught_exceptions(), 1);
+      }
+    };
+    try {
+      Switches object{self};
+      throw std::runtime_error("x");
+    } catch (const std::runtime_error&) {
+    }
+  });
+  fiber.resume();
+  EXPECT_EQ(std::uncaught_exceptions(), 0);
+  fiber.resume();
+  EXPECT_TRUE(fiber.done());
+}
+
+TEST(StackPool, gives_aligned_writable_stacks_and_reuses_the_last_one_first) {
+  StackPool pool(64 * 1024);
+  const Stack a = pool.take();
+  const Stack b = pool.take();
+  EXPECT_EQ(pool.in_use(), 2u);
+  EXPECT_NE(a.base, b.base);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(a.top()) % 16, 0u);
+  EXPECT_EQ(a.size, 64 * 1024 - 4096u);
+  for (const Stack& stack : {a, b}) {
+    stack.base[0] = 'x';
+    stack.top()[-1] = 'y';
+  }
+  pool.give_back(a);
+  pool.give_back(b);
+  EXPECT_EQ(pool.take().base, b.base);
+  EXPECT_EQ(pool.take().base, a.base);
+  pool.give_back(a);
+  pool.give_back(b);
+  EXPECT_EQ(pool.in_use(), 0u);
+}
+
+TEST(StackPool, idle_stacks_beyond_the_warm_ones_give_their_memory_back) {
+  StackPool pool(64 * 1024);
+  std::vector<Stack> all;
+  for (int i = 0; i < 400; ++i) {
+    all.push_back(pool.take());
+    all.back().base[100] = 'x';
+  }
+  for (const Stack& stack : all) pool.give_back(stack);
+  EXPECT_EQ(all.front().base[100], 'x') << "among the first to come back: still warm";
+  EXPECT_EQ(all.back().base[100], '\0') << "the pool was full of warm ones";
+}
+
+TEST(StackPool, a_page_below_each_stack_cannot_be_touched) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "death tests fork, which ThreadSanitizer dislikes";
+#else
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  StackPool pool;
+  const Stack stack = pool.take();
+  EXPECT_DEATH(*const_cast<volatile char*>(stack.base - 1) = 'x', "");
+  EXPECT_DEATH(*const_cast<volatile char*>(stack.base - 4096) = 'x', "");
+  pool.give_back(stack);
+#endif
+}
+
+TEST(StackPool, says_so_when_address_space_is_out) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers reserve terabytes";
+#else
+  StackPool pool(std::size_t{1} << 42);  // 64 of them are more than a process can have
+  EXPECT_THROW(pool.take(), std::system_error);
+  EXPECT_EQ(pool.in_use(), 0u);
+#endif
+}
+
+}  // namespace
