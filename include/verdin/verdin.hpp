@@ -14,3 +14,4 @@
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/runtime/timeout.hpp>
 #include <verdin/socketio/socketio.hpp>
+#include <verdin/websocket/stream.hpp>

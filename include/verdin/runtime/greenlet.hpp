@@ -1,8 +1,7 @@
 // Greenlet<T>: a handle on a function that runs on a stack of its own, beside the others of its thread.
 //
-//   auto user = verdin::spawn(load_user, "Andy");   // does not switch: it is queued, and runs when this one
-//   blocks user.get();                                     // blocks until it has ended: its value, or what
-//   it threw
+//   auto user = verdin::spawn(load_user, "Andy");  // queued; runs when this greenlet blocks
+//   user.get();                                    // blocks until it has ended: its value, or what it threw
 //
 // Threads: a greenlet stays on the thread that spawned it, and so must its handles. Copying a handle is
 // cheap; dropping the last one detaches the greenlet (the hub owns it until it ends). Arguments are moved or

@@ -1,6 +1,7 @@
 // Ack: the acknowledgement of one event, for handlers that want to send it themselves, perhaps later.
 //
-//   socket.on("save", [](Record record, sio::Ack ack) { spawn([=]() mutable { store(record); ack(true); });
+//   socket.on("save", [](Record record, sio::Ack ack) {
+//     verdin::spawn([=] { store(record); ack(true); });
 //   });
 //
 // Copies share the one acknowledgement: only the first call sends it. Calling it does nothing if the client

@@ -1,9 +1,8 @@
 // Socket: one client in one namespace. A cheap handle (one counted reference): copy it freely, keep it as
 // long as you like; once the client has gone, what is sent goes nowhere.
 //
-//   socket.on("join", [=](std::string room) mutable { socket.join(room); return true; });   // what is
-//   returned is the ack auto answer = socket.timeout(5s).emit_with_ack("question", 42); // blocks the
-//   greenlet
+//   socket.on("join", [=](std::string room) { socket.join(room); return true; });  // returned: the ack
+//   sio::Args answer = socket.timeout(5s).emit_with_ack("question", 42);           // blocks the greenlet
 //
 // Handlers take typed parameters, decoded from JSON and binary data: everything that json::decode knows, user
 // types with json_fields() too; a last parameter std::optional may be missing; sio::Args takes all that is

@@ -2,8 +2,8 @@
 //
 //   PacketHeader header;
 //   if (auto error = parse_header(text, limits, header); error != none) close;
-//   if (document.parse_padded(header.payload_text()) != json::ParseError::none) close;   // if there is a
-//   payload if (auto error = validate_payload(header, document.root()); error != none) close;
+//   if (document.parse_padded(header.payload_text()) != json::ParseError::none) close;  // if there is one
+//   if (auto error = validate_payload(header, document.root()); error != none) close;
 //
 // or all at once: decode(). Strict: what these functions refuse is to end the connection. A packet with
 // attachments is kept until they have come; then document.attach(attachments) binds them, and refuses unless
