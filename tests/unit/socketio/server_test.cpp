@@ -585,6 +585,28 @@ TEST(SocketIo, a_stop_makes_clients_reconnect_and_says_why_on_this_side) {
   EXPECT_EQ(reason, "server shutting down");
 }
 
+TEST(SocketIo, one_server_may_serve_in_two_runs) {
+  sio::Server io;
+  std::vector<std::string> gone;
+  io.on_disconnect([&](sio::Socket, sio::DisconnectReason reason) { gone.emplace_back(to_string(reason)); });
+  for (int i = 0; i < 2; ++i) {
+    io.emit("nobody is there");
+    verdin::run([&] {
+      io.emit("nobody is there");
+      http::App app;
+      app.mount(io);
+      auto serving = verdin::spawn([&] { app.serve_forever(); });
+      Peer peer(app, "0");
+      { Peer other(app, "0"); }
+      while (gone.size() % 2 == 0) verdin::sleep(1ms);
+      serving.kill();
+      while (gone.size() % 2 != 0) verdin::sleep(1ms);
+    });
+  }
+  EXPECT_EQ(gone, (std::vector<std::string>{"transport close", "server shutting down", "transport close",
+                                            "server shutting down"}));
+}
+
 TEST(SocketIo, works_over_polling_too) {
   with_server([](http::App& app, sio::Server& io, Errors&) {
     io.on("echo", [](sio::Args args) { return args; });

@@ -1,6 +1,8 @@
 // Internal. NamespaceState and ServerState: what Namespace and Server handles refer to. The hub's only.
 #pragma once
 
+#include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -70,7 +72,7 @@ class ServerState {
   json::Document& document() noexcept { return document_; }
   void report(const ErrorInfo& error) noexcept;
 
-  Hub* hub = nullptr;  // that serves it; known from the first connection on
+  std::atomic<Hub*> hub{nullptr};  // that serves it: from the first connection to the app's end
   bool stopping = false;
   ErrorHook error_hook;
 
