@@ -46,10 +46,11 @@ class NamespaceState final : public SharedRefCounted<NamespaceState> {
   void broadcast(const BroadcastOptions& to, const Encoder& encoder);
 
   StringMap<IntrusivePtr<EventHandler>> handlers;
-  std::vector<Middleware> middlewares;
-  std::vector<ConnectionHook> connection_hooks;
-  std::vector<DisconnectHook> disconnecting_hooks;
-  std::vector<DisconnectHook> disconnect_hooks;
+  // Deques: one that is added while another runs, and perhaps blocks, must not move that.
+  std::deque<Middleware> middlewares;
+  std::deque<ConnectionHook> connection_hooks;
+  std::deque<DisconnectHook> disconnecting_hooks;
+  std::deque<DisconnectHook> disconnect_hooks;
 
  private:
   ServerState* server_;
