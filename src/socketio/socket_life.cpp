@@ -23,6 +23,7 @@ void SocketState::work(const F& function) {
     SocketState& socket;
     ~Leave() {
       socket.busy_ = false;
+      socket.leave_client();
       if (socket.ended_) socket.forget_handlers();
     }
   } leave{*this};
@@ -141,11 +142,36 @@ void SocketState::run_event(json::View payload, std::optional<std::uint64_t> id,
 
 void SocketState::put_in_mailbox(Mail mail) {
   if (!mailbox_) mailbox_ = std::make_unique<Mailbox>();
+  const std::size_t octets = mail.octets();
   mailbox_->mails.push_back(std::move(mail));
+  mailbox_->octets += octets;
+  if (client_) client_->add_held(octets);
+  if (client_ && client_->overwhelms(mailbox_->mails.size())) {
+    return client_->protocol_error(DisconnectReason::forced_server_close,
+                                   "too many events while an acknowledgement was awaited");
+  }
   ServerState* const server = nsp_->server();
   if (paused_ || !client_ || !server || mailbox_->mails.size() < server->options().max_mailbox) return;
   paused_ = true;
   client_->count_paused(1);
+}
+
+SocketState::Mail SocketState::take_mail() {
+  Mail mail = std::move(mailbox_->mails.front());
+  mailbox_->mails.pop_front();
+  const std::size_t octets = mail.octets();
+  mailbox_->octets -= octets;
+  if (Client* const client = client_ ? client_ : leaving_.get()) client->remove_held(octets);
+  return mail;
+}
+
+/// Its handlers are done, after the client has left: what they held no longer counts against it.
+void SocketState::leave_client() {
+  if (!leaving_) return;
+  const IntrusivePtr<Client> client = std::move(leaving_);
+  if (mailbox_) client->remove_held(mailbox_->octets);
+  mailbox_.reset();
+  client->count_leaving(-1);
 }
 
 void SocketState::run_mail(Mail& mail) {
@@ -166,8 +192,7 @@ void SocketState::run_mail(Mail& mail) {
 /// Everything that has come meanwhile, then the end, if it has.
 void SocketState::drain_mailbox() {
   while (mailbox_ && !mailbox_->mails.empty()) {
-    Mail mail = std::move(mailbox_->mails.front());
-    mailbox_->mails.pop_front();
+    Mail mail = take_mail();
     run_mail(mail);
     const ServerState* const server = nsp_->server();
     if (!paused_ || (server && mailbox_->mails.size() > server->options().max_mailbox / 2)) continue;
@@ -185,7 +210,8 @@ void SocketState::end(DisconnectReason reason) {
   ended_ = true;
   end_reason_ = reason;
   const bool was_connected = std::exchange(connected_, false);
-  if (Client* const client = std::exchange(client_, nullptr)) {
+  const IntrusivePtr<Client> client = std::exchange(client_, nullptr);
+  if (client) {
     if (std::exchange(paused_, false)) client->count_paused(-1);
     client->forget(*this);
   }
@@ -200,9 +226,13 @@ void SocketState::end(DisconnectReason reason) {
   nsp_->adapter().remove_socket(*this);
   if (extras_) {
     const auto acks = std::exchange(extras_->acks, {});
+    if (client) client->count_acks(-static_cast<int>(acks.size()));
     for (const auto& [id, pending] : acks) pending->done_.set();
   }
+  leaving_ = client;
+  if (client) client->count_leaving(1);
   deliver_end();
+  if (!busy_) leave_client();
 }
 
 /// Tells the handlers, unless a greenlet is busy with events that came before: it will.

@@ -164,6 +164,7 @@ void SocketState::on_ack(std::uint64_t id, json::View payload) {
   if (at == extras_->acks.end()) return;  // late, or never asked for
   PendingAck& pending = *at->second;
   extras_->acks.erase(at);
+  client_->count_acks(-1);
   pending.answer_.emplace();
   for (const json::View argument : payload.array()) pending.answer_->emplace_back(argument);
   pending.done_.set();
@@ -176,10 +177,11 @@ PendingAck::PendingAck(SocketState& socket) : socket_(&socket), id_(0) {
   if (!socket.connected_) throw SocketDisconnected("verdin: the socket is not connected");
   id_ = socket.nsp_->next_ack_id();
   socket.extras().acks.emplace(id_, this);
+  socket.client_->count_acks(1);
 }
 
 PendingAck::~PendingAck() {
-  if (socket_->extras_) socket_->extras_->acks.erase(id_);
+  if (socket_->extras_ && socket_->extras_->acks.erase(id_) > 0) socket_->client_->count_acks(-1);
 }
 
 Args PendingAck::wait(std::optional<loop::Clock::duration> limit) {

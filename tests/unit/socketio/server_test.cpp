@@ -686,6 +686,95 @@ TEST(SocketIo, hooks_added_after_the_end_do_not_keep_the_socket_alive) {
   EXPECT_EQ(alive.use_count(), 1);
 }
 
+TEST(SocketIo, a_mailbox_is_bounded_in_octets_too) {
+  sio::Options options;
+  options.max_mailbox_octets = 200'000;
+  with_server(
+      [](http::App& app, sio::Server& io, Errors&) {
+        verdin::Event release;
+        std::size_t got = 0;
+        io.on("block", [&] { release.wait(); });
+        io.on("big", [&](std::string text) { got += text.size(); });
+        io.on("done", [] { return true; });
+        Peer peer(app, "0");
+        peer.send("2[\"block\"]");
+        for (int i = 0; i < 200; ++i) peer.send("2[\"big\",\"" + std::string(100'000, 'x') + "\"]");
+        verdin::sleep(50ms);
+        EXPECT_GT(peer.engine().raw().unsent(), 18'000'000u) << "taken from a client whose handler blocks";
+        release.set();
+        EXPECT_EQ(peer.ask("21[\"done\"]"), "31[true]");
+        EXPECT_EQ(got, 20'000'000u);
+      },
+      std::move(options));
+}
+
+TEST(SocketIo, a_full_mailbox_is_no_silent_client_and_does_not_keep_an_acknowledgement_back) {
+  sio::Options options;
+  options.max_mailbox = 4;
+  options.engine.ping_interval = 20ms;
+  options.engine.ping_timeout = 200ms;
+  with_server(
+      [](http::App& app, sio::Server& io, Errors& errors) {
+        int got = 0;
+        std::string gone;
+        io.on("slow", [] { verdin::sleep(500ms); });
+        io.on("ask", [](sio::Socket socket) { return socket.timeout(10s).emit_with_ack("question"); });
+        io.on("n", [&] { ++got; });
+        io.on_disconnect([&](sio::Socket, sio::DisconnectReason reason) { gone = to_string(reason); });
+        Peer peer(app, "0");
+        const auto next = [&] {
+          for (;;) {
+            std::string packet = peer.receive();
+            if (packet != "2") return packet;
+            peer.engine().send("3");
+          }
+        };
+        peer.send("2[\"slow\"]");
+        for (int i = 0; i < 8; ++i) peer.send("2[\"n\"]");
+        peer.send("21[\"ask\"]");
+        for (int i = 0; i < 10; ++i) peer.send("2[\"n\"]");
+        EXPECT_EQ(next(), "20[\"question\"]");
+        peer.send("30[42]");
+        EXPECT_EQ(next(), "31[42]");
+        peer.send("22[\"ask\"]");
+        EXPECT_EQ(next(), "21[\"question\"]");
+        EXPECT_EQ(got, 18);
+        EXPECT_EQ(gone, "");
+        for (int i = 0; i < 20; ++i) peer.send("2[\"n\"]");
+        while (gone.empty()) verdin::sleep(1ms);
+        EXPECT_EQ(gone, "forced server close");
+        EXPECT_EQ(errors.count(sio::ErrorInfo::Kind::protocol), 1u);
+      },
+      std::move(options));
+}
+
+TEST(SocketIo, a_client_that_comes_and_goes_has_only_so_many_handlers_running) {
+  sio::Options options;
+  options.max_namespaces = 4;
+  with_server(
+      [](http::App& app, sio::Server& io, Errors&) {
+        verdin::Event release;
+        int running = 0;
+        io.of("/slow").on_connection([&](sio::Socket) {
+          ++running;
+          release.wait();
+        });
+        Peer peer(app, "0");
+        int refused = 0;
+        for (int i = 0; i < 20; ++i) {
+          const bool in = peer.ask("0/slow,").starts_with("0");
+          refused += !in;
+          if (in) peer.send("1/slow,");
+        }
+        EXPECT_EQ(running, 3);
+        EXPECT_EQ(refused, 17);
+        release.set();
+        verdin::sleep(1ms);
+        EXPECT_TRUE(peer.ask("0/slow,").starts_with("0/slow,{"));
+      },
+      std::move(options));
+}
+
 TEST(SocketIo, a_server_destroyed_while_a_handler_blocks_tells_nobody) {
   verdin::run([] {
     verdin::Event release;

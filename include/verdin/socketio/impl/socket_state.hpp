@@ -156,19 +156,22 @@ class SocketState final : public SharedRefCounted<SocketState> {
 
   IntrusivePtr<EventHandler> find_handler(std::string_view event) const;
   void put_in_mailbox(Mail mail);
+  Mail take_mail();
+  void leave_client();
   void forget_handlers();
 
   std::array<char, kIdSize> id_;
   bool connected_ = false;
   bool busy_ = false;    // a greenlet runs its handlers; events wait in the mailbox
   bool ended_ = false;   // `end_reason_` is to be told, or was
+  bool told_ = false;    // the end has been told: handlers are taken no more
   bool paused_ = false;  // its mailbox is full, so its session reads nothing
   DisconnectReason end_reason_ = DisconnectReason::transport_close;
-  bool told_ = false;    // the end has been told: handlers are taken no more
   std::uint32_t visited_ = 0;  // the last broadcast that looked at it
   Hub* hub_;
   IntrusivePtr<NamespaceState> nsp_;
-  Client* client_;  // null once it has gone
+  Client* client_;                // null once it has gone
+  IntrusivePtr<Client> leaving_;  // the same from then until its handlers are done
   IntrusivePtr<const Handshake> handshake_;
   std::unique_ptr<Extras> extras_;
   std::unique_ptr<Mailbox> mailbox_;
