@@ -49,6 +49,8 @@ void Session::start_heartbeat() {
 void Session::on_heartbeat_timer() {
   const IntrusivePtr<Session> alive(this);
   if (state_ == State::lingering) return end();
+  // While nothing is read, the pong may be what is not.
+  if (awaiting_pong_ && paused_) return timer_.start(server_->options_.ping_timeout);
   if (awaiting_pong_) return fail(CloseReason::ping_timeout, {});
   static const Message ping = Message::packet(PacketType::ping);
   awaiting_pong_ = true;
@@ -88,6 +90,7 @@ void Session::pause() {
 void Session::resume() {
   if (!paused_) return;
   paused_ = false;
+  if (awaiting_pong_ && state_ == State::open) timer_.start(server_->options_.ping_timeout);
   if (ws_) ws_->resume();
   if (polling_ && polling_->post) release_exchanges();
 }

@@ -10,7 +10,11 @@ namespace verdin::http {
 
 App::App(const Options& options) : server_(new Server(options)) {}
 
-App::~App() { server_->shut_down(); }
+App::~App() {
+  server_->shut_down();
+  // A serve_forever() that is unwound later must not look for them.
+  server_->forget_endpoints();
+}
 
 App& App::route(std::string_view method, std::string_view pattern, Handler handler) {
   server_->router().add(pattern, Route{std::string(method), {}, std::move(handler), nullptr});
@@ -70,7 +74,10 @@ void App::serve_forever() {
   // However it is left (the greenlet may be killed): nothing of the hub's stays behind.
   struct ShutDown {
     Server& server;
-    ~ShutDown() { server.shut_down(); }
+    ~ShutDown() {
+      server.shut_down();
+      if (!server.stopped()) server.end_endpoints();
+    }
   } shut_down{*server_};
   start();
   loop::WatchPtr interrupt, terminate;

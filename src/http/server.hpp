@@ -39,6 +39,9 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   void stop();
   void stop_now();
   void shut_down() noexcept;
+  /// Has the endpoints drop what they still hold of the hub's.
+  void end_endpoints() noexcept;
+  void forget_endpoints() noexcept;
   bool stopping() const noexcept { return stopping_; }
   bool stopped() const noexcept { return stopped_.is_set(); }
   void join() { stopped_.wait(); }

@@ -151,11 +151,20 @@ void Server::watch_the_end() {
     while (first_) first_->drop();
   }
   if (grace_is_over || (connection_count_ == 0 && endpoints_are_done())) {
-    for_each_endpoint([this](Endpoint& endpoint) { guarded(nullptr, [&] { endpoint.on_end(); }); });
+    end_endpoints();
     stopped_.set();
   } else {
     end_timer_->start(kEndCheck);
   }
+}
+
+void Server::end_endpoints() noexcept {
+  for_each_endpoint([this](Endpoint& endpoint) { guarded(nullptr, [&] { endpoint.on_end(); }); });
+}
+
+void Server::forget_endpoints() noexcept {
+  mounts_.clear();
+  routed_endpoints_.clear();
 }
 
 void Server::stop_now() {

@@ -14,15 +14,7 @@ struct GreenletBase::PendingThrow : Runnable {
 
   static void deliver(Runnable* runnable) {
     const std::unique_ptr<PendingThrow> self(static_cast<PendingThrow*>(runnable));
-    GreenletBase& target = *self->target;
-    if (target.finished()) return;
-    if (target.shielded()) {
-      target.deferred_.push_back(std::move(self->reason));
-      return;
-    }
-    target.unqueue();
-    target.incoming_ = std::move(self->reason);
-    target.hub_.switch_into(target);
+    self->target->throw_now(std::move(self->reason));
   }
 
   IntrusivePtr<GreenletBase> target;
@@ -57,6 +49,29 @@ void GreenletBase::throw_into(std::exception_ptr reason) {
   }
   finish(killed ? nullptr : std::move(reason), killed);
   release();
+}
+
+void GreenletBase::throw_now(std::exception_ptr reason) {
+  if (finished()) return;
+  if (shielded()) {
+    deferred_.push_back(std::move(reason));
+    return;
+  }
+  unqueue();
+  incoming_ = std::move(reason);
+  hub_.switch_into(*this);
+}
+
+void GreenletBase::drop_deferred(const Timeout* scope) noexcept {
+  std::erase_if(deferred_, [scope](const std::exception_ptr& reason) {
+    try {
+      std::rethrow_exception(reason);
+    } catch (const TimeoutExpired& expired) {
+      return expired.scope == scope;
+    } catch (...) {
+      return false;
+    }
+  });
 }
 
 void GreenletBase::entry(void* self) {

@@ -185,10 +185,11 @@ void Hub::unwind_all() noexcept {
   ending_ = true;
   idle_workers_.clear();
   for (int attempt = 0; attempt < kAttempts && all_; ++attempt) {
-    for (impl::GreenletBase* greenlet = all_; greenlet;) {
-      impl::GreenletBase* next = greenlet->all_next_;
+    for (IntrusivePtr<impl::GreenletBase> greenlet(all_); greenlet;) {
+      // Kept: what one that never ran was to use is destroyed here, and may end another.
+      IntrusivePtr<impl::GreenletBase> next(greenlet->all_next_);
       greenlet->throw_into(std::make_exception_ptr(GreenletExit{}));
-      greenlet = next;
+      greenlet = std::move(next);
     }
     const auto until = loop::Clock::now() + kPatience;
     turn(false);

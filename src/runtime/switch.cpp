@@ -122,7 +122,14 @@ void Hub::Worker::run() {
     if (hub.ending_ || hub.idle_workers_.size() >= hub.options_.warm_workers) return;
     set_label("idle worker");
     hub.idle_workers_.push_back(this);
-    hub.suspend();
+    try {
+      hub.suspend();
+    } catch (...) {
+      // Meant for a task that has ended. A worker that has the next one already goes on with it.
+      if (!hub.ending_ && task_) continue;
+      std::erase(hub.idle_workers_, this);
+      return;
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 // The waits of the runtime: wait lists, sleep, timeouts, joins, events.
 #include <algorithm>
 #include <unordered_set>
+#include <utility>
 
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/hub.hpp>
@@ -167,6 +168,7 @@ Timeout::Timeout(loop::Clock::duration limit)
 void Timeout::cancel() noexcept {
   timer_.stop();
   unqueue();
+  if (expired_) greenlet_->drop_deferred(this);
 }
 
 /// Queued behind what is ready: data that came in the same turn gets to the greenlet first, and may end the
@@ -176,11 +178,16 @@ void Timeout::on_due(void* self) {
   timeout.greenlet_->hub().make_ready(static_cast<impl::Runnable&>(timeout));
 }
 
+/// Nothing but the scope itself may be queued on the way: it can be left at any moment before.
 void Timeout::throw_it(impl::Runnable* self) {
   auto& timeout = *static_cast<Timeout*>(self);
-  timeout.expired_ = true;
   const IntrusivePtr<impl::GreenletBase> greenlet = timeout.greenlet_;
-  greenlet->throw_into(std::make_exception_ptr(TimeoutExpired(&timeout)));
+  // Woken already: it runs first, and this comes again if the scope is still there then.
+  if (greenlet->queued() && !std::exchange(timeout.put_off_, true)) {
+    return greenlet->hub().make_ready(*self);
+  }
+  timeout.expired_ = true;
+  greenlet->throw_now(std::make_exception_ptr(TimeoutExpired(&timeout)));
 }
 
 void Event::set() {

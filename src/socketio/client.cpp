@@ -113,7 +113,8 @@ void Client::on_connect(const PacketHeader& header, json::View auth) {
     return protocol_error(DisconnectReason::forced_server_close, "a second CONNECT to the same namespace");
   }
   NamespaceState* const nsp = server_->find_namespace(header.nsp);
-  const bool too_many = sockets_.size() >= server_->options().max_namespaces;
+  const bool too_many =
+      sockets_.size() + static_cast<std::size_t>(leaving_) >= server_->options().max_namespaces;
   if (!nsp || too_many) {
     return write([&](std::string& out) {
       protocol::sio::encode_connect_error(out, header.nsp,
@@ -223,12 +224,38 @@ void Client::forget(SocketState& socket) {
 
 void Client::count_paused(int change) {
   paused_ += change;
+  update_reading();
+}
+
+void Client::add_held(std::size_t octets) {
+  held_ += octets;
+  update_reading();
+}
+
+void Client::remove_held(std::size_t octets) {
+  held_ -= octets;
+  update_reading();
+}
+
+void Client::count_acks(int change) {
+  acks_ += change;
+  update_reading();
+}
+
+bool Client::overwhelms(std::size_t events) const {
+  constexpr std::size_t kPatience = 4;
+  const Options& options = server_->options();
+  return acks_ > 0 &&
+         (events > kPatience * options.max_mailbox || held_ > kPatience * options.max_mailbox_octets);
+}
+
+void Client::update_reading() {
   if (closed_) return;
-  if (paused_ > 0) {
-    session_->pause();
-  } else {
-    session_->resume();
-  }
+  const std::size_t limit = server_->options().max_mailbox_octets;
+  const bool reads = acks_ > 0 || (paused_ == 0 && held_ <= (reads_ ? limit : limit / 2));
+  if (reads == reads_) return;
+  reads_ = reads;
+  reads ? session_->resume() : session_->pause();
 }
 
 }  // namespace verdin::sio::impl

@@ -43,6 +43,15 @@ class Client final : public eio::SessionHandler, public RefCounted<Client> {
 
   /// How many of its sockets want nothing more read.
   void count_paused(int change);
+  /// What waits in the mailboxes of its sockets.
+  void add_held(std::size_t octets);
+  void remove_held(std::size_t octets);
+  /// How many acknowledgements its sockets wait for: they come by the same way as the events, so reading goes
+  /// on, and a client that then sends far more than its mailboxes hold is closed.
+  void count_acks(int change);
+  bool overwhelms(std::size_t events) const;
+  /// How many sockets have left while their handlers still run.
+  void count_leaving(int change) noexcept { leaving_ += change; }
 
  private:
   struct PendingPacket;
@@ -59,6 +68,7 @@ class Client final : public eio::SessionHandler, public RefCounted<Client> {
   void end_sockets(DisconnectReason reason);
   void on_timer();
   void start_timer();
+  void update_reading();
 
   ServerState* server_;
   IntrusivePtr<eio::Session> session_;  // dropped with the connection
@@ -67,6 +77,10 @@ class Client final : public eio::SessionHandler, public RefCounted<Client> {
   std::unique_ptr<PendingPacket> pending_;          // a binary packet whose attachments are still to come
   std::unique_ptr<loop::Timer> timer_;              // until a namespace is joined; while a packet is pending
   int paused_ = 0;
+  int leaving_ = 0;
+  int acks_ = 0;
+  std::size_t held_ = 0;
+  bool reads_ = true;
   bool closed_ = false;
   bool has_joined_ = false;
 };

@@ -38,7 +38,7 @@ NamespaceState::NamespaceState(ServerState& server, std::string name)
 void NamespaceState::broadcast(const BroadcastOptions& to, const Encoder& encoder) {
   Packet packet = make_packet(encoder);
   Hub* const here = Hub::current_or_null();
-  Hub* const owner = server_ ? server_->hub : nullptr;
+  Hub* const owner = server_ ? server_->hub.load() : nullptr;
   if (!owner) return;  // nobody has connected yet
   if (here == owner) return adapter_->broadcast(packet, to);
   owner->post(

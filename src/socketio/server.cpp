@@ -33,7 +33,12 @@ class Server::Endpoint final : public http::Endpoint {
     state_.engine().on_stop();
   }
   std::size_t active() const override { return state_.engine().active(); }
-  void on_end() override { state_.engine().on_end(); }
+  void on_end() override {
+    state_.stopping = true;
+    state_.engine().on_end();
+    state_.hub = nullptr;  // it ends, perhaps; another app may serve another time
+    state_.stopping = false;
+  }
 
  private:
   static std::string client_directory(const Options& options) {
@@ -51,7 +56,7 @@ Server::Server(Options options)
     : state_(std::make_unique<impl::ServerState>(std::move(options))),
       endpoint_(std::make_unique<Endpoint>(*state_)) {
   state_->engine().on_session([state = state_.get()](eio::Session& session, const http::Request& request) {
-    state->hub = &Hub::current();
+    state->hub.store(&Hub::current(), std::memory_order_relaxed);
     impl::Client::begin(*state, session, request);
   });
 }

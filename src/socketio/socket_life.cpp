@@ -15,52 +15,67 @@ constexpr std::size_t kNameSize = 32;  // of an event whose name is a number
 
 }  // namespace
 
+/// Runs on a greenlet everything that there is to do for the socket.
+template <typename F>
+void SocketState::work(const F& function) {
+  // However it is left: a socket that stayed busy would keep its handlers, and they perhaps the socket.
+  struct Leave {
+    SocketState& socket;
+    ~Leave() {
+      socket.busy_ = false;
+      socket.leave_client();
+      if (socket.ended_) socket.forget_handlers();
+    }
+  } leave{*this};
+  function();
+}
+
+/// What escapes from the application's code is reported, and ends no more than the call: a Timeout too that
+/// nobody caught, or a kill that is not the hub's end.
+template <typename F>
+void SocketState::guarded(std::string_view where, std::string_view what, const F& function) {
+  try {
+    function();
+  } catch (const GreenletExit&) {
+    if (hub_->ending()) throw;
+  } catch (...) {
+    if (ServerState* server = nsp_->server()) {
+      server->report({ErrorInfo::Kind::handler, nsp_->name(), id(), where, what, std::current_exception()});
+    }
+  }
+}
+
 void SocketState::start_connecting() {
   busy_ = true;
-  hub_->start_now([self = IntrusivePtr(this)] { self->connect(); }, "socket.io connection");
+  hub_->start_now([self = IntrusivePtr(this)] { self->work([&] { self->connect(); }); },
+                  "socket.io connection");
 }
 
 void SocketState::connect() {
-  if (!run_middlewares()) {
-    forget_handlers();
-    return;
-  }
+  if (!run_middlewares()) return;
   connected_ = true;
   nsp_->adapter().add_socket(*this);
   client_->joined();
   client_->write([&](std::string& out) { protocol::sio::encode_connect(out, nsp_->name(), id()); });
-  for (auto& hook : nsp_->connection_hooks) {
-    try {
-      hook(Socket(IntrusivePtr(this)));
-    } catch (const Interrupt&) {
-      throw;
-    } catch (...) {
-      if (ServerState* server = nsp_->server()) {
-        server->report({ErrorInfo::Kind::handler, nsp_->name(), id(), "connection", "a handler threw",
-                        std::current_exception()});
-      }
-    }
+  auto& hooks = nsp_->connection_hooks;
+  for (std::size_t i = 0, count = hooks.size(); i < count; ++i) {
+    guarded("connection", "a handler threw", [&] { hooks[i](Socket(IntrusivePtr(this))); });
   }
   drain_mailbox();
 }
 
 /// False if the client was refused, or has gone meanwhile.
 bool SocketState::run_middlewares() {
-  for (auto& middleware : nsp_->middlewares) {
-    std::optional<ConnectError> refusal;
-    try {
-      refusal = middleware(Socket(IntrusivePtr(this)));
-    } catch (const ConnectError& error) {
-      refusal = error;
-    } catch (const Interrupt&) {
-      throw;
-    } catch (...) {
-      if (ServerState* server = nsp_->server()) {
-        server->report({ErrorInfo::Kind::handler, nsp_->name(), id(), "middleware", "a middleware threw",
-                        std::current_exception()});
+  auto& middlewares = nsp_->middlewares;
+  for (std::size_t i = 0, count = middlewares.size(); i < count; ++i) {
+    std::optional<ConnectError> refusal(std::in_place, "internal error");
+    guarded("middleware", "a middleware threw", [&] {
+      try {
+        refusal = middlewares[i](Socket(IntrusivePtr(this)));
+      } catch (const ConnectError& error) {
+        refusal = error;
       }
-      refusal.emplace("internal error");
-    }
+    });
     if (!client_) return false;
     if (!refusal) continue;
     const std::string data = refusal->data() ? refusal->data()->to_text() : std::string();
@@ -78,8 +93,8 @@ bool SocketState::run_middlewares() {
 
 IntrusivePtr<EventHandler> SocketState::find_handler(std::string_view event) const {
   if (extras_) {
-    for (const auto& [name, handler] : extras_->handlers) {
-      if (name == event) return handler;
+    for (const auto& handler : extras_->handlers) {
+      if (handler->event() == event) return handler;
     }
   }
   const auto at = nsp_->handlers.find(event);
@@ -102,9 +117,10 @@ void SocketState::on_event(std::span<char> text, json::View payload, std::option
   // Runs before this returns, up to its first suspension; the arguments are decoded by then.
   hub_->start_now(
       [self = IntrusivePtr(this), handler = std::move(handler), payload, id] {
-        std::array<char, kNameSize> name;
-        self->run_event(protocol::sio::event_name(payload, name), payload, id, handler);
-        self->drain_mailbox();
+        self->work([&] {
+          self->run_event(payload, id, handler);
+          self->drain_mailbox();
+        });
       },
       "socket.io event");
 }
@@ -116,27 +132,46 @@ void SocketState::on_binary_event(std::string text, std::vector<SharedBuffer> at
   on_event({text.data(), size}, payload, id);
 }
 
-void SocketState::run_event(std::string_view event, json::View payload, std::optional<std::uint64_t> id,
+void SocketState::run_event(json::View payload, std::optional<std::uint64_t> id,
                             const IntrusivePtr<EventHandler>& handler) {
-  try {
-    handler->call({*this, event, payload, id});
-  } catch (const GreenletExit&) {
-    throw;  // the hub ends
-  } catch (...) {
-    if (ServerState* server = nsp_->server()) {
-      server->report({ErrorInfo::Kind::handler, nsp_->name(), this->id(), event, "a handler threw",
-                      std::current_exception()});
-    }
-  }
+  // Not the packet's own name: another packet may lie in its place when the handler has blocked.
+  guarded(handler->event(), "a handler threw", [&] {
+    handler->call({*this, handler->event(), payload, id});
+  });
 }
 
 void SocketState::put_in_mailbox(Mail mail) {
   if (!mailbox_) mailbox_ = std::make_unique<Mailbox>();
+  const std::size_t octets = mail.octets();
   mailbox_->mails.push_back(std::move(mail));
+  mailbox_->octets += octets;
+  if (client_) client_->add_held(octets);
+  if (client_ && client_->overwhelms(mailbox_->mails.size())) {
+    return client_->protocol_error(DisconnectReason::forced_server_close,
+                                   "too many events while an acknowledgement was awaited");
+  }
   ServerState* const server = nsp_->server();
   if (paused_ || !client_ || !server || mailbox_->mails.size() < server->options().max_mailbox) return;
   paused_ = true;
   client_->count_paused(1);
+}
+
+SocketState::Mail SocketState::take_mail() {
+  Mail mail = std::move(mailbox_->mails.front());
+  mailbox_->mails.pop_front();
+  const std::size_t octets = mail.octets();
+  mailbox_->octets -= octets;
+  if (Client* const client = client_ ? client_ : leaving_.get()) client->remove_held(octets);
+  return mail;
+}
+
+/// Its handlers are done, after the client has left: what they held no longer counts against it.
+void SocketState::leave_client() {
+  if (!leaving_) return;
+  const IntrusivePtr<Client> client = std::move(leaving_);
+  if (mailbox_) client->remove_held(mailbox_->octets);
+  mailbox_.reset();
+  client->count_leaving(-1);
 }
 
 void SocketState::run_mail(Mail& mail) {
@@ -151,14 +186,13 @@ void SocketState::run_mail(Mail& mail) {
   if (!mail.attachments.empty() && !document.attach(mail.attachments)) return;
   std::array<char, kNameSize> scratch;
   const std::string_view event = protocol::sio::event_name(document.root(), scratch);
-  if (const auto handler = find_handler(event)) run_event(event, document.root(), header.id, handler);
+  if (const auto handler = find_handler(event)) run_event(document.root(), header.id, handler);
 }
 
 /// Everything that has come meanwhile, then the end, if it has.
 void SocketState::drain_mailbox() {
   while (mailbox_ && !mailbox_->mails.empty()) {
-    Mail mail = std::move(mailbox_->mails.front());
-    mailbox_->mails.pop_front();
+    Mail mail = take_mail();
     run_mail(mail);
     const ServerState* const server = nsp_->server();
     if (!paused_ || (server && mailbox_->mails.size() > server->options().max_mailbox / 2)) continue;
@@ -166,8 +200,8 @@ void SocketState::drain_mailbox() {
     if (client_) client_->count_paused(-1);
   }
   mailbox_.reset();
-  if (ended_) run_disconnect(end_reason_);
-  busy_ = false;
+  // A server that is being destroyed tells nobody: what its handlers refer to may be gone already.
+  if (ended_ && nsp_->server()) run_disconnect(end_reason_);
 }
 
 void SocketState::end(DisconnectReason reason) {
@@ -176,7 +210,8 @@ void SocketState::end(DisconnectReason reason) {
   ended_ = true;
   end_reason_ = reason;
   const bool was_connected = std::exchange(connected_, false);
-  if (Client* const client = std::exchange(client_, nullptr)) {
+  const IntrusivePtr<Client> client = std::exchange(client_, nullptr);
+  if (client) {
     if (std::exchange(paused_, false)) client->count_paused(-1);
     client->forget(*this);
   }
@@ -191,9 +226,13 @@ void SocketState::end(DisconnectReason reason) {
   nsp_->adapter().remove_socket(*this);
   if (extras_) {
     const auto acks = std::exchange(extras_->acks, {});
+    if (client) client->count_acks(-static_cast<int>(acks.size()));
     for (const auto& [id, pending] : acks) pending->done_.set();
   }
+  leaving_ = client;
+  if (client) client->count_leaving(1);
   deliver_end();
+  if (!busy_) leave_client();
 }
 
 /// Tells the handlers, unless a greenlet is busy with events that came before: it will.
@@ -202,38 +241,36 @@ void SocketState::deliver_end() {
   const bool somebody_listens =
       !nsp_->disconnecting_hooks.empty() || !nsp_->disconnect_hooks.empty() ||
       (extras_ && (!extras_->disconnecting.empty() || !extras_->disconnect.empty()));
-  // A server that is being destroyed tells nobody: what its handlers refer to may be gone already.
   if (!somebody_listens || !nsp_->server()) return forget_handlers();
   busy_ = true;
-  hub_->start_now([self = IntrusivePtr(this)] { self->drain_mailbox(); }, "socket.io disconnect");
+  hub_->start_now([self = IntrusivePtr(this)] { self->work([&] { self->drain_mailbox(); }); },
+                  "socket.io disconnect");
 }
 
 void SocketState::run_disconnect(DisconnectReason reason) {
-  const auto call = [&](auto& hooks, auto&&... arguments) {
-    for (auto& hook : hooks) {
-      try {
-        hook(arguments...);
-      } catch (const Interrupt&) {
-        throw;
-      } catch (...) {
-        if (ServerState* server = nsp_->server()) {
-          server->report({ErrorInfo::Kind::handler, nsp_->name(), id(), "disconnect", "a handler threw",
-                          std::current_exception()});
-        }
-      }
-    }
+  // The handlers may add handlers: of the socket's own those that are there are taken, a namespace's stay
+  // where they are.
+  const auto call = [&](auto& hooks, const auto&... arguments) {
+    for (std::size_t i = 0, count = hooks.size(); i < count; ++i)
+      guarded("disconnect", "a handler threw", [&] { hooks[i](arguments...); });
+  };
+  const auto call_own = [&](std::vector<DisconnectHook> Extras::*list) {
+    if (!extras_) return;
+    auto hooks = std::exchange(*extras_.*list, {});
+    call(hooks, reason);
   };
   const Socket socket{IntrusivePtr(this)};
-  if (extras_) call(extras_->disconnecting, reason);
+  call_own(&Extras::disconnecting);
   call(nsp_->disconnecting_hooks, socket, reason);
   if (extras_) extras_->last_rooms.clear();
-  if (extras_) call(extras_->disconnect, reason);
+  call_own(&Extras::disconnect);
   call(nsp_->disconnect_hooks, socket, reason);
   forget_handlers();
 }
 
 /// Handlers may hold Sockets: without this each would keep itself alive.
 void SocketState::forget_handlers() {
+  told_ = true;
   if (!extras_) return;
   const auto handlers = std::move(extras_->handlers);
   const auto disconnecting = std::move(extras_->disconnecting);

@@ -93,21 +93,29 @@ void SocketState::send(const Packet& packet, bool is_volatile) {
 
 // ---- The application's side
 
-void SocketState::on(std::string_view event, IntrusivePtr<EventHandler> handler) {
-  if (ended_) return;  // nothing will come: the handler would only keep what it holds
+void SocketState::on(IntrusivePtr<EventHandler> handler) {
+  if (told_) return;
   auto& handlers = extras().handlers;
-  for (auto& [name, old] : handlers) {
-    if (name == event) {
+  for (auto& old : handlers) {
+    if (old->event() == handler->event()) {
       old = std::move(handler);
       return;
     }
   }
-  handlers.emplace_back(event, std::move(handler));
+  handlers.push_back(std::move(handler));
+}
+
+void SocketState::add_disconnecting(DisconnectHook hook) {
+  if (!told_) extras().disconnecting.push_back(std::move(hook));
+}
+
+void SocketState::add_disconnect(DisconnectHook hook) {
+  if (!told_) extras().disconnect.push_back(std::move(hook));
 }
 
 void SocketState::off(std::string_view event) {
   if (!extras_) return;
-  std::erase_if(extras_->handlers, [&](const auto& entry) { return entry.first == event; });
+  std::erase_if(extras_->handlers, [&](const auto& handler) { return handler->event() == event; });
 }
 
 void SocketState::join(std::string_view room) {
@@ -156,6 +164,7 @@ void SocketState::on_ack(std::uint64_t id, json::View payload) {
   if (at == extras_->acks.end()) return;  // late, or never asked for
   PendingAck& pending = *at->second;
   extras_->acks.erase(at);
+  client_->count_acks(-1);
   pending.answer_.emplace();
   for (const json::View argument : payload.array()) pending.answer_->emplace_back(argument);
   pending.done_.set();
@@ -168,10 +177,11 @@ PendingAck::PendingAck(SocketState& socket) : socket_(&socket), id_(0) {
   if (!socket.connected_) throw SocketDisconnected("verdin: the socket is not connected");
   id_ = socket.nsp_->next_ack_id();
   socket.extras().acks.emplace(id_, this);
+  socket.client_->count_acks(1);
 }
 
 PendingAck::~PendingAck() {
-  if (socket_->extras_) socket_->extras_->acks.erase(id_);
+  if (socket_->extras_ && socket_->extras_->acks.erase(id_) > 0) socket_->client_->count_acks(-1);
 }
 
 Args PendingAck::wait(std::optional<loop::Clock::duration> limit) {

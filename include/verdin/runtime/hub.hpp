@@ -89,6 +89,8 @@ class Hub {
   void suspend();
   /// Lets everything that is ready now run first.
   void yield();
+  /// Is everything being killed?
+  bool ending() const noexcept { return ending_; }
   /// Drives the hub until `until` has ended.
   void run_until_done(impl::GreenletBase& until);
   /// Kills every greenlet and runs the hub until they are gone.

@@ -40,6 +40,7 @@ class Timeout : private impl::Runnable {
   IntrusivePtr<impl::GreenletBase> greenlet_;
   loop::DeadlineTimer timer_;
   bool expired_ = false;
+  bool put_off_ = false;  // once, for a greenlet that was woken before
 };
 
 /// Runs function() for at most `limit`: its value, or nullopt (false, if it returns nothing) when the time

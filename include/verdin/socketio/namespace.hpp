@@ -53,7 +53,8 @@ class Namespace {
   template <typename F>
   void on(std::string_view event, F&& handler) const {
     impl::check_event_name(event);
-    state_->handlers.insert_or_assign(std::string(event), impl::make_event_handler(std::forward<F>(handler)));
+    state_->handlers.insert_or_assign(std::string(event),
+                                      impl::make_event_handler(event, std::forward<F>(handler)));
   }
   void on_disconnecting(UniqueFunction<void(Socket, DisconnectReason)> handler) const {
     state_->disconnecting_hooks.push_back(std::move(handler));

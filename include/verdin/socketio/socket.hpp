@@ -107,7 +107,7 @@ class Socket {
   template <typename F>
   void on(std::string_view event, F&& handler) const {
     impl::check_event_name(event);
-    state_->on(event, impl::make_event_handler(std::forward<F>(handler)));
+    state_->on(impl::make_event_handler(event, std::forward<F>(handler)));
   }
   void off(std::string_view event) const { state_->off(event); }
   /// rooms() is still as it was. Runs before on_disconnect().

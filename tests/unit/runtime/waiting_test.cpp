@@ -86,6 +86,48 @@ TEST(Timeout, one_that_is_overdue_but_left_never_fires) {
   });
 }
 
+TEST(Timeout, one_that_is_left_in_the_turn_in_which_it_is_due_never_fires) {
+  verdin::run([] {
+    int fired = 0;
+    for (int i = 0; i < 20; ++i) {
+      try {
+        {
+          // Due in this order, and found due by the same poll.
+          verdin::Timeout timeout(1ms);
+          try {
+            verdin::sleep(1ms + 1us);
+          } catch (const verdin::TimeoutExpired&) {  // by its right
+          }
+        }
+        verdin::sleep(2ms);
+      } catch (const verdin::TimeoutExpired&) {
+        ++fired;
+      }
+    }
+    EXPECT_EQ(fired, 0);
+  });
+}
+
+TEST(Timeout, one_that_waits_for_a_shield_is_forgotten_with_its_scope) {
+  verdin::run([] {
+    {
+      const verdin::Shield shield;
+      verdin::Timeout timeout(1ms);
+      verdin::sleep(5ms);
+      EXPECT_TRUE(timeout.expired());
+    }
+    EXPECT_NO_THROW(verdin::sleep(1ms));
+  });
+}
+
+TEST(Timeout, reaches_a_greenlet_that_only_yields) {
+  verdin::run([] {
+    EXPECT_FALSE(verdin::with_timeout(1ms, [] {
+      for (;;) verdin::yield();
+    }));
+  });
+}
+
 TEST(Timeout, with_timeout_gives_values_or_nothing) {
   verdin::run([] {
     EXPECT_EQ(verdin::with_timeout(1h, [] { return 5; }), 5);

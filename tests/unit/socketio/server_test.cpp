@@ -585,6 +585,238 @@ TEST(SocketIo, a_stop_makes_clients_reconnect_and_says_why_on_this_side) {
   EXPECT_EQ(reason, "server shutting down");
 }
 
+TEST(SocketIo, a_handler_that_blocked_is_reported_under_its_own_name) {
+  with_server([](http::App& app, sio::Server& io, Errors&) {
+    std::string name;
+    io.on_error([&](const sio::ErrorInfo& error) { name = error.event; });
+    io.on("an event with a name that fits no small buffer", [] {
+      verdin::sleep(20ms);
+      throw std::runtime_error("late");
+    });
+    io.on("big", [](std::string) { return true; });
+    Peer peer(app, "0");
+    Peer other(app, "0");
+    peer.send("2[\"an event with a name that fits no small buffer\"]");
+    // A packet that makes the parser take larger buffers than before.
+    EXPECT_EQ(other.ask("21[\"big\",\"" + std::string(500'000, 'x') + "\"]"), "31[true]");
+    while (name.empty()) verdin::sleep(1ms);
+    EXPECT_EQ(name, "an event with a name that fits no small buffer");
+  });
+}
+
+TEST(SocketIo, what_escapes_from_a_hook_ends_no_more_than_the_hook) {
+  with_server([](http::App& app, sio::Server& io, Errors& errors) {
+    int gone = 0;
+    io.use([](sio::Socket socket) {
+      const verdin::Timeout limit(1ms);
+      if (socket.auth().find("slow")) verdin::sleep(10s);
+    });
+    io.on_connection([](sio::Socket) {
+      const verdin::Timeout limit(1ms);
+      verdin::sleep(10s);
+    });
+    io.on("kill", [] { throw verdin::GreenletExit{}; });
+    io.on("ping", [] { return "pong"; });
+    io.on_disconnect([](sio::Socket, sio::DisconnectReason) { throw verdin::TimeoutExpired(nullptr); });
+    io.on_disconnect([&](sio::Socket, sio::DisconnectReason) { ++gone; });
+    {
+      Peer peer(app, "0");
+      EXPECT_EQ(peer.ask("21[\"ping\"]"), "31[\"pong\"]");
+      peer.send("2[\"kill\"]");
+      EXPECT_EQ(peer.ask("22[\"ping\"]"), "32[\"pong\"]");
+      Peer refused(app, R"(0{"slow":1})");
+      EXPECT_EQ(refused.connected(), R"(4{"message":"internal error"})");
+    }
+    while (gone == 0) verdin::sleep(1ms);
+    EXPECT_EQ(errors.count(sio::ErrorInfo::Kind::handler), 3u);
+  });
+}
+
+TEST(SocketIo, hooks_may_be_added_while_others_run) {
+  with_server([](http::App& app, sio::Server& io, Errors&) {
+    const std::string token(100, 't');
+    std::vector<std::string> seen;
+    io.use([&, token](sio::Socket) {
+      for (int i = 0; i < 50; ++i) io.use([](sio::Socket) {});
+      verdin::sleep(1ms);
+      seen.push_back(token);
+    });
+    io.on_connection([&, token](sio::Socket socket) {
+      for (int i = 0; i < 50; ++i) io.on_connection([](sio::Socket) {});
+      verdin::sleep(1ms);
+      seen.push_back(token);
+      socket.on_disconnect([&, socket, token](sio::DisconnectReason) {
+        for (int i = 0; i < 50; ++i) socket.on_disconnect([socket](sio::DisconnectReason) {});
+        verdin::sleep(1ms);
+        seen.push_back(token);
+      });
+    });
+    io.on_disconnect([&, token](sio::Socket, sio::DisconnectReason) {
+      for (int i = 0; i < 50; ++i) io.on_disconnect([](sio::Socket, sio::DisconnectReason) {});
+      verdin::sleep(1ms);
+      seen.push_back(token);
+    });
+    { Peer peer(app, "0"); }
+    while (seen.size() < 4) verdin::sleep(1ms);
+    EXPECT_EQ(seen, std::vector<std::string>(4, token));
+  });
+}
+
+TEST(SocketIo, hooks_added_after_the_end_do_not_keep_the_socket_alive) {
+  struct Tracker {
+    std::shared_ptr<int> alive;
+  };
+  const auto alive = std::make_shared<int>();
+  with_server([&](http::App& app, sio::Server& io, Errors&) {
+    verdin::Event added;
+    io.on_connection([&](sio::Socket socket) {
+      socket.data<Tracker>().alive = alive;
+      verdin::spawn([&, socket] {
+        while (socket.connected()) verdin::sleep(1ms);
+        verdin::sleep(1ms);
+        socket.on_disconnect([socket](sio::DisconnectReason) {});
+        socket.on_disconnecting([socket](sio::DisconnectReason) {});
+        socket.on("x", [socket] {});
+        added.set();
+      });
+    });
+    { Peer peer(app, "0"); }
+    added.wait();
+  });
+  EXPECT_EQ(alive.use_count(), 1);
+}
+
+TEST(SocketIo, a_mailbox_is_bounded_in_octets_too) {
+  sio::Options options;
+  options.max_mailbox_octets = 200'000;
+  with_server(
+      [](http::App& app, sio::Server& io, Errors&) {
+        verdin::Event release;
+        std::size_t got = 0;
+        io.on("block", [&] { release.wait(); });
+        io.on("big", [&](std::string text) { got += text.size(); });
+        io.on("done", [] { return true; });
+        Peer peer(app, "0");
+        peer.send("2[\"block\"]");
+        for (int i = 0; i < 200; ++i) peer.send("2[\"big\",\"" + std::string(100'000, 'x') + "\"]");
+        verdin::sleep(50ms);
+        EXPECT_GT(peer.engine().raw().unsent(), 18'000'000u) << "taken from a client whose handler blocks";
+        release.set();
+        EXPECT_EQ(peer.ask("21[\"done\"]"), "31[true]");
+        EXPECT_EQ(got, 20'000'000u);
+      },
+      std::move(options));
+}
+
+TEST(SocketIo, a_full_mailbox_is_no_silent_client_and_does_not_keep_an_acknowledgement_back) {
+  sio::Options options;
+  options.max_mailbox = 4;
+  options.engine.ping_interval = 20ms;
+  options.engine.ping_timeout = 200ms;
+  with_server(
+      [](http::App& app, sio::Server& io, Errors& errors) {
+        int got = 0;
+        std::string gone;
+        io.on("slow", [] { verdin::sleep(500ms); });
+        io.on("ask", [](sio::Socket socket) { return socket.timeout(10s).emit_with_ack("question"); });
+        io.on("n", [&] { ++got; });
+        io.on_disconnect([&](sio::Socket, sio::DisconnectReason reason) { gone = to_string(reason); });
+        Peer peer(app, "0");
+        const auto next = [&] {
+          for (;;) {
+            std::string packet = peer.receive();
+            if (packet != "2") return packet;
+            peer.engine().send("3");
+          }
+        };
+        peer.send("2[\"slow\"]");
+        for (int i = 0; i < 8; ++i) peer.send("2[\"n\"]");
+        peer.send("21[\"ask\"]");
+        for (int i = 0; i < 10; ++i) peer.send("2[\"n\"]");
+        EXPECT_EQ(next(), "20[\"question\"]");
+        peer.send("30[42]");
+        EXPECT_EQ(next(), "31[42]");
+        peer.send("22[\"ask\"]");
+        EXPECT_EQ(next(), "21[\"question\"]");
+        EXPECT_EQ(got, 18);
+        EXPECT_EQ(gone, "");
+        for (int i = 0; i < 20; ++i) peer.send("2[\"n\"]");
+        while (gone.empty()) verdin::sleep(1ms);
+        EXPECT_EQ(gone, "forced server close");
+        EXPECT_EQ(errors.count(sio::ErrorInfo::Kind::protocol), 1u);
+      },
+      std::move(options));
+}
+
+TEST(SocketIo, a_client_that_comes_and_goes_has_only_so_many_handlers_running) {
+  sio::Options options;
+  options.max_namespaces = 4;
+  with_server(
+      [](http::App& app, sio::Server& io, Errors&) {
+        verdin::Event release;
+        int running = 0;
+        io.of("/slow").on_connection([&](sio::Socket) {
+          ++running;
+          release.wait();
+        });
+        Peer peer(app, "0");
+        int refused = 0;
+        for (int i = 0; i < 20; ++i) {
+          const bool in = peer.ask("0/slow,").starts_with("0");
+          refused += !in;
+          if (in) peer.send("1/slow,");
+        }
+        EXPECT_EQ(running, 3);
+        EXPECT_EQ(refused, 17);
+        release.set();
+        verdin::sleep(1ms);
+        EXPECT_TRUE(peer.ask("0/slow,").starts_with("0/slow,{"));
+      },
+      std::move(options));
+}
+
+TEST(SocketIo, a_server_destroyed_while_a_handler_blocks_tells_nobody) {
+  verdin::run([] {
+    verdin::Event release;
+    bool told = false;
+    auto io = std::make_unique<sio::Server>();
+    io->on("block", [&] { release.wait(); });
+    io->on_disconnect([&](sio::Socket, sio::DisconnectReason) { told = true; });
+    auto app = std::make_unique<http::App>();
+    app->mount(*io);
+    auto peer = std::make_unique<Peer>(*app, "0");
+    peer->send("2[\"block\"]");
+    verdin::sleep(5ms);
+    app.reset();
+    io.reset();
+    release.set();
+    verdin::sleep(5ms);
+    EXPECT_FALSE(told);
+  });
+}
+
+TEST(SocketIo, one_server_may_serve_in_two_runs) {
+  sio::Server io;
+  std::vector<std::string> gone;
+  io.on_disconnect([&](sio::Socket, sio::DisconnectReason reason) { gone.emplace_back(to_string(reason)); });
+  for (int i = 0; i < 2; ++i) {
+    io.emit("nobody is there");
+    verdin::run([&] {
+      io.emit("nobody is there");
+      http::App app;
+      app.mount(io);
+      auto serving = verdin::spawn([&] { app.serve_forever(); });
+      Peer peer(app, "0");
+      { Peer other(app, "0"); }
+      while (gone.size() % 2 == 0) verdin::sleep(1ms);
+      serving.kill();
+      while (gone.size() % 2 != 0) verdin::sleep(1ms);
+    });
+  }
+  EXPECT_EQ(gone, (std::vector<std::string>{"transport close", "server shutting down", "transport close",
+                                            "server shutting down"}));
+}
+
 TEST(SocketIo, works_over_polling_too) {
   with_server([](http::App& app, sio::Server& io, Errors&) {
     io.on("echo", [](sio::Args args) { return args; });

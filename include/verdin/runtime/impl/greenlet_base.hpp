@@ -18,6 +18,7 @@
 namespace verdin {
 class Hub;
 class Shield;
+class Timeout;
 }  // namespace verdin
 
 namespace verdin::impl {
@@ -64,6 +65,11 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   /// Throws `reason` into the greenlet where it is suspended, as a queued event of its own; ends it at once
   /// if it has not started.
   void throw_into(std::exception_ptr reason);
+  /// The same at once, by a callback of the hub: `reason` is thrown before this returns, or kept while the
+  /// greenlet is shielded.
+  void throw_now(std::exception_ptr reason);
+  /// Forgets what is kept for a Timeout whose scope is left.
+  void drop_deferred(const Timeout* scope) noexcept;
 
  protected:
   /// The greenlet's function; what it throws is kept.

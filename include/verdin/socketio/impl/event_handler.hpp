@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -57,9 +58,15 @@ struct EventCall {
 
 class EventHandler : public RefCounted<EventHandler> {
  public:
+  explicit EventHandler(std::string_view event) : event_(event) {}
   virtual ~EventHandler() = default;
+  /// The event it was made for; unlike the packet's, this name is still there after the handler has blocked.
+  const std::string& event() const noexcept { return event_; }
   /// On a greenlet. Decodes before anything can block, as the payload is valid no longer.
   virtual void call(const EventCall& event) = 0;
+
+ private:
+  std::string event_;
 };
 
 template <typename F>
@@ -156,7 +163,7 @@ std::string_view namespace_name(const SocketState& socket);
 template <typename F>
 class TypedHandler final : public EventHandler {
  public:
-  explicit TypedHandler(F function) : function_(std::move(function)) {}
+  TypedHandler(std::string_view event, F function) : EventHandler(event), function_(std::move(function)) {}
 
   void call(const EventCall& event) override {
     using Parameters = typename Signature<F>::Parameters;
@@ -190,8 +197,8 @@ class TypedHandler final : public EventHandler {
 };
 
 template <typename F>
-IntrusivePtr<EventHandler> make_event_handler(F&& function) {
-  return IntrusivePtr<EventHandler>(new TypedHandler<std::decay_t<F>>(std::forward<F>(function)));
+IntrusivePtr<EventHandler> make_event_handler(std::string_view event, F&& function) {
+  return IntrusivePtr<EventHandler>(new TypedHandler<std::decay_t<F>>(event, std::forward<F>(function)));
 }
 
 /// Throws std::invalid_argument for the protocol's own names.

@@ -1,6 +1,8 @@
 // Internal. NamespaceState and ServerState: what Namespace and Server handles refer to. The hub's only.
 #pragma once
 
+#include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -44,10 +46,11 @@ class NamespaceState final : public SharedRefCounted<NamespaceState> {
   void broadcast(const BroadcastOptions& to, const Encoder& encoder);
 
   StringMap<IntrusivePtr<EventHandler>> handlers;
-  std::vector<Middleware> middlewares;
-  std::vector<ConnectionHook> connection_hooks;
-  std::vector<DisconnectHook> disconnecting_hooks;
-  std::vector<DisconnectHook> disconnect_hooks;
+  // Deques: one that is added while another runs, and perhaps blocks, must not move that.
+  std::deque<Middleware> middlewares;
+  std::deque<ConnectionHook> connection_hooks;
+  std::deque<DisconnectHook> disconnecting_hooks;
+  std::deque<DisconnectHook> disconnect_hooks;
 
  private:
   ServerState* server_;
@@ -70,7 +73,7 @@ class ServerState {
   json::Document& document() noexcept { return document_; }
   void report(const ErrorInfo& error) noexcept;
 
-  Hub* hub = nullptr;  // that serves it; known from the first connection on
+  std::atomic<Hub*> hub{nullptr};  // that serves it: from the first connection to the app's end
   bool stopping = false;
   ErrorHook error_hook;
 

@@ -104,10 +104,11 @@ class SocketState final : public SharedRefCounted<SocketState> {
   void end(DisconnectReason reason);
 
   // The application's side.
-  void on(std::string_view event, IntrusivePtr<EventHandler> handler);
+  // What is added when the end was told is dropped: nothing will come, and it would only keep what it holds.
+  void on(IntrusivePtr<EventHandler> handler);
   void off(std::string_view event);
-  void add_disconnecting(DisconnectHook hook) { extras().disconnecting.push_back(std::move(hook)); }
-  void add_disconnect(DisconnectHook hook) { extras().disconnect.push_back(std::move(hook)); }
+  void add_disconnecting(DisconnectHook hook);
+  void add_disconnect(DisconnectHook hook);
   void join(std::string_view room);
   void leave(std::string_view room);
   std::vector<std::string> rooms() const;
@@ -130,8 +131,7 @@ class SocketState final : public SharedRefCounted<SocketState> {
 
   /// What few sockets have much of.
   struct Extras {
-    std::vector<std::pair<std::string, IntrusivePtr<EventHandler>>>
-        handlers;  // few: found by looking at each
+    std::vector<IntrusivePtr<EventHandler>> handlers;  // few: found by looking at each
     std::vector<DisconnectHook> disconnecting;
     std::vector<DisconnectHook> disconnect;
     std::unordered_map<std::uint64_t, PendingAck*> acks;  // keyed by numbers of our own
@@ -141,9 +141,13 @@ class SocketState final : public SharedRefCounted<SocketState> {
   Extras& extras();
 
   // On a greenlet.
+  template <typename F>
+  void work(const F& function);
+  template <typename F>
+  void guarded(std::string_view where, std::string_view what, const F& function);
   void connect();
   bool run_middlewares();
-  void run_event(std::string_view event, json::View payload, std::optional<std::uint64_t> id,
+  void run_event(json::View payload, std::optional<std::uint64_t> id,
                  const IntrusivePtr<EventHandler>& handler);
   void run_mail(Mail& mail);
   void drain_mailbox();
@@ -152,18 +156,22 @@ class SocketState final : public SharedRefCounted<SocketState> {
 
   IntrusivePtr<EventHandler> find_handler(std::string_view event) const;
   void put_in_mailbox(Mail mail);
+  Mail take_mail();
+  void leave_client();
   void forget_handlers();
 
   std::array<char, kIdSize> id_;
   bool connected_ = false;
   bool busy_ = false;    // a greenlet runs its handlers; events wait in the mailbox
   bool ended_ = false;   // `end_reason_` is to be told, or was
+  bool told_ = false;    // the end has been told: handlers are taken no more
   bool paused_ = false;  // its mailbox is full, so its session reads nothing
   DisconnectReason end_reason_ = DisconnectReason::transport_close;
   std::uint32_t visited_ = 0;  // the last broadcast that looked at it
   Hub* hub_;
   IntrusivePtr<NamespaceState> nsp_;
-  Client* client_;  // null once it has gone
+  Client* client_;                // null once it has gone
+  IntrusivePtr<Client> leaving_;  // the same from then until its handlers are done
   IntrusivePtr<const Handshake> handshake_;
   std::unique_ptr<Extras> extras_;
   std::unique_ptr<Mailbox> mailbox_;
