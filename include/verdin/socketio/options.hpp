@@ -25,7 +25,10 @@ struct Options {
   std::size_t max_namespaces = 64;  ///< joined by one client at a time
   std::size_t max_mailbox = 256;    ///< events waiting for a handler that blocks; then nothing more is read
   bool serve_client = true;         ///< the official client's files below `path`
-  std::string client_dir{};         ///< where they lie; empty: what the build was told (VERDIN_CLIENT_DIR)
+  /// Where they lie: the `dist` folder of npm's socket.io-client. Empty: what the build of Verdin was told as
+  /// VERDIN_CLIENT_DIR, by default a folder of its source tree, which scripts/demo fills. Without the files
+  /// their names are answered 404, and verdin::log() hears of it.
+  std::string client_dir{};
   /// Makes the adapter of each namespace; empty: in this process's memory.
   std::function<std::unique_ptr<Adapter>()> adapter{};
 };
