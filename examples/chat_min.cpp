@@ -1,5 +1,5 @@
-// The smallest chat server that is one: nicknames, rooms, a page. `chat_min [PORT]`, then two browser
-// windows.
+// The smallest chat server that is one: nicknames, announcements, a page. `chat_min [PORT]`, then two browser
+// windows. The page loads the official client, which scripts/demo installs (see sio::Options::client_dir).
 #include <cstdint>
 #include <cstdlib>
 #include <string>

@@ -82,7 +82,10 @@ void Server::dispatch(ExchangePtr exchange) {
     });
     return;
   }
-  if (!exchange->route_ && middlewares_.empty()) return answer_as_router(*exchange);
+  if (!exchange->route_ && middlewares_.empty()) {
+    Response response(std::move(exchange));
+    return answer_as_router(response);
+  }
   Hub::current().start_now([server = IntrusivePtr<Server>(this),
                             exchange = std::move(exchange)] { server->run_handler(exchange); },
                            "http handler");
@@ -111,7 +114,7 @@ void Server::run_handler(const ExchangePtr& exchange) {
       if (exchange->route_) {
         exchange->route_->handler(request, response);
       } else {
-        answer_as_router(*exchange);
+        answer_as_router(response);
       }
     };
     Next::Chain{middlewares_, 0, request, response, handler}.run();
@@ -124,15 +127,16 @@ void Server::run_handler(const ExchangePtr& exchange) {
   }
 }
 
-void Server::answer_as_router(Exchange& exchange) {
-  const Request& request = exchange.request_;
-  if (exchange.router_status_ == 404) {
-    return exchange.respond(404, {{"Content-Type", "text/plain"}}, "Not Found\n");
-  }
-  if (request.target() == "*") return exchange.respond(204, {}, "");
-  const std::string allowed = router_.allowed(http1::remove_dot_segments(request.raw_path()));
-  if (exchange.router_status_ == 204) return exchange.respond(204, {{"Allow", allowed}}, "");
-  exchange.respond(405, {{"Allow", allowed}, {"Content-Type", "text/plain"}}, "Method Not Allowed\n");
+// With what middlewares have set: an answer of the router is as much in need of their headers as any.
+void Server::answer_as_router(Response& response) {
+  const Request& request = response.exchange().request();
+  const int status = response.exchange().router_status_;
+  response.status(status);
+  if (status == 404) return response.type("text/plain").send("Not Found\n");
+  if (request.target() == "*") return response.send();
+  response.header("Allow", router_.allowed(http1::remove_dot_segments(request.raw_path())));
+  if (status == 204) return response.send();
+  response.type("text/plain").send("Method Not Allowed\n");
 }
 
 void Server::report(const Request* request, std::exception_ptr error) noexcept {

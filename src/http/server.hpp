@@ -78,7 +78,7 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   Endpoint* mounted_at(std::string_view path) const noexcept;
   void use_route(Exchange& exchange, Router::Match match);
   void run_handler(const ExchangePtr& exchange);
-  void answer_as_router(Exchange& exchange);
+  void answer_as_router(Response& response);
   void report(const Request* request, std::exception_ptr error) noexcept;
   void watch_the_end();
   void stop_listening() noexcept;

@@ -4,8 +4,10 @@
 #include <array>
 #include <fstream>
 #include <sstream>
+#include <utility>
 #include <vector>
 
+#include <verdin/base/log.hpp>
 #include <verdin/protocol/http1/negotiation.hpp>
 
 namespace verdin::sio {
@@ -40,7 +42,6 @@ std::optional<std::string> read_file(const std::string& path) {
 }  // namespace
 
 const ClientFiles::File* ClientFiles::find(std::string_view name) {
-  if (std::find(kNames.begin(), kNames.end(), name) == kNames.end()) return nullptr;
   if (const auto at = files_.find(name); at != files_.end()) return &at->second;
   const auto content = read_file(directory_ + "/" + std::string(name));
   if (!content) return nullptr;
@@ -56,8 +57,17 @@ const ClientFiles::File* ClientFiles::find(std::string_view name) {
 }
 
 bool ClientFiles::serve(http::Exchange& exchange, std::string_view name) {
+  if (std::find(kNames.begin(), kNames.end(), name) == kNames.end()) return false;
   const File* const file = find(name);
-  if (!file) return false;
+  if (!file) {
+    // Engine.IO's answer to such a path, "Transport unknown", would send whoever set this up astray.
+    if (!std::exchange(missed_, true)) {
+      log(LogLevel::warning, "socketio: no " + std::string(name) + " in \"" + printable(directory_) +
+                                 "\", see sio::Options::client_dir");
+    }
+    exchange.respond(404, {{"Content-Type", "text/plain"}}, "The client's files are not installed here\n");
+    return true;
+  }
   const bool is_map = name.ends_with(".map");
   const std::vector<http::Header> headers{
       {"Content-Type", is_map ? "application/json; charset=utf-8" : "application/javascript; charset=utf-8"},

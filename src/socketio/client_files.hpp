@@ -17,7 +17,7 @@ class ClientFiles {
   /// Nothing is read before it is asked for, and then once.
   explicit ClientFiles(std::string directory) : directory_(std::move(directory)) {}
 
-  /// Answers if `name` (behind the server's path) is one of the files; false otherwise.
+  /// Answers if `name` (behind the server's path) is that of one of the files; false otherwise.
   bool serve(http::Exchange& exchange, std::string_view name);
 
  private:
@@ -29,6 +29,7 @@ class ClientFiles {
 
   std::string directory_;
   StringMap<File> files_;
+  bool missed_ = false;  // the log has been told
 };
 
 }  // namespace verdin::sio

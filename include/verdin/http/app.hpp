@@ -107,7 +107,8 @@ class App {
   App& on_error(ErrorHook hook);
 
   /// Binds; port 0 lets the kernel choose. Connections are accepted from start() on. May be called several
-  /// times.
+  /// times. A port alone is that of every IPv4 address of the machine; {"127.0.0.1", port} is for this
+  /// machine only.
   App& listen(std::uint16_t port) { return listen(Address{"0.0.0.0", port}); }
   App& listen(const Address& address);
   /// The port that the first listen() got.
@@ -119,7 +120,8 @@ class App {
   /// Serves a connection that something else accepted (on the current hub).
   void serve(loop::StreamPtr stream);
   /// start(), then blocks the greenlet until stop(), or SIGINT or SIGTERM, and until what was in flight has
-  /// ended. Outside of verdin::run() it runs a hub of its own. A second signal ends it at once.
+  /// ended. Outside of verdin::run() it runs a hub of its own; what has greenlets beside the server calls it
+  /// within: run([] { ...; spawn(tick); app.serve_forever(); }). A second signal ends it at once.
   void serve_forever();
 
   /// Begins a graceful stop and returns: no more connections, on_stop() of the endpoints, responses in flight

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <verdin/protocol/http1/head_parser.hpp>
+#include <verdin/protocol/json/parse.hpp>
 
 namespace verdin::loop {
 class Stream;
@@ -57,6 +58,12 @@ class Request {
   std::string take_body() noexcept { return std::move(body_); }
   /// A field of a body of type application/x-www-form-urlencoded.
   std::optional<std::string> form(std::string_view field) const;
+  /// The body as JSON, whatever its Content-Type says: a struct with json_fields(), a json::Value, ... None
+  /// if it is not that; `error` then says why.
+  template <typename T = verdin::json::Value>
+  std::optional<T> json(verdin::json::DecodeError* error = nullptr) const {
+    return verdin::json::parse<T>(body(), error);
+  }
 
   /// What `:name` of the route's pattern matched, decoded; "*" names the tail. Empty if the pattern has no
   /// such name.

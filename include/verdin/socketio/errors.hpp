@@ -45,7 +45,7 @@ struct ErrorInfo {
   std::string_view nsp;
   std::string_view socket_id;
   std::string_view event;
-  std::string_view message;
+  std::string_view message;  ///< what a handler that threw has to say is in `exception`
   std::exception_ptr exception{};
 };
 

@@ -21,7 +21,7 @@ struct Options {
   std::string path = "/socket.io/";
   /// A client that has joined no namespace by then is closed; an unfinished binary packet too.
   std::chrono::milliseconds connect_timeout{45'000};
-  protocol::sio::Limits limits{};     ///< attachments of a packet, length of a namespace's name
+  protocol::sio::Limits limits{};  ///< attachments of a packet, length of a namespace's name
   /// Joined by one client at a time, or left while their handlers still run.
   std::size_t max_namespaces = 64;
   /// Events waiting for a handler that blocks, and octets of them for all sockets of a client together; with
@@ -29,7 +29,10 @@ struct Options {
   std::size_t max_mailbox = 256;
   std::size_t max_mailbox_octets = 1'000'000;
   bool serve_client = true;  ///< the official client's files below `path`
-  std::string client_dir{};  ///< where they lie; empty: what the build was told (VERDIN_CLIENT_DIR)
+  /// Where they lie: the `dist` folder of npm's socket.io-client. Empty: what the build of Verdin was told as
+  /// VERDIN_CLIENT_DIR, by default a folder of its source tree, which scripts/demo fills. Without the files
+  /// their names are answered 404, and verdin::log() hears of it.
+  std::string client_dir{};
   /// Makes the adapter of each namespace; empty: in this process's memory.
   std::function<std::unique_ptr<Adapter>()> adapter{};
 };

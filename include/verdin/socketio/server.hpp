@@ -56,13 +56,23 @@ class Server {
   void on_disconnect(UniqueFunction<void(Socket, DisconnectReason)> handler) const {
     main().on_disconnect(std::move(handler));
   }
+  void on_disconnecting(UniqueFunction<void(Socket, DisconnectReason)> handler) const {
+    main().on_disconnecting(std::move(handler));
+  }
   template <typename... Values>
   void emit(std::string_view event, const Values&... values) const {
     main().emit(event, values...);
   }
   BroadcastOperator to(std::string_view room) const { return main().to(room); }
+  BroadcastOperator to(const std::vector<std::string>& rooms) const { return main().to(rooms); }
   BroadcastOperator in(std::string_view room) const { return main().to(room); }
   BroadcastOperator except(std::string_view room) const { return main().except(room); }
+  BroadcastOperator except(const std::vector<std::string>& rooms) const { return main().except(rooms); }
+  BroadcastOperator as_volatile() const { return main().as_volatile(); }
+  std::vector<Socket> sockets() const { return main().sockets(); }
+  void disconnect_sockets(bool close_connection = false) const {
+    main().disconnect_sockets(close_connection);
+  }
 
   eio::Server& engine() const;
 

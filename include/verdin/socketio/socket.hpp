@@ -9,7 +9,7 @@
 // left; sio::Ack sends the acknowledgement by hand. What a handler returns is the acknowledgement (a
 // std::tuple: several arguments; nothing: an empty one, after it returned). Arguments that do not decode are
 // the client's error: the handler is not called, the server's error hook is. A handler that throws is
-// reported there too, and no acknowledgement is sent.
+// reported there too, and no acknowledgement is sent. An event without a handler is dropped, unacknowledged.
 //
 // Handlers run on greenlets and may block. Events of one socket are handled in order, one after the other;
 // sockets do not wait for one another. All handlers are dropped when the socket has gone, so they may hold

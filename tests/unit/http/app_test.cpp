@@ -3,6 +3,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -139,6 +140,31 @@ TEST(HttpApp, RequestTellsWhatWasSent) {
   });
 }
 
+TEST(HttpApp, BodiesAreReadAsJson) {
+  App app;
+  app.post("/sum", [](Request& q, Response& r) {
+    verdin::json::DecodeError error;
+    const auto numbers = q.json<std::vector<int>>(&error);
+    if (!numbers) return r.status(400).send(error.text());
+    r.json(std::accumulate(numbers->begin(), numbers->end(), 0));
+  });
+  app.post("/back", [](Request& q, Response& r) { r.json(q.json().value_or("none")); });
+  serve_while(app, [](std::uint16_t port) {
+    Client client(port);
+    const auto post = [&](const std::string& path, const std::string& body) {
+      client.send("POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) +
+                  "\r\n\r\n" + body);
+      return body_of(client.receive());
+    };
+    EXPECT_EQ(post("/sum", "[1, 2, 3]"), "6");
+    EXPECT_EQ(post("/sum", R"([1, "2"])"), "expected an integer of 32 bits at [1]");
+    EXPECT_EQ(post("/sum", "[1,"), "expected JSON");
+    EXPECT_EQ(post("/sum", ""), "expected JSON");
+    EXPECT_EQ(post("/back", R"({"a": [null, 1.5]})"), R"({"a":[null,1.5]})");
+    EXPECT_EQ(post("/back", "}"), "\"none\"");
+  });
+}
+
 TEST(HttpApp, AHandlerThatBlocksDelaysNobodyElse) {
   App app;
   bool go = false;
@@ -204,11 +230,13 @@ TEST(HttpApp, ErrorsOfHandlersAreReportedAndAnswered500) {
 TEST(HttpApp, MiddlewaresRunAroundHandlersInOrder) {
   App app;
   std::string log;
+  std::vector<int> statuses;
   app.use([&](Request&, Response& r, const Next& next) {
     log += "a(";
     r.header("X-A", "1");
     next();
     log += ")";
+    statuses.push_back(r.status());
   });
   app.use([&](Request& q, Response& r, const Next& next) {
     if (q.query("stop")) return r.status(403).send("stopped");
@@ -224,7 +252,10 @@ TEST(HttpApp, MiddlewaresRunAroundHandlersInOrder) {
     Client client(port);
     EXPECT_EQ(header_of(client.get("/"), "X-A"), "1");
     EXPECT_EQ(status_of(client.get("/?stop")), 403);
-    EXPECT_EQ(status_of(client.get("/none")), 404);  // they see what no route matches, too
+    const std::string none = client.get("/none");  // they see what no route matches, too
+    EXPECT_EQ(status_of(none), 404);
+    EXPECT_EQ(header_of(none, "X-A"), "1");
+    EXPECT_EQ(statuses, (std::vector{200, 403, 404}));
   });
   EXPECT_EQ(log, "a(b(h))a()a(b())");
 }

@@ -16,6 +16,7 @@
 #include <verdin/base/siphash.hpp>
 #include <verdin/protocol/json/convert.hpp>
 #include <verdin/protocol/json/document.hpp>
+#include <verdin/protocol/json/parse.hpp>
 
 namespace app {
 
@@ -296,4 +297,20 @@ TEST(DecodeError, EscapesAPeersKeys) {
 }
 
 }  // namespace
+TEST(JsonConvert, ParseIsTheWayBackOfToText) {
+  const auto point = parse<app::Point>(R"({"x":1,"y":2.5})");
+  ASSERT_TRUE(point);
+  EXPECT_EQ(*point, (app::Point{1, 2.5}));
+  EXPECT_EQ(parse<app::Point>(to_text(*point)), point);
+  EXPECT_EQ(parse(" [1] "), Value::array({1}));
+  EXPECT_EQ(parse("null"), Value());
+
+  DecodeError error;
+  EXPECT_FALSE(parse<app::Point>(R"({"x":1,"y":"2"})", &error));
+  EXPECT_EQ(error.text(), "expected a number at y");
+  EXPECT_FALSE(parse<app::Point>(R"({"x":1)", &error));
+  EXPECT_EQ(error.text(), "expected JSON");
+  EXPECT_FALSE(parse(""));
+}
+
 }  // namespace verdin::json

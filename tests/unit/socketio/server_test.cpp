@@ -300,6 +300,9 @@ TEST(SocketIo, rooms_union_exceptions_and_the_senders_absence) {
     EXPECT_EQ(received([&] { io.to("a").emit("x", 1); }), "01");
     EXPECT_EQ(received([&] { io.to("a").to("b").emit("x", 1); }), "012") << "each once";
     EXPECT_EQ(received([&] { io.to("a").except("b").emit("x", 1); }), "0");
+    EXPECT_EQ(received([&] { io.to(std::vector<std::string>{"a", "b"}).emit("x", 1); }), "012");
+    EXPECT_EQ(received([&] { io.except(std::vector<std::string>{"a", "b"}).emit("x", 1); }), "3");
+    EXPECT_EQ(io.sockets().size(), 4u);
     EXPECT_EQ(received([&] { io.except("a").emit("x", 1); }), "23");
     EXPECT_EQ(received([&] { io.to(sockets[3].id()).emit("x", 1); }), "3") << "an id is a room";
     EXPECT_EQ(received([&] { sockets[0].to("a").emit("x", 1); }), "1");
@@ -387,6 +390,24 @@ TEST(SocketIo, a_client_that_leaves_while_a_middleware_blocks_never_connects) {
     verdin::sleep(1ms);
     EXPECT_FALSE(connected);
   });
+}
+
+TEST(SocketIo, a_missing_client_bundle_is_a_404_and_a_log_line) {
+  std::vector<std::string> lines;
+  verdin::set_log_sink([&](verdin::LogLevel, std::string_view line) { lines.emplace_back(line); });
+  sio::Options options;
+  options.client_dir = "/nowhere";
+  with_server(
+      [](http::App& app, sio::Server&, Errors&) {
+        EXPECT_EQ(status_of(http_exchange(app, get_request("/socket.io/socket.io.js"))), 404);
+        EXPECT_EQ(status_of(http_exchange(app, get_request("/socket.io/socket.io.min.js"))), 404);
+        EXPECT_EQ(status_of(http_exchange(app, get_request("/socket.io/other.js"))), 400)
+            << "an Engine.IO matter";
+      },
+      std::move(options));
+  verdin::set_log_sink({});
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_NE(lines[0].find("/nowhere"), std::string::npos);
 }
 
 TEST(SocketIo, disconnecting_sees_the_rooms_and_disconnect_does_not) {

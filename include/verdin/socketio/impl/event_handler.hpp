@@ -69,13 +69,21 @@ class EventHandler : public RefCounted<EventHandler> {
   std::string event_;
 };
 
+// Empty for what has no operator() or several.
 template <typename F>
-struct Signature : Signature<decltype(&F::operator())> {};
+struct Signature {};
+template <typename F>
+requires requires { &F::operator(); }
+struct Signature<F> : Signature<decltype(&F::operator())> {};
 template <typename R, typename... A>
 struct Signature<R (*)(A...)> {
   using Result = R;
   using Parameters = std::tuple<std::decay_t<A>...>;
+  /// What is decoded is handed over: no parameter is an lvalue reference that could write to it.
+  static constexpr bool kTakesValues = (std::is_convertible_v<std::decay_t<A>&&, A> && ...);
 };
+template <typename R, typename... A>
+struct Signature<R (*)(A...) noexcept> : Signature<R (*)(A...)> {};
 template <typename R, typename C, typename... A>
 struct Signature<R (C::*)(A...)> : Signature<R (*)(A...)> {};
 template <typename R, typename C, typename... A>
@@ -107,8 +115,6 @@ class ArgumentReader {
       for (; at_ != end_; ++at_) out->emplace_back(*at_);
       return true;
     } else {
-      static_assert(!std::is_same_v<T, std::string_view> && !std::is_same_v<T, const char*>,
-                    "a handler may block, and a view would not live so long: take std::string");
       return read_value(out);
     }
   }
@@ -196,9 +202,45 @@ class TypedHandler final : public EventHandler {
   F function_;
 };
 
+template <typename T>
+inline constexpr bool kIsView = std::is_same_v<T, std::string_view> || std::is_same_v<T, const char*>;
+template <typename T>
+inline constexpr bool kIsMade =
+    std::is_same_v<T, Socket> || std::is_same_v<T, Ack> || std::is_default_constructible_v<T>;
+template <typename Tuple>
+struct ParameterCheck;
+template <typename... T>
+struct ParameterCheck<std::tuple<T...>> {
+  static constexpr bool owning = !(kIsView<T> || ...);
+  static constexpr bool made = (kIsMade<T> && ...);
+};
+
+// Checked here, before anything is instantiated: the compiler's first line is then what is wrong.
 template <typename F>
 IntrusivePtr<EventHandler> make_event_handler(std::string_view event, F&& function) {
-  return IntrusivePtr<EventHandler>(new TypedHandler<std::decay_t<F>>(event, std::forward<F>(function)));
+  using Function = std::decay_t<F>;
+  if constexpr (std::is_member_pointer_v<Function> ||
+                !requires { typename Signature<Function>::Parameters; }) {
+    static_assert(
+        json::detail::kUnsupported<Function>,
+        "a handler is a function, or an object with one operator() that is no template: its parameters' "
+        "types say what to decode (wrap member functions and std::bind in a lambda)");
+    return nullptr;
+  } else if constexpr (!Signature<Function>::kTakesValues) {
+    static_assert(json::detail::kUnsupported<Function>,
+                  "a handler takes its parameters by value or by const reference");
+    return nullptr;
+  } else if constexpr (!ParameterCheck<typename Signature<Function>::Parameters>::owning) {
+    static_assert(json::detail::kUnsupported<Function>,
+                  "a handler may block, and a view would not live so long: take std::string");
+    return nullptr;
+  } else if constexpr (!ParameterCheck<typename Signature<Function>::Parameters>::made) {
+    static_assert(json::detail::kUnsupported<Function>,
+                  "a parameter of a handler needs a default constructor: it is made first, and decoded into");
+    return nullptr;
+  } else {
+    return IntrusivePtr<EventHandler>(new TypedHandler<Function>(event, std::forward<F>(function)));
+  }
 }
 
 /// Throws std::invalid_argument for the protocol's own names.
