@@ -12,8 +12,6 @@
 
 namespace verdin::eio {
 
-using protocol::eio::PacketType;
-
 namespace {
 
 // A GET that was on its way when the probe was answered is let go this soon.

@@ -91,7 +91,7 @@ bool Router::offer(const Node& node, Walk& state) {
   }
   for (const auto& route : node.routes) {
     state.allowed.push_back(route->method);
-    if (route->method == "GET") state.allowed.push_back("HEAD");
+    if (route->method == "GET") state.allowed.emplace_back("HEAD");
   }
   return false;
 }

@@ -139,6 +139,7 @@ void Server::answer_as_router(Response& response) {
   response.type("text/plain").send("Method Not Allowed\n");
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the hook takes it by value
 void Server::report(const Request* request, std::exception_ptr error) noexcept {
   try {
     if (error_hook_) return error_hook_(request, error);

@@ -8,6 +8,7 @@ namespace verdin::impl {
 /// A kill or another exception on its way: delivered in the hub, in its turn among everything else that is
 /// ready.
 struct GreenletBase::PendingThrow : Runnable {
+  // NOLINTNEXTLINE(bugprone-throw-keyword-missing): it is kept, to be thrown later
   PendingThrow(GreenletBase& greenlet, std::exception_ptr why) : target(&greenlet), reason(std::move(why)) {
     callback = &PendingThrow::deliver;
   }

@@ -70,7 +70,7 @@ void Hub::run_posted() {
   }
 }
 
-void Hub::report_error(std::string_view where, std::exception_ptr error) noexcept {
+void Hub::report_error(std::string_view where, const std::exception_ptr& error) noexcept {
   try {
     if (error_hook_) return error_hook_(where, error);
     std::rethrow_exception(error);

@@ -1,11 +1,11 @@
 #include "runtime/overflow.hpp"
 
+#include <csignal>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <mutex>
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <verdin/runtime/hub.hpp>

@@ -267,6 +267,7 @@ void Connection::on_timer() {
   if (state_ == State::doomed) end({close_code::kPolicyViolation, "slow reader", false}, Farewell::cut);
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): it must outlive the handler that is told
 void Connection::end(Close close, Farewell farewell) {
   state_ = State::closed;
   extras_.reset();

@@ -64,7 +64,7 @@ class Hub {
   /// Default: verdin::log(error).
   using ErrorHook = std::function<void(std::string_view where, std::exception_ptr error)>;
   void on_error(ErrorHook hook) { error_hook_ = std::move(hook); }
-  void report_error(std::string_view where, std::exception_ptr error) noexcept;
+  void report_error(std::string_view where, const std::exception_ptr& error) noexcept;
 
   /// The running greenlet; null in the hub.
   impl::GreenletBase* running() const noexcept { return running_; }

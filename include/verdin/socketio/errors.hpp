@@ -16,8 +16,8 @@ namespace verdin::sio {
 /// A middleware's refusal: returned or thrown, it becomes the client's connect_error {message, data}.
 class ConnectError : public std::runtime_error {
  public:
-  explicit ConnectError(std::string message, std::optional<json::Value> data = std::nullopt)
-      : std::runtime_error(std::move(message)), data_(std::move(data)) {}
+  explicit ConnectError(const std::string& message, std::optional<json::Value> data = std::nullopt)
+      : std::runtime_error(message), data_(std::move(data)) {}
   const std::optional<json::Value>& data() const noexcept { return data_; }
 
  private:

@@ -104,10 +104,11 @@ class ArgumentReader {
   template <typename T>
   bool read(std::optional<T>& out) {
     if constexpr (std::is_same_v<T, Socket>) {
-      out.emplace(call_.make_socket());
+      // A lambda, so that the type need not be complete before this is instantiated.
+      out.emplace([](const auto& call) { return call.make_socket(); }(call_));
       return true;
     } else if constexpr (std::is_same_v<T, Ack>) {
-      out.emplace(call_.make_ack());
+      out.emplace([](const auto& call) { return call.make_ack(); }(call_));
       return true;
     } else if constexpr (std::is_same_v<T, Args>) {
       out.emplace();
