@@ -16,8 +16,8 @@ namespace {
 using SharedCallback = std::shared_ptr<UniqueFunction<void()>>;
 
 void call(const SharedCallback& callback) {
-  const SharedCallback alive =
-      callback;  // NOLINT(performance-unnecessary-copy-initialization): it may be dropped
+  // It may be dropped meanwhile. NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
+  const SharedCallback alive = callback;
   (*alive)();
 }
 
