@@ -22,19 +22,11 @@ struct GreenletBase::PendingThrow : Runnable {
   std::exception_ptr reason;
 };
 
-GreenletBase::GreenletBase(Hub& hub) : hub_(hub) { done_links_.next = done_links_.prev = &done_links_; }
+GreenletBase::GreenletBase(Hub& hub) : hub_(hub) {}
 
 GreenletBase::~GreenletBase() {
-  done_links_.next = nullptr;
   if (!failure_ || observed_) return;
   if (Hub* hub = Hub::current_or_null()) hub->report_error(name(), failure_);
-}
-
-void GreenletBase::add_done_link(DoneLink& link) noexcept {
-  link.prev = done_links_.prev;
-  link.next = &done_links_;
-  done_links_.prev->next = &link;
-  done_links_.prev = &link;
 }
 
 void GreenletBase::throw_into(std::exception_ptr reason) {
@@ -102,11 +94,7 @@ void GreenletBase::finish(std::exception_ptr failure, bool killed) noexcept {
   failure_ = std::move(failure);
   killed_ = killed;
   hub_.forget(*this);
-  while (done_links_.next != &done_links_) {
-    DoneLink& link = *done_links_.next;
-    link.unlink();
-    link.done(&link, *this);
-  }
+  links_.wake_all();
 }
 
 }  // namespace verdin::impl

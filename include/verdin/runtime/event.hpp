@@ -1,11 +1,12 @@
 // Event: a flag that greenlets of one hub wait for.
 //
 // set() wakes everybody who waits at that moment, in the order they came; the setter runs on first. set()
-// followed at once by clear() still wakes them. wait() blocks while the flag is down. Hub-local: its hub's
-// thread only.
+// followed at once by clear() still wakes them. wait() blocks while the flag is down, and queues behind those
+// that set() has just woken. Hub-local: its hub's thread only.
 #pragma once
 
 #include <chrono>
+#include <optional>
 
 #include <verdin/runtime/impl/wait_list.hpp>
 
@@ -14,13 +15,19 @@ namespace verdin {
 class Event {
  public:
   bool is_set() const noexcept { return set_; }
+  bool ready() const noexcept { return set_; }
   void set();
   void clear() noexcept { set_ = false; }
   void wait();
   /// False if the flag stayed down for `limit`.
   bool wait_for(loop::Clock::duration limit);
 
+  /// For wait() over several objects: see linkable.hpp.
+  void add_link(impl::Link& link) noexcept { waiters_.push_back(link); }
+
  private:
+  bool wait_until(std::optional<loop::Clock::time_point> due);
+
   bool set_ = false;
   impl::WaitList waiters_;
 };

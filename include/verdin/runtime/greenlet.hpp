@@ -127,6 +127,9 @@ class Greenlet {
   const std::string& name() const { return state_->name(); }
   void set_name(std::string name) { state_->set_name(std::move(name)); }
 
+  /// For wait() over several objects: see linkable.hpp.
+  void add_link(impl::Link& link) const noexcept { state_->add_link(link); }
+
   impl::GreenletBase& base() const { return *state_; }
 
  private:

@@ -13,6 +13,7 @@
 
 #include <verdin/base/intrusive_ptr.hpp>
 #include <verdin/fiber/context.hpp>
+#include <verdin/runtime/impl/link.hpp>
 #include <verdin/runtime/impl/runnable.hpp>
 
 namespace verdin {
@@ -22,26 +23,6 @@ class Timeout;
 }  // namespace verdin
 
 namespace verdin::impl {
-
-class GreenletBase;
-
-/// Called when a greenlet has ended, on its own last stack frame: must only make others ready.
-struct DoneLink {
-  DoneLink* next = nullptr;
-  DoneLink* prev = nullptr;
-  void (*done)(DoneLink*, GreenletBase&) = nullptr;
-
-  DoneLink() = default;
-  DoneLink(const DoneLink&) = delete;
-  DoneLink& operator=(const DoneLink&) = delete;
-  ~DoneLink() { unlink(); }
-  void unlink() noexcept {
-    if (!next) return;
-    next->prev = prev;
-    prev->next = next;
-    next = prev = nullptr;
-  }
-};
 
 class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
  public:
@@ -61,7 +42,9 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   std::string_view name() const noexcept { return name_.empty() ? std::string_view(label_) : name_; }
   void set_name(std::string name) { name_ = std::move(name); }
 
-  void add_done_link(DoneLink& link) noexcept;
+  /// Those who are told when it has ended. None may join them after that.
+  WaitList& links() noexcept { return links_; }
+  void add_link(Link& link) noexcept { links_.push_back(link); }
   /// Throws `reason` into the greenlet where it is suspended, as a queued event of its own; ends it at once
   /// if it has not started.
   void throw_into(std::exception_ptr reason);
@@ -97,7 +80,7 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   std::exception_ptr incoming_;               // thrown as soon as it runs
   std::vector<std::exception_ptr> deferred_;  // thrown when it is no longer shielded
   std::exception_ptr failure_;
-  DoneLink done_links_;
+  WaitList links_;  // of those who wait for its end
   const char* label_ = "greenlet";
   std::string name_;
   GreenletBase* all_next_ = nullptr;  // the hub's list of living greenlets

@@ -1,60 +1,37 @@
-// Internal. WaitList: the greenlets waiting for something, first come first woken.
+// Internal. WaitList: those who want to know when something is ready, first come first told.
 //
-// A Waiter lies on the stack of the greenlet that waits; its destructor takes it out of the list, so a
-// greenlet that is killed or times out while it waits leaves nothing behind. Waking only queues: the waker
-// runs on.
+// A Link is told by its function `notify`, which must only queue (make a greenlet or a call ready): whoever
+// notifies runs on. It stays in its list until it is unlinked, so that a greenlet that was woken for nothing
+// waits again in its old place; its destructor takes it out, so one that is killed or times out while it
+// waits leaves nothing behind. A list that dies forgets its links.
 #pragma once
 
 #include <optional>
 
 #include <verdin/loop/deadline_timer.hpp>
 #include <verdin/runtime/impl/greenlet_base.hpp>
+#include <verdin/runtime/impl/link.hpp>
 
 namespace verdin::impl {
 
-struct WaitLink {
-  WaitLink* next = nullptr;
-  WaitLink* prev = nullptr;
-};
-
-class WaitList {
- public:
-  WaitList() { head_.next = head_.prev = &head_; }
-  WaitList(const WaitList&) = delete;
-  WaitList& operator=(const WaitList&) = delete;
-
-  bool empty() const noexcept { return head_.next == &head_; }
-  /// Wakes the first that is not already woken; false if there is none.
-  bool wake_one();
-  void wake_all();
-
- private:
-  friend class Waiter;
-  WaitLink head_;
-};
-
-class Waiter : private WaitLink {
+/// A greenlet that waits; lies on its stack.
+class Waiter : private Link {
  public:
   /// Joins `list` at its end, for the running greenlet. Throws BlockingSwitchOutError in the hub.
   explicit Waiter(WaitList& list);
-  Waiter(const Waiter&) = delete;
-  Waiter& operator=(const Waiter&) = delete;
-  ~Waiter() {
-    prev->next = next;
-    next->prev = prev;
-  }
 
   /// Suspends until woken. A waiter that waits again keeps its place.
   void wait() { wait_until(std::nullopt); }
   /// Suspends until woken (true) or until `due` (false).
   bool wait_until(std::optional<loop::Clock::time_point> due);
-  /// Was it woken since it last returned from waiting?
-  bool woken() const noexcept { return woken_; }
+  /// As if the list had woken it: for one that comes while those before it are still on their way.
+  void wake() noexcept { tell(); }
+  /// Was it woken since it last began to wait?
+  bool woken() const noexcept { return notified(); }
 
  private:
-  friend class WaitList;
+  static void make_ready(Link& link) noexcept;
   GreenletBase* greenlet_;
-  bool woken_ = false;
 };
 
 }  // namespace verdin::impl

@@ -1,0 +1,88 @@
+// Internal. Link: one entry of a WaitList (see wait_list.hpp).
+#pragma once
+
+namespace verdin::impl {
+
+class WaitList;
+
+class Link {
+ public:
+  using Notify = void (*)(Link&) noexcept;
+
+  /// `takes`: one wake-up is for this link alone. Others only look: wake_one() tells them and goes on.
+  explicit Link(Notify notify, bool takes = true) noexcept : notify_(notify), takes_(takes) {}
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+  ~Link() { unlink(); }
+
+  bool linked() const noexcept { return next_ != nullptr; }
+  void unlink() noexcept {
+    if (!next_) return;
+    next_->prev_ = prev_;
+    prev_->next_ = next_;
+    next_ = prev_ = nullptr;
+  }
+  bool notified() const noexcept { return notified_; }
+  /// It wants to be told again.
+  void rearm() noexcept { notified_ = false; }
+  /// Once, until it is armed again.
+  void tell() noexcept {
+    if (notified_) return;
+    notified_ = true;
+    notify_(*this);
+  }
+
+ private:
+  friend class WaitList;
+  Link() noexcept = default;  // the head of a list
+
+  Link* next_ = nullptr;
+  Link* prev_ = nullptr;
+  Notify notify_ = nullptr;
+  bool takes_ = false;
+  bool notified_ = false;
+};
+
+class WaitList {
+ public:
+  WaitList() noexcept { head_.next_ = head_.prev_ = &head_; }
+  WaitList(const WaitList&) = delete;
+  WaitList& operator=(const WaitList&) = delete;
+  ~WaitList() {
+    while (!empty()) head_.next_->unlink();
+    head_.next_ = nullptr;
+  }
+
+  bool empty() const noexcept { return head_.next_ == &head_; }
+  void push_back(Link& link) noexcept {
+    link.prev_ = head_.prev_;
+    link.next_ = &head_;
+    head_.prev_->next_ = &link;
+    head_.prev_ = &link;
+  }
+  /// Tells the first that was not told yet (and those before it that only look); false if there is none.
+  bool wake_one() noexcept {
+    for (Link* link = head_.next_; link != &head_;) {
+      Link* const next = link->next_;  // it may unlink itself
+      if (!link->notified_) {
+        const bool takes = link->takes_;
+        link->tell();
+        if (takes) return true;
+      }
+      link = next;
+    }
+    return false;
+  }
+  void wake_all() noexcept {
+    for (Link* link = head_.next_; link != &head_;) {
+      Link* const next = link->next_;
+      link->tell();
+      link = next;
+    }
+  }
+
+ private:
+  Link head_;
+};
+
+}  // namespace verdin::impl

@@ -1,0 +1,30 @@
+#include <verdin/runtime/impl/wait_list.hpp>
+
+#include "runtime/alarm.hpp"
+
+namespace verdin::impl {
+
+GreenletBase& running_greenlet() {
+  GreenletBase* const running = Hub::current().running();
+  if (!running) throw BlockingSwitchOutError("verdin: a call that blocks was made in the hub");
+  return *running;
+}
+
+Waiter::Waiter(WaitList& list) : Link(&Waiter::make_ready), greenlet_(&running_greenlet()) {
+  list.push_back(*this);
+}
+
+void Waiter::make_ready(Link& link) noexcept {
+  GreenletBase& greenlet = *static_cast<Waiter&>(link).greenlet_;
+  greenlet.hub().make_ready(greenlet);
+}
+
+bool Waiter::wait_until(std::optional<loop::Clock::time_point> due) {
+  rearm();
+  std::optional<Alarm> alarm;
+  if (due) alarm.emplace(*greenlet_, *due);
+  greenlet_->hub().suspend();
+  return woken();
+}
+
+}  // namespace verdin::impl
