@@ -70,6 +70,9 @@ class Stream {
   /// Back-pressure: while paused nothing is read, so the peer's window fills. Nests not.
   virtual void pause() = 0;
   virtual void resume() = 0;
+  /// Has the peer sent its FIN, or is the connection broken? Tells also while paused, when on_eof() and
+  /// on_error() do not come; what the peer sent before may be unread. A system call.
+  virtual bool peer_gone() const { return false; }
 
   virtual Loop& loop() const = 0;
   virtual int fd() const = 0;

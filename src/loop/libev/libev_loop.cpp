@@ -93,12 +93,15 @@ void LibevLoop::deliver_ready() {
   ready_.clear();
 }
 
-void LibevLoop::report_broken() {
+/// False if there was nothing to tell.
+bool LibevLoop::report_broken() {
+  if (broken_.empty()) return false;
   while (!broken_.empty()) {
     LibevStream* stream = broken_.back();
     broken_.pop_back();
     stream->report_broken();
   }
+  return true;
 }
 
 void LibevLoop::free_graveyard() {
@@ -124,9 +127,9 @@ void LibevLoop::arm_timer() {
 
 void LibevLoop::turn(bool may_block) {
   flush_dirty();
-  report_broken();
-  // What the reports queued is written now, not after a wait.
-  const bool wait = may_block && dirty_.empty() && broken_.empty();
+  // Whoever was told has perhaps queued something, or woken somebody outside of the loop: no wait now.
+  const bool reported = report_broken();
+  const bool wait = may_block && !reported;
   if (wait) arm_timer();
   ev_run(ev_, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
   deliver_ready();

@@ -53,7 +53,7 @@ class LibevLoop final : public Loop {
 
   void deliver_ready();
   void flush_dirty();
-  void report_broken();
+  bool report_broken();
   void free_graveyard();
   void arm_timer();
 

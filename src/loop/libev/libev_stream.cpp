@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -218,6 +219,12 @@ std::string LibevStream::peer_address() const {
     ::inet_ntop(AF_INET6, &reinterpret_cast<sockaddr_in6&>(address).sin6_addr, text, sizeof text);
   }
   return text;
+}
+
+bool LibevStream::peer_gone() const {
+  if (closed_ || eof_ || error_ != 0) return true;
+  pollfd entry{io_.fd, POLLRDHUP, 0};
+  return ::poll(&entry, 1, 0) > 0;  // POLLERR and POLLHUP are told in any case
 }
 
 void retire(StreamPtr stream) {

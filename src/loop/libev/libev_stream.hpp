@@ -27,6 +27,7 @@ class LibevStream final : public Stream {
   Loop& loop() const override { return loop_; }
   int fd() const override { return io_.fd; }
   std::string peer_address() const override;
+  bool peer_gone() const override;
 
   // For the loop.
   void flush_at_end_of_turn();

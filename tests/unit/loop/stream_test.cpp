@@ -1,6 +1,7 @@
 #include <array>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -158,6 +159,35 @@ TEST_P(StreamTest, a_broken_pipe_is_an_error_and_no_signal) {
     stream->send("x");
     return static_cast<bool>(handler.error);
   });
+}
+
+TEST_P(StreamTest, a_turn_that_told_of_an_error_does_not_wait) {
+  Timer far(
+      *loop, [](void*) {}, nullptr);
+  far.start(20s);
+  loop->turn(false);
+  ::close(std::exchange(peer, -1));
+  stream->pause();  // so that only the write finds out
+  stream->send("hello");
+  const auto before = Clock::now();
+  loop->turn(true);
+  EXPECT_TRUE(handler.error);
+  EXPECT_LT(Clock::now() - before, 10s) << "whom the handler woke would wait too";
+}
+
+TEST_P(StreamTest, tells_while_paused_whether_the_peer_has_gone) {
+  stream->pause();
+  EXPECT_FALSE(stream->peer_gone());
+  EXPECT_EQ(::send(peer, "unread", 6, 0), 6);
+  EXPECT_FALSE(stream->peer_gone());
+  ::shutdown(peer, SHUT_WR);
+  EXPECT_TRUE(stream->peer_gone());
+  loop->turn(false);
+  EXPECT_EQ(handler.received, "");
+  stream->resume();
+  turn_until([&] { return handler.eof; });
+  EXPECT_EQ(handler.received, "unread");
+  EXPECT_TRUE(stream->peer_gone());
 }
 
 TEST_P(StreamTest, retire_writes_everything_before_it_closes) {
