@@ -31,11 +31,11 @@ std::uint32_t narrow(std::chrono::milliseconds time) noexcept {
 struct Connection::Extras {
   explicit Extras(Connection& connection, loop::Loop& loop)
       : timer(loop, loop::on_timer<&Connection::on_timer>, &connection),
-        early_timer(loop, loop::on_timer<&Connection::on_early_input>, &connection) {}
+        input_timer(loop, loop::on_timer<&Connection::on_kept_input>, &connection) {}
 
   loop::Timer timer;        // open: back-pressure; closing: the peer's answer; doomed: at once
-  loop::Timer early_timer;  // at once
-  std::string early_input;  // kPadding octets longer than what came
+  loop::Timer input_timer;  // at once
+  std::string input;        // came early, or was read before a pause; kPadding octets longer than that
 };
 
 Connection::Connection(loop::StreamPtr stream, const Options& options, ConnectionHandler& handler,
@@ -48,10 +48,8 @@ Connection::Connection(loop::StreamPtr stream, const Options& options, Connectio
       backpressure_timeout_(narrow(options.backpressure_timeout)),
       close_timeout_(narrow(options.close_timeout)) {
   if (!early_input.empty()) {
-    std::string& octets = extras().early_input;
-    octets.reserve(early_input.size() + kPadding);
-    octets.append(early_input).append(kPadding, '\0');
-    extras_->early_timer.start(std::chrono::milliseconds(0));
+    keep(early_input);
+    extras_->input_timer.start(std::chrono::milliseconds(0));
   }
   stream_->set_handler(this);
 }
@@ -66,36 +64,48 @@ Connection::Extras& Connection::extras() {
 }
 
 void Connection::release_extras() {
-  if (extras_ && !extras_->timer.active() && extras_->early_input.empty()) extras_.reset();
+  if (extras_ && !extras_->timer.active() && extras_->input.empty()) extras_.reset();
 }
 
 // Receiving.
 
 void Connection::on_data(std::span<char> data) {
-  const IntrusivePtr<Connection> keep(this);
-  if (extras_) on_early_input();
+  const IntrusivePtr<Connection> self(this);
+  if (extras_) on_kept_input();
   if (alive()) decode(data);
 }
 
-void Connection::on_early_input() {
-  if (extras_->early_input.empty()) return;
-  const IntrusivePtr<Connection> keep(this);
-  extras_->early_timer.stop();
-  std::string octets = std::exchange(extras_->early_input, {});
+void Connection::on_kept_input() {
+  if (!holds_input() || !delivers()) return;
+  const IntrusivePtr<Connection> self(this);
+  extras_->input_timer.stop();
+  std::string octets = std::exchange(extras_->input, {});
   release_extras();
   decode({octets.data(), octets.size() - kPadding});
+  if (eof_ && alive() && !holds_input()) on_eof();
+}
+
+bool Connection::holds_input() const noexcept { return extras_ && !extras_->input.empty(); }
+
+/// Behind what is kept already.
+void Connection::keep(std::span<const char> input) {
+  std::string& octets = extras().input;
+  if (!octets.empty()) octets.resize(octets.size() - kPadding);
+  octets.reserve(octets.size() + input.size() + kPadding);
+  octets.append(input.data(), input.size()).append(kPadding, '\0');
 }
 
 void Connection::decode(std::span<char> input) {
   decoding_ = true;
   // One reference is our caller's: when it is the last, the handler is gone with the others.
-  while (alive() && ref_count() > 1) {
+  while (alive() && ref_count() > 1 && delivers()) {
     const DecoderEvent event = decoder_.next(input);
     if (event.kind == DecoderEvent::Kind::need_more) break;
     dispatch(event);
   }
   decoding_ = false;
-  if (!alive()) decoder_.reset();
+  if (!alive()) return decoder_.reset();
+  if (!delivers() && !input.empty()) keep(input);
 }
 
 void Connection::dispatch(const DecoderEvent& event) {
@@ -137,13 +147,16 @@ void Connection::fail(std::uint16_t code, std::string_view reason) {
 }
 
 void Connection::on_eof() {
-  const IntrusivePtr<Connection> keep(this);
-  if (extras_) on_early_input();
-  if (alive()) end({close_code::kAbnormal, "the peer closed without a close frame", false}, Farewell::cut);
+  const IntrusivePtr<Connection> self(this);
+  if (extras_) on_kept_input();
+  if (!alive()) return;
+  eof_ = true;
+  if (!holds_input())
+    end({close_code::kAbnormal, "the peer closed without a close frame", false}, Farewell::cut);
 }
 
 void Connection::on_error(std::error_code reason) {
-  const IntrusivePtr<Connection> keep(this);
+  const IntrusivePtr<Connection> self(this);
   end({close_code::kAbnormal, reason.message(), false}, Farewell::cut);
 }
 
@@ -206,7 +219,7 @@ void Connection::doom() {
 }
 
 void Connection::on_drained() {
-  const IntrusivePtr<Connection> keep(this);
+  const IntrusivePtr<Connection> self(this);
   if (congested_) {
     congested_ = false;
     if (state_ == State::open && extras_) extras_->timer.stop();
@@ -223,6 +236,7 @@ void Connection::pause() {
 
 void Connection::resume() {
   paused_ = false;
+  if (holds_input()) extras_->input_timer.start(std::chrono::milliseconds(0));
   update_reading();
 }
 
@@ -241,6 +255,7 @@ void Connection::close(std::uint16_t code, std::string_view reason) {
   state_ = State::closing;
   append_close_frame(code, reason);
   extras().timer.start(std::chrono::milliseconds(close_timeout_));
+  if (holds_input()) extras_->input_timer.start(std::chrono::milliseconds(0));
   update_reading();
 }
 
@@ -253,7 +268,7 @@ void Connection::abort() {
 }
 
 void Connection::on_timer() {
-  const IntrusivePtr<Connection> keep(this);
+  const IntrusivePtr<Connection> self(this);
   if (state_ == State::open) {
     if (stream_->unsent() > send_limit_) {
       return end({close_code::kPolicyViolation, "slow reader", false}, Farewell::cut);

@@ -78,10 +78,12 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   bool is_open() const noexcept { return state_ == State::open; }
   /// Octets queued and not yet taken by the kernel.
   std::size_t unsent() const { return stream_ ? stream_->unsent() : 0; }
-  /// Stops and starts reading: back-pressure of the application. Messages that were read already may
-  /// still be delivered. Nests not; close() resumes.
+  /// Back-pressure of the application: while paused nothing is read or delivered. What was read already comes
+  /// after resume(), from the loop. Nests not; close() resumes.
   void pause();
   void resume();
+  /// Has the peer ended the connection (see loop::Stream)? While paused nothing else tells.
+  bool peer_gone() const { return !stream_ || stream_->peer_gone(); }
 
   std::string peer_address() const { return stream_ ? stream_->peer_address() : std::string(); }
 
@@ -103,9 +105,12 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   void on_error(std::error_code reason) override;
   void on_drained() override;
   void on_timer();
-  void on_early_input();
+  void on_kept_input();
 
   void decode(std::span<char> input);
+  void keep(std::span<const char> input);
+  bool holds_input() const noexcept;
+  bool delivers() const noexcept { return !paused_ || state_ != State::open; }
   void dispatch(const protocol::websocket::DecoderEvent& event);
   void on_close_frame(std::span<const char> payload);
   void append_frame(Opcode opcode, std::string_view payload);
@@ -126,10 +131,11 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   bool congested_ : 1 = false;  // by the send limit
   bool reading_ : 1 = true;
   bool decoding_ : 1 = false;
+  bool eof_ : 1 = false;  // the end comes behind what is kept
   loop::StreamPtr stream_;
   ConnectionHandler* handler_;
   protocol::websocket::FrameDecoder decoder_;
-  std::unique_ptr<Extras> extras_;  // while a timer runs or early input waits
+  std::unique_ptr<Extras> extras_;  // while a timer runs or input waits
   std::uint32_t send_limit_;
   std::uint32_t drop_limit_;
   std::uint32_t backpressure_timeout_;  // ms

@@ -422,6 +422,53 @@ TEST_F(ConnectionTest, TheApplicationsPauseAndTheSendLimitsAddUp) {
   EXPECT_FALSE(peer.paused);
 }
 
+TEST_F(ConnectionTest, WhatWasReadBeforeAPauseComesAfterIt) {
+  open();
+  handler.then = [&](std::string_view message) {
+    if (message == "a" || message == "c") connection->pause();
+  };
+  peer.deliver(client_text("a") + client_text("b") + client_text("c") + client_frame(0x01, "d"));
+  loop.advance(1s);
+  EXPECT_EQ(handler.log, (Log{"text:a"}));
+  connection->resume();
+  EXPECT_EQ(handler.log, (Log{"text:a"})) << "no call calls back";
+  peer.deliver(client_frame(0x80, "e") + client_text("f"));  // on its way when the pause began
+  EXPECT_EQ(handler.log, (Log{"text:a", "text:b", "text:c"}));
+  connection->resume();
+  loop.advance(1s);
+  EXPECT_EQ(handler.log, (Log{"text:a", "text:b", "text:c", "text:de", "text:f"}));
+  EXPECT_FALSE(peer.paused);
+}
+
+TEST_F(ConnectionTest, TheEndComesBehindWhatWasReadBeforeAPause) {
+  for (const bool resumes : {true, false}) {
+    peer = {};
+    handler.log.clear();
+    open();
+    handler.then = [&](std::string_view message) {
+      if (message == "a") connection->pause();
+    };
+    peer.deliver(client_text("a") + client_text("b") + client_close(1000));
+    peer.handler->on_eof();
+    EXPECT_EQ(handler.log, (Log{"text:a"}));
+    resumes ? connection->resume() : connection->close();
+    loop.advance(1s);
+    const Log expected =
+        resumes ? Log{"text:a", "text:b", "close:1000:clean"} : Log{"text:a", "close:1000:clean"};
+    EXPECT_EQ(handler.log, expected);
+  }
+  open();
+  handler.then = [&](std::string_view message) {
+    if (message == "a") connection->pause();
+  };
+  handler.log.clear();
+  peer.deliver(client_text("a") + client_text("b"));
+  peer.handler->on_eof();
+  connection->resume();
+  loop.advance(1s);
+  EXPECT_EQ(handler.log, (Log{"text:a", "text:b", "close:1006:unclean"}));
+}
+
 TEST_F(ConnectionTest, ClosingReadsOnForThePeersAnswer) {
   open();
   connection->pause();
