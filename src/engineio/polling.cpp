@@ -60,9 +60,7 @@ void Session::on_get(http::ExchangePtr exchange) {
   });
   if (polling_->queue.empty()) return;
   if (state_ == State::lingering) return flush_polling();
-  if (flush_queued_) return;
-  flush_queued_ = true;
-  server_->queue_flush(*this);
+  flush_soon();
 }
 
 void Session::on_post(http::ExchangePtr exchange) {
@@ -85,25 +83,46 @@ void Session::on_post(http::ExchangePtr exchange) {
     return fail(CloseReason::parse_error, "a payload that is not UTF-8");
   }
   body.resize(size + json::kPadding);
-  protocol::eio::PayloadReader reader({body.data(), size}, server_->options_.max_payload);
+  polling_->post =
+      std::make_unique<Post>(std::move(exchange), std::move(body), size, server_->options_.max_payload);
+  take_post();
+  if (state_ != State::open || !polling_ || !polling_->post) return;
+  const http::ExchangePtr held = polling_->post->exchange;
+  held->on_abort([session = IntrusivePtr<Session>(this)] {
+    if (!session->ws_) session->fail(CloseReason::transport_error, "a polling request was aborted");
+  });
+}
+
+/// Nothing more is to be taken from the peer for now.
+bool Session::held_back() const noexcept {
+  return paused_ || (!ws_ && polling_ && polling_->queued() > server_->options_.send_limit);
+}
+
+/// Delivers what is left of the POST under way until the session is held back; at its end it is answered.
+void Session::take_post() {
+  if (!polling_ || !polling_->post || held_back()) return;
+  // A handler may end the session, and Polling with it.
+  std::unique_ptr<Post> post = std::move(polling_->post);
   protocol::eio::Packet packet;
-  while (state_ == State::open && reader.next(packet)) {
+  while (state_ == State::open && !held_back() && post->reader.next(packet)) {
     if (!packet.binary) {
       on_packet(packet.type, packet.data);
     } else if (handler_) {
       handler_->on_binary(packet.data);
     }
   }
-  if (state_ == State::open && reader.error() != protocol::eio::PacketError::none) {
-    respond(*exchange, cors, 400, kHtml, "");
-    return fail(CloseReason::parse_error, describe(reader.error()));
+  const Cors& cors = server_->options_.cors;
+  if (state_ != State::open) return respond(*post->exchange, cors, 200, kHtml, "ok");
+  if (post->reader.error() != protocol::eio::PacketError::none) {
+    respond(*post->exchange, cors, 400, kHtml, "");
+    return fail(CloseReason::parse_error, describe(post->reader.error()));
   }
-  const bool congested = polling_ && polling_->queued > server_->options_.send_limit;
-  if (state_ == State::open && polling_ && (paused_ || congested)) {
-    polling_->post = std::move(exchange);  // an unanswered request is what holds a polling peer back
+  if (held_back()) {
+    polling_->post = std::move(post);
     return;
   }
-  respond(*exchange, cors, 200, kHtml, "ok");
+  respond(*post->exchange, cors, 200, kHtml, "ok");
+  if (ws_) end_polling();
 }
 
 void Session::on_body_too_large(http::Exchange& exchange) {
@@ -118,28 +137,30 @@ void Session::on_post_begun() noexcept {
 
 void Session::on_post_aborted() {
   posting_ = false;
-  if (polling_) fail(CloseReason::transport_error, "a polling request was aborted");
+  if (!ws_) fail(CloseReason::transport_error, "a polling request was aborted");
+}
+
+/// Has the server call flush_polling() and take_post(), in the hub and on its own stack.
+void Session::flush_soon() {
+  if (flush_queued_) return;
+  flush_queued_ = true;
+  server_->queue_flush(*this);
 }
 
 void Session::queue(const Message& message) {
   if (!polling_) return;
-  if (polling_->queued >= server_->options_.drop_limit && !polling_->queue.empty()) {
-    // Like a slow reader over WebSocket. Later, as no call on a session calls back.
-    if (flush_queued_) return;
-    flush_queued_ = true;
-    return server_->queue_flush(*this);
-  }
+  // Like a slow reader over WebSocket. Later, as no call on a session calls back.
+  if (polling_->queued() >= server_->options_.drop_limit && !polling_->queue.empty()) return flush_soon();
   polling_->queue.push_back(message);
-  polling_->queued += message.content().size();
-  if (!polling_->get || flush_queued_ || state_ != State::open) return;
-  flush_queued_ = true;  // at the end of the turn, so that one answer carries all that the turn produced
-  server_->queue_flush(*this);
+  polling_->octets += message.content().size();
+  // At the end of the turn, so that one answer carries all that the turn produced.
+  if (polling_->get && state_ == State::open) flush_soon();
 }
 
 void Session::flush_polling() {
-  if (!polling_) return;
+  if (!polling_ || ws_) return;
   if (!polling_->get) {
-    if (state_ == State::open && polling_->queued >= server_->options_.drop_limit) {
+    if (state_ == State::open && polling_->queued() >= server_->options_.drop_limit) {
       fail(CloseReason::transport_error, "slow reader");
     }
     return;
@@ -154,7 +175,7 @@ void Session::flush_polling() {
     polling_->queue.pop_back();
   }
   std::string payload;
-  payload.reserve(polling_->queued + 2 * polling_->queue.size());
+  payload.reserve(polling_->octets + 2 * polling_->queue.size());
   for (const Message& message : polling_->queue) {
     if (message.is_binary()) {
       protocol::eio::append_binary_to_payload(payload, message.content());
@@ -164,10 +185,10 @@ void Session::flush_polling() {
   }
   polling_->queue.clear();
   polling_->queue.shrink_to_fit();
-  polling_->queued = 0;
+  polling_->octets = 0;
+  polling_->ping_waits = false;
   if (close) polling_->queue.push_back(*close);
   answer_get(payload);
-  release_exchanges();
   if (state_ == State::lingering && !close) end();
 }
 
@@ -176,14 +197,17 @@ void Session::answer_get(std::string_view payload) {
   respond(*get, server_->options_.cors, 200, kText, payload);
 }
 
-/// Lets go of what waits, with an answer that means nothing.
-void Session::release_exchanges() {
-  if (!polling_) return;
-  if (polling_->post && (!paused_ || state_ == State::closed)) {
-    const http::ExchangePtr post = std::move(polling_->post);
-    respond(*post, server_->options_.cors, 200, kHtml, "ok");
-  }
-  if (polling_->get && state_ == State::closed) answer_get("6");
+/// What is left of a POST is not taken any more; the peer hears nothing bad of it.
+void Session::release_post() {
+  if (!polling_ || !polling_->post) return;
+  const std::unique_ptr<Post> post = std::move(polling_->post);
+  respond(*post->exchange, server_->options_.cors, 200, kHtml, "ok");
+}
+
+/// Everything has moved to WebSocket: what came by polling is delivered, and what came behind it follows.
+void Session::end_polling() {
+  polling_.reset();
+  if (!paused_) ws_->resume();
 }
 
 }  // namespace verdin::eio

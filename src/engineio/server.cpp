@@ -253,6 +253,7 @@ void Server::flush_queued() {
   for (const auto& session : sessions) {
     session->flush_queued_ = false;
     session->flush_polling();
+    session->take_post();
   }
 }
 

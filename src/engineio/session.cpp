@@ -49,12 +49,15 @@ void Session::start_heartbeat() {
 void Session::on_heartbeat_timer() {
   const IntrusivePtr<Session> alive(this);
   if (state_ == State::lingering) return end();
-  // While nothing is read, the pong may be what is not.
-  if (awaiting_pong_ && paused_) return timer_.start(server_->options_.ping_timeout);
-  if (awaiting_pong_) return fail(CloseReason::ping_timeout, {});
+  if (awaiting_pong_ && !paused_) return fail(CloseReason::ping_timeout, {});
+  // While nothing is read, the pong may be what is not. The peer is asked all the same: it counts on that.
+  if (awaiting_pong_ && ws_ && ws_->peer_gone())
+    return fail(CloseReason::transport_close, "gone while paused");
+  if (awaiting_pong_ && polling_ && polling_->ping_waits) return fail(CloseReason::ping_timeout, {});
   static const Message ping = Message::packet(PacketType::ping);
+  timer_.start(awaiting_pong_ ? server_->options_.ping_interval : server_->options_.ping_timeout);
   awaiting_pong_ = true;
-  timer_.start(server_->options_.ping_timeout);
+  if (polling_) polling_->ping_waits = !ws_;
   send(ping);
 }
 
@@ -79,7 +82,7 @@ bool Session::writable() const noexcept {
 
 std::size_t Session::unsent() const noexcept {
   if (ws_) return ws_->unsent();
-  return polling_ ? polling_->queued : 0;
+  return polling_ ? polling_->queued() : 0;
 }
 
 void Session::pause() {
@@ -91,8 +94,9 @@ void Session::resume() {
   if (!paused_) return;
   paused_ = false;
   if (awaiting_pong_ && state_ == State::open) timer_.start(server_->options_.ping_timeout);
+  // What is left of a POST comes before what comes over the WebSocket.
+  if (polling_ && polling_->post) return flush_soon();
   if (ws_) ws_->resume();
-  if (polling_ && polling_->post) release_exchanges();
 }
 
 void Session::on_text(std::span<char> message) {
@@ -146,8 +150,8 @@ void Session::close_with(std::uint16_t websocket_code) {
     ws_->close(websocket_code);
     return end();
   }
+  release_post();
   queue(Message::packet(PacketType::close));
-  if (state_ != State::open) return;  // the queue was over its limit
   state_ = State::lingering;
   // No longer than a peer that has vanished would be believed in.
   const Options& options = server_->options_;
@@ -194,10 +198,9 @@ void Session::end() {
   timer_.stop();
   abandon_upgrade();
   ws_.reset();
-  if (polling_) {
-    release_exchanges();
-    polling_.reset();
-  }
+  release_post();
+  if (polling_ && polling_->get) answer_get("6");
+  polling_.reset();
   server_->forget(*this);
 }
 

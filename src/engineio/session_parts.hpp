@@ -2,17 +2,37 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include <verdin/engineio/session.hpp>
+#include <verdin/protocol/engineio/payload.hpp>
 
 namespace verdin::eio {
 
+/// A POST under way: the body, and how far its packets are taken. It is answered when all of them are, which
+/// is what holds a polling peer back.
+struct Session::Post {
+  /// `octets` has json::kPadding octets behind the body of `size`.
+  Post(http::ExchangePtr asked, std::string octets, std::size_t size, std::size_t max_packet)
+      : exchange(std::move(asked)), body(std::move(octets)), reader({body.data(), size}, max_packet) {}
+
+  http::ExchangePtr exchange;
+  std::string body;
+  protocol::eio::PayloadReader reader;
+};
+
 struct Session::Polling {
-  http::ExchangePtr get;   // waits for something to say
-  http::ExchangePtr post;  // its packets are taken; answered when reading goes on
+  http::ExchangePtr get;       // waits for something to say
+  std::unique_ptr<Post> post;  // outlives the upgrade until its packets are taken
   std::vector<Message> queue;
-  std::size_t queued = 0;  // octets in the queue
+  std::size_t octets = 0;   // of what is in the queue
+  bool ping_waits = false;  // in the queue: the peer has not asked since
+
+  /// What the queue costs in memory: very many tiny messages are not cheap.
+  std::size_t queued() const noexcept { return octets + queue.size() * kMessageCost; }
+  /// A Message in a vector that has grown, and a SharedBuffer of its own.
+  static constexpr std::size_t kMessageCost = 2 * sizeof(Message) + 64;
 };
 
 /// A WebSocket connection that wants to take a polling session over: it says 2probe, then 5.

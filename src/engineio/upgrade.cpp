@@ -62,6 +62,7 @@ void Session::Probe::on_timer() {
     session_.answer_get("6");
   } else {
     session_.flush_polling();
+    session_.flush_soon();  // a POST may go on
   }
 }
 
@@ -76,20 +77,21 @@ void Session::abandon_upgrade() {
 }
 
 void Session::complete_upgrade(IntrusivePtr<websocket::Connection> connection) {
-  const std::unique_ptr<Polling> polling = std::move(polling_);
   ws_ = std::move(connection);
   ws_->set_handler(this);
-  if (paused_) ws_->pause();
-  for (const Message& message : polling->queue) ws_->send_frame(message.frame());
-  const auto let_go = [](const http::ExchangePtr& exchange, std::string_view answer) {
-    if (exchange) exchange->respond(200, {{"Content-Type", "text/plain; charset=UTF-8"}}, answer);
-  };
-  let_go(polling->get, "6");
-  let_go(polling->post, "ok");
-  if (state_ != State::lingering) return;
-  ws_->set_handler(nullptr);
-  ws_->close();
-  end();
+  for (const Message& message : std::exchange(polling_->queue, {})) ws_->send_frame(message.frame());
+  polling_->octets = 0;
+  polling_->ping_waits = false;
+  if (polling_->get) answer_get("6");
+  if (state_ == State::lingering) {
+    ws_->set_handler(nullptr);
+    ws_->close();
+    return end();
+  }
+  // What is left of a POST comes before the frames behind the peer's 5.
+  if (polling_->post || paused_) ws_->pause();
+  if (!polling_->post) return polling_.reset();
+  take_post();
 }
 
 }  // namespace verdin::eio

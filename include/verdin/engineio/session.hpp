@@ -75,7 +75,9 @@ class Session final : public RefCounted<Session>, private websocket::ConnectionH
   bool writable() const noexcept;
   std::size_t unsent() const noexcept;
 
-  /// Back-pressure: while paused nothing more is read (messages that were read already may still come).
+  /// Back-pressure: while paused nothing is delivered, and nothing more is read; what was read already comes
+  /// after resume(), from the loop. The heartbeat goes on asking, and ends a session whose peer has gone
+  /// meanwhile: what that peer had sent and was not taken is lost.
   void pause();
   void resume();
 
@@ -91,6 +93,7 @@ class Session final : public RefCounted<Session>, private websocket::ConnectionH
  private:
   friend class RefCounted<Session>;
   friend class Server;
+  struct Post;
   struct Polling;
   class Probe;
   enum class State : std::uint8_t {
@@ -114,9 +117,13 @@ class Session final : public RefCounted<Session>, private websocket::ConnectionH
   void on_post_begun() noexcept;
   void on_post_aborted();
   void queue(const Message& message);
+  bool held_back() const noexcept;
+  void take_post();
+  void release_post();
+  void flush_soon();
   void flush_polling();
   void answer_get(std::string_view payload);
-  void release_exchanges();
+  void end_polling();
 
   // The upgrade, upgrade.cpp.
   void begin_upgrade(const http::ExchangePtr& exchange, const websocket::Options& options);
@@ -141,7 +148,7 @@ class Session final : public RefCounted<Session>, private websocket::ConnectionH
   Server* server_;
   SessionHandler* handler_ = nullptr;
   IntrusivePtr<websocket::Connection> ws_;
-  std::unique_ptr<Polling> polling_;  // until the session moves to WebSocket
+  std::unique_ptr<Polling> polling_;  // until the session has moved to WebSocket
   std::unique_ptr<Probe> probe_;      // while it tries to
   loop::Timer timer_;                 // the heartbeat, or the end of lingering
   char id_[kIdSize];

@@ -223,6 +223,111 @@ TEST(SocketIo, a_full_mailbox_stops_the_reading_and_loses_nothing) {
       std::move(options));
 }
 
+/// How many events of a flood the server keeps for a handler that blocks: those are handled all the same when
+/// the server itself has ended the connection.
+template <typename Flood>
+std::size_t kept_of_a_flood(Flood flood) {
+  sio::Options options;
+  options.max_mailbox = 8;
+  std::size_t handled = 0;
+  with_server(
+      [&](http::App& app, sio::Server& io, Errors& errors) {
+        verdin::Event blocks;
+        verdin::Event release;
+        verdin::Event gone;
+        io.on("block", [&] {
+          blocks.set();
+          release.wait();
+        });
+        io.on("n", [&](int) { ++handled; });
+        io.on_disconnect([&](sio::Socket, sio::DisconnectReason) { gone.set(); });
+        auto client = verdin::spawn([&] { flood(app); });
+        EXPECT_TRUE(blocks.wait_for(10s));
+        for (int i = 0; i < 20; ++i) verdin::sleep(1ms);
+        io.disconnect_sockets(true);
+        release.set();
+        EXPECT_TRUE(gone.wait_for(10s));
+        EXPECT_EQ(errors.seen.size(), 0u);
+        client.kill();
+      },
+      std::move(options));
+  return handled;
+}
+
+TEST(SocketIo, a_mailbox_is_bounded_in_events_whatever_one_read_brings) {
+  constexpr int kEvents = 4000;
+  const std::size_t from_websocket = kept_of_a_flood([](http::App& app) {
+    Peer peer(app, "0");
+    std::string frames = client_text("42[\"block\"]");
+    for (int i = 0; i < kEvents; ++i) frames += client_text("42[\"n\"," + std::to_string(i) + "]");
+    peer.engine().send_raw(frames);
+    verdin::sleep(1h);
+  });
+  EXPECT_EQ(from_websocket, 8u);
+  const std::size_t from_polling = kept_of_a_flood([](http::App& app) {
+    PollingPeer peer(app, "/socket.io/");
+    peer.post("40");
+    std::string payload = "42[\"block\"]";
+    for (int i = 0; i < kEvents; ++i)
+      payload +=
+          "\x1e"
+          "42[\"n\"," +
+          std::to_string(i) + "]";
+    peer.post(payload);
+  });
+  EXPECT_EQ(from_polling, 8u);
+}
+
+TEST(SocketIo, a_flood_over_polling_is_handled_in_order_by_a_handler_that_blocks) {
+  sio::Options options;
+  options.max_mailbox = 4;
+  with_server(
+      [](http::App& app, sio::Server& io, Errors&) {
+        std::vector<int> got;
+        io.on("n", [&](int n) {
+          verdin::sleep(0s);
+          got.push_back(n);
+        });
+        PollingPeer peer(app, "/socket.io/");
+        peer.post("40");
+        std::string payload;
+        for (int i = 0; i < 500; ++i)
+          payload += (i > 0 ? "\x1e"
+                              "42[\"n\","
+                            : "42[\"n\",") +
+                     std::to_string(i) + "]";
+        EXPECT_EQ(body_of(peer.post(payload)), "ok");
+        EXPECT_GE(got.size(), 496u) << "the answer came before its events were taken";
+        while (got.size() < 500) verdin::sleep(0s);
+        for (int i = 0; i < 500; ++i) ASSERT_EQ(got[static_cast<std::size_t>(i)], i);
+      },
+      std::move(options));
+}
+
+TEST(SocketIo, a_peer_that_leaves_behind_a_handler_that_never_returns_is_noticed) {
+  sio::Options options;
+  options.max_mailbox = 4;
+  options.engine.ping_interval = 20ms;
+  options.engine.ping_timeout = 30ms;
+  with_server(
+      [](http::App& app, sio::Server& io, Errors&) {
+        verdin::Event release;
+        io.on("block", [&] { release.wait(); });
+        {
+          Peer peer(app, "0");
+          for (int i = 0; i < 100; ++i) peer.send("2[\"block\"]");
+          while (io.sockets().empty()) verdin::sleep(1ms);
+          verdin::sleep(1ms);
+        }
+        const auto give_up = verdin::loop::Clock::now() + 10s;
+        while (io.engine().session_count() > 0 && verdin::loop::Clock::now() < give_up) verdin::sleep(1ms);
+        EXPECT_EQ(io.engine().session_count(), 0u);
+        EXPECT_EQ(io.main().size(), 0u);
+        release.set();
+      },
+      std::move(options));
+}
+
 TEST(SocketIo, binary_goes_both_ways) {
   with_server([](http::App& app, sio::Server& io, Errors&) {
     io.on("upload", [](verdin::Bytes first, json::Value second) {
