@@ -84,6 +84,7 @@ void GreenletBase::run_to_end() noexcept {
   } catch (...) {
     failure = std::current_exception();
   }
+  clear_locals();
   finish(std::move(failure), killed);
 }
 

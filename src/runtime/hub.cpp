@@ -26,7 +26,8 @@ thread_local Hub* current_hub = nullptr;
 Hub::Hub(HubOptions options)
     : options_(std::move(options)),
       loop_(loop::Loop::make(options_.loop_backend)),
-      stacks_(options_.stack_size) {
+      stacks_(options_.stack_size),
+      inbox_(make_intrusive<impl::Inbox>(*loop_)) {
   if (current_hub) throw std::logic_error("verdin: this thread has a hub already");
   idle_workers_.reserve(options_.warm_workers);
   if (options_.report_stack_overflow) impl::install_overflow_report();
@@ -36,7 +37,10 @@ Hub::Hub(HubOptions options)
 Hub::~Hub() {
   unwind_all();
   thread_pool_.reset();
+  // What was accepted is run, and may leave something behind.
+  inbox_->close();
   run_posted();
+  if (all_) unwind_all();
   current_hub = nullptr;
 }
 
@@ -45,29 +49,24 @@ ThreadPool& Hub::thread_pool() {
   return *thread_pool_;
 }
 
-void Hub::post(UniqueFunction<void()> task) {
-  {
-    std::scoped_lock lock(posted_mutex_);
-    posted_.push_back(std::move(task));
-  }
-  if (!has_posted_.exchange(true)) loop_->wake();
-}
+void Hub::post(UniqueFunction<void()> task) { inbox_->post(std::move(task), current_hub == this); }
 
 void Hub::run_posted() {
-  if (!has_posted_.load()) return;
-  std::vector<UniqueFunction<void()>> tasks;
-  {
-    std::scoped_lock lock(posted_mutex_);
-    has_posted_.store(false);
-    tasks.swap(posted_);
-  }
+  if (!inbox_->has_tasks()) return;
+  constexpr std::size_t kKeptCapacity = 1024;  // a burst's memory is given back
+  std::vector<impl::Inbox::Task> tasks = std::move(posted_);
+  inbox_->take(tasks);
   for (auto& task : tasks) {
     try {
       task();
     } catch (...) {
       report_error("posted task", std::current_exception());
     }
+    task = nullptr;
   }
+  if (tasks.capacity() > kKeptCapacity) return;
+  tasks.clear();
+  posted_ = std::move(tasks);
 }
 
 void Hub::report_error(std::string_view where, const std::exception_ptr& error) noexcept {
@@ -143,11 +142,11 @@ void Hub::run_ready() {
 void Hub::turn(bool may_block) {
   run_posted();
   run_ready();
-  loop_->turn(may_block && ready_.empty() && !has_posted_.load());
+  loop_->turn(may_block && ready_.empty() && !inbox_->has_tasks());
 }
 
 bool Hub::anything_can_happen() const noexcept {
-  return external_ > 0 || has_posted_.load() || loop_->has_work();
+  return external_ > 0 || inbox_->has_tasks() || loop_->has_work();
 }
 
 void Hub::run_until_done(impl::GreenletBase& until) {
@@ -156,7 +155,7 @@ void Hub::run_until_done(impl::GreenletBase& until) {
     run_posted();
     run_ready();
     if (until.finished()) break;
-    const bool idle = ready_.empty() && !has_posted_.load();
+    const bool idle = ready_.empty() && !inbox_->has_tasks();
     if (idle && !anything_can_happen()) {
       report_deadlock(until);
       continue;

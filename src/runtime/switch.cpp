@@ -140,6 +140,7 @@ void Hub::Worker::run_task() {
   } catch (...) {
     hub().report_error(name(), std::current_exception());
   }
+  clear_locals();
   task_ = nullptr;  // what it holds goes before the worker is offered for the next one
 }
 

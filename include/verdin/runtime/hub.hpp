@@ -5,20 +5,19 @@
 // the loop is polled, so greenlets that keep yielding starve neither timers nor sockets.
 //
 // Threads: everything belongs to the hub's thread except post(), which any thread may call while the hub
-// lives. "In the hub" means on no greenlet: callbacks of the loop run there, and must not block
-// (BlockingSwitchOutError).
+// lives (ref() is for those who may outlive it). "In the hub" means on no greenlet: callbacks of the loop run
+// there, and must not block (BlockingSwitchOutError).
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include <verdin/base/unique_function.hpp>
 #include <verdin/fiber/stack.hpp>
 #include <verdin/loop/loop.hpp>
 #include <verdin/runtime/errors.hpp>
+#include <verdin/runtime/hub_ref.hpp>
 #include <verdin/runtime/impl/greenlet_base.hpp>
 
 namespace verdin {
@@ -52,6 +51,8 @@ class Hub {
 
   /// Runs `task` in the hub, soon. Any thread; the only thread-safe member.
   void post(UniqueFunction<void()> task);
+  /// A reference that may outlive the hub, for other threads.
+  HubRef ref() const noexcept { return HubRef(inbox_); }
 
   /// A handler's task: as much as eight words are kept without an allocation.
   using Task = UniqueFunction<void(), 8>;
@@ -89,6 +90,8 @@ class Hub {
   void suspend();
   /// Lets everything that is ready now run first.
   void yield();
+  /// Destroys its greenlets' values of a Local that dies.
+  void drop_local(impl::LocalKey key) noexcept;
   /// Is everything being killed?
   bool ending() const noexcept { return ending_; }
   /// Drives the hub until `until` has ended.
@@ -135,9 +138,8 @@ class Hub {
   std::vector<Worker*> idle_workers_;
   int external_ = 0;
   ErrorHook error_hook_;
-  std::atomic<bool> has_posted_{false};
-  std::mutex posted_mutex_;
-  std::vector<UniqueFunction<void()>> posted_;
+  IntrusivePtr<impl::Inbox> inbox_;
+  std::vector<impl::Inbox::Task> posted_;  // taken from the inbox; kept for its memory
   std::unique_ptr<ThreadPool> thread_pool_;
 };
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,7 @@
 #include <verdin/base/intrusive_ptr.hpp>
 #include <verdin/fiber/context.hpp>
 #include <verdin/runtime/impl/link.hpp>
+#include <verdin/runtime/impl/local_store.hpp>
 #include <verdin/runtime/impl/runnable.hpp>
 
 namespace verdin {
@@ -54,10 +56,16 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   /// Forgets what is kept for a Timeout whose scope is left.
   void drop_deferred(const Timeout* scope) noexcept;
 
+  /// Its values of Locals; null if it has none.
+  LocalStore* locals() const noexcept { return locals_.get(); }
+  LocalStore& make_locals();
+
  protected:
   /// The greenlet's function; what it throws is kept.
   virtual void run() = 0;
   void set_label(const char* label) noexcept { label_ = label; }
+  /// On its own stack, when its function (or a worker's task) has ended.
+  void clear_locals() noexcept;
 
  private:
   friend class verdin::Hub;
@@ -80,6 +88,7 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   std::exception_ptr incoming_;               // thrown as soon as it runs
   std::vector<std::exception_ptr> deferred_;  // thrown when it is no longer shielded
   std::exception_ptr failure_;
+  std::unique_ptr<LocalStore> locals_;
   WaitList links_;  // of those who wait for its end
   const char* label_ = "greenlet";
   std::string name_;

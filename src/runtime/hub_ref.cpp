@@ -1,0 +1,41 @@
+#include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/hub_ref.hpp>
+
+namespace verdin {
+namespace impl {
+
+bool Inbox::post(Task task, bool from_owner) {
+  const std::scoped_lock lock(mutex_);
+  if (closed_.load(std::memory_order_relaxed)) return false;
+  tasks_.push_back(std::move(task));
+  if (has_tasks_.load(std::memory_order_relaxed)) return true;
+  has_tasks_.store(true, std::memory_order_release);
+  // Under the lock: the loop lives until close(). The owner looks before it waits.
+  if (!from_owner) loop_->wake();
+  return true;
+}
+
+void Inbox::take(std::vector<Task>& empty) {
+  const std::scoped_lock lock(mutex_);
+  has_tasks_.store(false, std::memory_order_relaxed);
+  tasks_.swap(empty);
+}
+
+void Inbox::close() {
+  const std::scoped_lock lock(mutex_);
+  closed_.store(true, std::memory_order_release);
+  loop_ = nullptr;
+}
+
+}  // namespace impl
+
+bool HubRef::post(UniqueFunction<void()> task) const {
+  return inbox_ && inbox_->post(std::move(task), is_current());
+}
+
+bool HubRef::is_current() const noexcept {
+  const Hub* const hub = Hub::current_or_null();
+  return hub && hub->ref() == *this;
+}
+
+}  // namespace verdin

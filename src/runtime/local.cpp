@@ -1,0 +1,146 @@
+#include <algorithm>
+#include <mutex>
+
+#include <verdin/runtime/local.hpp>
+
+namespace verdin {
+namespace impl {
+namespace {
+
+/// The slots of the process. Never destroyed: Locals may be globals.
+struct Slots {
+  std::mutex mutex;
+  std::vector<std::size_t> free;
+  std::size_t count = 0;
+  std::uint64_t last_key = 0;
+};
+
+Slots& slots() {
+  static auto* const all = new Slots;
+  return *all;
+}
+
+thread_local LocalStore thread_store;
+
+// Out of line on purpose: a compiler may keep the address of a thread_local across a switch.
+[[gnu::noinline]] LocalStore& of_thread() noexcept { return thread_store; }
+
+}  // namespace
+
+LocalKey new_local_key() {
+  Slots& all = slots();
+  const std::scoped_lock lock(all.mutex);
+  LocalKey key{all.count, ++all.last_key};
+  if (all.free.empty()) {
+    all.free.reserve(++all.count);  // so that giving one back needs no memory
+  } else {
+    key.slot = all.free.back();
+    all.free.pop_back();
+  }
+  return key;
+}
+
+void free_local_slot(LocalKey key) noexcept {
+  Slots& all = slots();
+  const std::scoped_lock lock(all.mutex);
+  all.free.push_back(key.slot);
+}
+
+ContextValue* Context::find(std::uint64_t key) const noexcept {
+  const auto at = std::lower_bound(entries_.begin(), entries_.end(), key,
+                                   [](const Entry& entry, std::uint64_t k) { return entry.key < k; });
+  return at != entries_.end() && at->key == key ? at->value.get() : nullptr;
+}
+
+void Context::set(std::uint64_t key, IntrusivePtr<ContextValue> value) {
+  const auto at = std::lower_bound(entries_.begin(), entries_.end(), key,
+                                   [](const Entry& entry, std::uint64_t k) { return entry.key < k; });
+  if (at != entries_.end() && at->key == key) {
+    at->value.swap(value);
+  } else {
+    entries_.insert(at, Entry{key, std::move(value)});
+  }
+}
+
+void Context::erase(std::uint64_t key) noexcept {
+  std::erase_if(entries_, [key](const Entry& entry) { return entry.key == key; });
+}
+
+IntrusivePtr<Context> Context::copy() const {
+  auto made = make_intrusive<Context>();
+  made->entries_ = entries_;
+  return made;
+}
+
+void LocalStore::set(LocalKey key, void* object, Destroy destroy_object) {
+  if (key.slot >= values_.size()) values_.resize(key.slot + 1);
+  destroy(std::exchange(values_[key.slot], Value{object, destroy_object, key.key}));
+}
+
+void LocalStore::erase(LocalKey key) noexcept {
+  if (find(key)) destroy(take(key));
+}
+
+void LocalStore::clear() noexcept {
+  while (!values_.empty()) {
+    const std::vector<Value> values = std::exchange(values_, {});
+    for (const Value& value : values) destroy(value);
+  }
+  context_.reset();
+}
+
+Context& LocalStore::own_context() {
+  if (!context_) {
+    context_ = make_intrusive<Context>();
+  } else if (context_->ref_count() > 1) {
+    context_ = context_->copy();
+  }
+  return *context_;
+}
+
+LocalStore* current_locals() noexcept {
+  const Hub* const hub = Hub::current_or_null();
+  if (const GreenletBase* const running = hub ? hub->running() : nullptr) return running->locals();
+  return &of_thread();
+}
+
+LocalStore& make_current_locals() {
+  const Hub* const hub = Hub::current_or_null();
+  if (GreenletBase* const running = hub ? hub->running() : nullptr) return running->make_locals();
+  return of_thread();
+}
+
+void drop_local(LocalKey key) noexcept {
+  if (Hub* const hub = Hub::current_or_null()) hub->drop_local(key);
+  of_thread().erase(key);
+}
+
+void inherit_context_into(GreenletBase& greenlet) {
+  const LocalStore* const mine = current_locals();
+  if (mine && mine->context()) greenlet.make_locals().set_context(mine->context());
+}
+
+LocalStore& GreenletBase::make_locals() {
+  if (!locals_) locals_ = std::make_unique<LocalStore>();
+  return *locals_;
+}
+
+void GreenletBase::clear_locals() noexcept {
+  if (!locals_) return;
+  const Shield shield;  // destructors are about to run: nothing may be thrown into them
+  locals_->clear();
+  locals_.reset();
+}
+
+}  // namespace impl
+
+void Hub::drop_local(impl::LocalKey key) noexcept {
+  // A destructor may end greenlets: none runs while the list of them is walked.
+  std::vector<impl::LocalStore::Value> values;
+  for (impl::GreenletBase* greenlet = all_; greenlet; greenlet = greenlet->all_next_) {
+    if (greenlet->locals_ && greenlet->locals_->find(key)) values.push_back(greenlet->locals_->take(key));
+  }
+  for (const auto& value : values) impl::LocalStore::destroy(value);
+}
+
+}  // namespace verdin
