@@ -2,7 +2,7 @@
 
 #include <verdin/base/log.hpp>
 #include <verdin/runtime/hub.hpp>
-#include <verdin/runtime/offload.hpp>
+#include <verdin/runtime/thread_pool.hpp>
 
 #include "runtime/overflow.hpp"
 #include "runtime/worker.hpp"

@@ -43,4 +43,14 @@ struct BlockingSwitchOutError : std::logic_error {
   using std::logic_error::logic_error;
 };
 
+/// An object of one hub was used on another hub's thread.
+struct WrongThread : std::logic_error {
+  using std::logic_error::logic_error;
+};
+
+/// A task of a ThreadPool was dropped before it began.
+struct ThreadTaskDropped : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 }  // namespace verdin

@@ -1,93 +1,58 @@
 // offload(): runs blocking or CPU-bound code on a thread, and parks the calling greenlet until it is done.
 //
 //   auto rows = verdin::offload([&] { return store.history(room); });
+//   auto found = verdin::offload([=](std::stop_token stop) { return search(index, stop); });
 //
 // Returns what the function returns, or throws what it throws. A greenlet that is killed or times out
 // meanwhile stops waiting; the function goes on to its end and its result is dropped, so it must own what it
-// uses (or outlive the greenlet). Threads are made on demand, HubOptions::offload_threads at most for each
-// hub; tasks beyond wait, first come first served.
+// uses (or outlive the greenlet). One that takes a std::stop_token is asked to stop then.
+//
+// The threads are the hub's own pool (Hub::thread_pool(), HubOptions::offload_threads at most): make a
+// ThreadPool for work that must not queue behind others'. Tasks beyond wait, first come first served. Inside
+// another task of a pool the function runs in place.
 #pragma once
 
-#include <condition_variable>
-#include <deque>
-#include <exception>
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <thread>
+#include <stop_token>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
-#include <verdin/runtime/event.hpp>
-#include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/thread_pool.hpp>
 
 namespace verdin {
 
-/// The threads of one hub. Its destructor waits for the tasks that run.
-class ThreadPool {
- public:
-  explicit ThreadPool(std::size_t most_threads);
-  ThreadPool(const ThreadPool&) = delete;
-  ThreadPool& operator=(const ThreadPool&) = delete;
-  ~ThreadPool();
-
-  /// Runs `task`, which must not throw, on a thread of the pool. Any thread.
-  void submit(UniqueFunction<void()> task);
-
- private:
-  void work();
-
-  std::size_t most_threads_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<UniqueFunction<void()>> tasks_;
-  std::size_t idle_ = 0;
-  bool stopping_ = false;
-  std::vector<std::thread> threads_;
-};
-
 namespace impl {
 
-template <typename T>
-struct OffloadState {
-  Event done;
-  std::optional<T> value;
-  std::exception_ptr error;
-};
-template <>
-struct OffloadState<void> {
-  Event done;
-  std::exception_ptr error;
+/// Asks a task to stop when those who wait for it have gone.
+struct StopOnExit {
+  StopOnExit() = default;
+  StopOnExit(const StopOnExit&) = delete;
+  StopOnExit& operator=(const StopOnExit&) = delete;
+  ~StopOnExit() { source.request_stop(); }
+  std::stop_source source{};
 };
 
 }  // namespace impl
 
 template <typename F>
 auto offload(F&& function) {
-  using T = std::invoke_result_t<std::decay_t<F>&>;
-  Hub& hub = Hub::current();
-  // Shared: the task may outlive the greenlet. The hub's thread alone touches the event.
-  auto state = std::make_shared<impl::OffloadState<T>>();
-  hub.expect_external(1);
-  hub.thread_pool().submit([&hub, state, function = std::decay_t<F>(std::forward<F>(function))]() mutable {
-    try {
-      if constexpr (std::is_void_v<T>) {
-        function();
-      } else {
-        state->value.emplace(function());
-      }
-    } catch (...) {
-      state->error = std::current_exception();
+  using Function = std::decay_t<F>;
+  if constexpr (std::is_invocable_v<Function&>) {
+    using T = std::invoke_result_t<Function&>;
+    if (ThreadPool::of_this_thread() && !Hub::current_or_null()) return T(function());
+    auto task = Hub::current().thread_pool().start(
+        [function = Function(std::forward<F>(function))]() mutable -> T { return function(); });
+    if constexpr (std::is_void_v<T>) {
+      task.get();
+    } else {
+      return T(std::move(task.get()));
     }
-    hub.post([&hub, state = std::move(state)] {
-      hub.expect_external(-1);
-      state->done.set();
-    });
-  });
-  state->done.wait();
-  if (state->error) std::rethrow_exception(state->error);
-  if constexpr (!std::is_void_v<T>) return T(std::move(*state->value));
+  } else {
+    static_assert(std::is_invocable_v<Function&, std::stop_token>,
+                  "offload() calls function() or function(std::stop_token)");
+    const impl::StopOnExit stop;
+    return offload([function = Function(std::forward<F>(function)),
+                    token = stop.source.get_token()]() mutable { return function(std::move(token)); });
+  }
 }
 
 }  // namespace verdin
