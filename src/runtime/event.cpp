@@ -1,11 +1,12 @@
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/impl/wait_list.hpp>
 
 namespace verdin {
 
 void Event::set() {
   set_ = true;
-  waiters_.wake_all();
+  waiters_.notify();
 }
 
 void Event::wait() { wait_until(std::nullopt); }
@@ -13,11 +14,21 @@ void Event::wait() { wait_until(std::nullopt); }
 bool Event::wait_for(loop::Clock::duration limit) { return wait_until(loop::Clock::now() + limit); }
 
 bool Event::wait_until(std::optional<loop::Clock::time_point> due) {
-  if (set_ && waiters_.empty()) return true;
-  impl::Waiter waiter(waiters_);
   // Those whom set() has just woken come first.
-  if (set_) waiter.wake();
+  if (set_ && !waiters_.notifying()) return true;
+  impl::Waiter waiter;
+  if (set_) {
+    waiters_.add_behind(waiter.link());
+    due.reset();  // nothing but a kill or an outer Timeout can come before its turn
+  } else {
+    waiters_.add(waiter.link());
+  }
   return waiter.wait_until(due);
+}
+
+void Event::add_link(impl::Link& link) {
+  waiters_.add(link);
+  if (set_) waiters_.notify();
 }
 
 }  // namespace verdin

@@ -31,12 +31,28 @@ bool Hub::time_is_up() noexcept {
 }
 
 GreenletBase* Hub::next_greenlet() noexcept {
-  while (!dispatching_ && !ready_.empty() && !ready_.front().callback && !time_is_up()) {
-    auto& next = static_cast<GreenletBase&>(ready_.front());
+  while (!dispatching_ && !ready_.empty() && !time_is_up()) {
+    impl::Runnable& item = ready_.front();
+    if (item.callback) {
+      if (!item.light) break;
+      item.unqueue();
+      item.callback(&item);
+      continue;
+    }
+    auto& next = static_cast<GreenletBase&>(item);
     next.unqueue();
     if (prepare(next)) return &next;
   }
   return nullptr;
+}
+
+void Hub::tell_next(impl::Link& link) noexcept {
+  const impl::Runnable* const last = &ready_.last();
+  link.tell();
+  impl::Runnable& told = ready_.last();
+  if (&told == last) return;  // nobody is to run, or it was queued before
+  told.unqueue();
+  ready_.push_front(told);
 }
 
 /// Gives a greenlet that starts its stack. Where there is none to be had the greenlet has failed, and nobody

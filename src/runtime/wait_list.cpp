@@ -10,9 +10,9 @@ GreenletBase& running_greenlet() {
   return *running;
 }
 
-Waiter::Waiter(WaitList& list) : Link(&Waiter::make_ready), greenlet_(&running_greenlet()) {
-  list.push_back(*this);
-}
+Waiter::Waiter() : Link(&Waiter::make_ready), greenlet_(&running_greenlet()) {}
+
+Waiter::Waiter(WaitList& list) : Waiter() { list.push_back(*this); }
 
 void Waiter::make_ready(Link& link) noexcept {
   GreenletBase& greenlet = *static_cast<Waiter&>(link).greenlet_;

@@ -8,7 +8,8 @@
 #include <chrono>
 #include <optional>
 
-#include <verdin/runtime/impl/wait_list.hpp>
+#include <verdin/loop/deadline_timer.hpp>
+#include <verdin/runtime/impl/notify_list.hpp>
 
 namespace verdin {
 
@@ -23,13 +24,13 @@ class Event {
   bool wait_for(loop::Clock::duration limit);
 
   /// For wait() over several objects: see linkable.hpp.
-  void add_link(impl::Link& link) noexcept { waiters_.push_back(link); }
+  void add_link(impl::Link& link);
 
  private:
   bool wait_until(std::optional<loop::Clock::time_point> due);
 
   bool set_ = false;
-  impl::WaitList waiters_;
+  impl::NotifyList waiters_;
 };
 
 }  // namespace verdin

@@ -86,6 +86,12 @@ class Hub {
   void make_ready(impl::Runnable& call) noexcept {
     if (!call.queued()) ready_.push_back(call);
   }
+  /// As make_ready(), before everything else.
+  void make_ready_first(impl::Runnable& call) noexcept {
+    if (!call.queued()) ready_.push_front(call);
+  }
+  /// Tells `link`; what that makes ready is the next to run. For light callbacks.
+  void tell_next(impl::Link& link) noexcept;
   /// Suspends the running greenlet until something makes it ready. Throws what was thrown into it.
   void suspend();
   /// Lets everything that is ready now run first.

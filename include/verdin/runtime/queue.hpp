@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include <verdin/runtime/impl/exchange.hpp>
 #include <verdin/runtime/impl/wait_list.hpp>
 
 namespace verdin {
@@ -23,7 +24,7 @@ struct QueueClosed : std::runtime_error {
 };
 
 template <typename T>
-class Queue {
+class Queue : private impl::Exchange {
  public:
   static constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
 
@@ -60,59 +61,57 @@ class Queue {
 
   void close() {
     closed_ = true;
-    getters_.wake_all();
-    putters_.wake_all();
+    if (!getters.empty() || !putters.empty()) wake();
   }
 
  private:
+  bool put_may_go() const noexcept override { return closed_ || !full(); }
+  bool get_may_go() const noexcept override { return closed_ || !items_.empty(); }
+
   void push(T item) {
     items_.push_back(std::move(item));
-    getters_.wake_one();
+    if (!getters.empty()) wake();
   }
 
   T pop() {
     T item = std::move(items_.front());
     items_.pop_front();
-    putters_.wake_one();
+    if (!putters.empty()) wake();
     return item;
   }
 
   bool put_until(T item, std::optional<loop::Clock::time_point> due) {
-    const auto may_go = [this] { return closed_ || !full(); };
-    if (!may_go() && !wait(putters_, due, may_go)) return false;
+    while (!put_may_go()) {
+      if (!wait(putters, due)) return false;
+    }
     if (closed_) throw QueueClosed();
     push(std::move(item));
     return true;
   }
 
   std::optional<T> get_until(std::optional<loop::Clock::time_point> due) {
-    const auto may_go = [this] { return closed_ || !items_.empty(); };
-    if (!may_go() && !wait(getters_, due, may_go)) return std::nullopt;
+    while (!get_may_go()) {
+      if (!wait(getters, due)) return std::nullopt;
+    }
     if (items_.empty()) throw QueueClosed();
     return pop();
   }
 
-  /// Waits in `list` until may_go(). A greenlet that leaves by an exception passes the wake-up it may have
-  /// had on.
-  template <typename Condition>
-  bool wait(impl::WaitList& list, std::optional<loop::Clock::time_point> due, const Condition& may_go) {
+  /// Waits in `list` until told (true) or due. One that was told and leaves by an exception all the same
+  /// gives its turn to others.
+  bool wait(impl::WaitList& list, std::optional<loop::Clock::time_point> due) {
     impl::Waiter waiter(list);
     try {
-      while (!may_go()) {
-        if (!waiter.wait_until(due)) return may_go();
-      }
+      return waiter.wait_until(due);
     } catch (...) {
-      if (waiter.woken()) list.wake_one();
+      if (waiter.woken()) wake();
       throw;
     }
-    return true;
   }
 
   std::size_t capacity_;
   std::deque<T> items_;
   bool closed_ = false;
-  impl::WaitList getters_;
-  impl::WaitList putters_;
 };
 
 }  // namespace verdin

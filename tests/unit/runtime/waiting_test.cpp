@@ -165,6 +165,72 @@ TEST(Event, wakes_everybody_in_order_after_the_setter_went_on) {
   });
 }
 
+TEST(Event, tells_all_before_what_became_ready_later) {
+  verdin::run([] {
+    verdin::Event event;
+    std::string order;
+    const auto waits = [&](char name) {
+      event.wait();
+      order += name;
+      verdin::yield();
+      order += static_cast<char>(name + 1);
+    };
+    auto a = verdin::spawn(waits, 'a');
+    auto c = verdin::spawn(waits, 'c');
+    verdin::yield();
+    event.set();
+    auto later = verdin::spawn([&] { order += 'x'; });
+    verdin::join_all(a, c, later);
+    EXPECT_EQ(order, "acxbd");
+  });
+}
+
+TEST(Event, one_who_comes_while_those_before_are_told_is_told_behind_them) {
+  verdin::run([] {
+    verdin::Event event;
+    std::string order;
+    auto first = verdin::spawn([&] {
+      event.wait();
+      order += '1';
+    });
+    verdin::yield();
+    event.set();
+    EXPECT_TRUE(event.wait_for(1h));
+    order += '2';
+    EXPECT_TRUE(event.wait_for(1h));  // nobody is told any more: at once
+    EXPECT_EQ(order, "12");
+    first.join();
+  });
+}
+
+TEST(Event, one_who_waits_again_and_again_keeps_nobody_from_running) {
+  verdin::run([] {
+    verdin::Event event;
+    bool over = false;
+    const auto waits = [&] {
+      while (!over) event.wait();
+    };
+    auto a = verdin::spawn(waits);
+    auto b = verdin::spawn(waits);
+    verdin::yield();
+    event.set();
+    verdin::yield();
+    over = true;
+    verdin::join_all(a, b);
+  });
+}
+
+TEST(Event, one_that_dies_before_its_waiters_were_told_leaves_nothing_behind) {
+  verdin::run([] {
+    auto event = std::make_unique<verdin::Event>();
+    verdin::spawn([&] { event->wait(); });
+    verdin::yield();
+    event->set();
+    event.reset();
+    EXPECT_THROW(verdin::Event().wait(), verdin::LoopExit);
+  });
+}
+
 TEST(Queue, hands_items_over_in_order_and_blocks_at_its_bound) {
   verdin::run([] {
     verdin::Queue<int> queue(2);

@@ -54,6 +54,8 @@ class WaitList {
   }
 
   bool empty() const noexcept { return head_.next_ == &head_; }
+  /// Of one that is not empty.
+  Link& front() noexcept { return *head_.next_; }
   void push_back(Link& link) noexcept {
     link.prev_ = head_.prev_;
     link.next_ = &head_;

@@ -8,6 +8,8 @@ struct Runnable {
   Runnable* prev = nullptr;
   /// Null: this is a greenlet to be resumed. Else called in the hub.
   void (*callback)(Runnable*) = nullptr;
+  /// Its callback only queues: it may be called on any stack, which saves a way to the hub and back.
+  bool light = false;
 
   bool queued() const noexcept { return next != nullptr; }
   void unqueue() noexcept {
@@ -26,6 +28,14 @@ class ReadyQueue {
 
   bool empty() const noexcept { return head_.next == &head_; }
   Runnable& front() noexcept { return *head_.next; }
+  /// The last one; the queue's own head if there is none.
+  Runnable& last() noexcept { return *head_.prev; }
+  void push_front(Runnable& item) noexcept {
+    item.next = head_.next;
+    item.prev = &head_;
+    head_.next->prev = &item;
+    head_.next = &item;
+  }
   void push_back(Runnable& item) noexcept {
     item.prev = head_.prev;
     item.next = &head_;

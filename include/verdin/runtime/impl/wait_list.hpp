@@ -17,6 +17,8 @@ namespace verdin::impl {
 /// A greenlet that waits; lies on its stack.
 class Waiter : private Link {
  public:
+  /// In no list yet, for the running greenlet. Throws BlockingSwitchOutError in the hub.
+  Waiter();
   /// Joins `list` at its end, for the running greenlet. Throws BlockingSwitchOutError in the hub.
   explicit Waiter(WaitList& list);
 
@@ -24,8 +26,7 @@ class Waiter : private Link {
   void wait() { wait_until(std::nullopt); }
   /// Suspends until woken (true) or until `due` (false).
   bool wait_until(std::optional<loop::Clock::time_point> due);
-  /// As if the list had woken it: for one that comes while those before it are still on their way.
-  void wake() noexcept { tell(); }
+  Link& link() noexcept { return *this; }
   /// Was it woken since it last began to wait?
   bool woken() const noexcept { return notified(); }
 
