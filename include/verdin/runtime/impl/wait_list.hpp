@@ -26,6 +26,9 @@ class Waiter : private Link {
   void wait() { wait_until(std::nullopt); }
   /// Suspends until woken (true) or until `due` (false).
   bool wait_until(std::optional<loop::Clock::time_point> due);
+  /// As if the list had woken it: for one that comes while those before it are still on their way. woken()
+  /// is false after that wait.
+  void wake() noexcept { tell(); }
   Link& link() noexcept { return *this; }
   /// Was it woken since it last began to wait?
   bool woken() const noexcept { return notified(); }
