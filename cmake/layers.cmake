@@ -41,6 +41,9 @@ verdin_layer(socketio USES engineio)
 set_source_files_properties(src/socketio/server.cpp PROPERTIES
   COMPILE_DEFINITIONS "VERDIN_CLIENT_DIR=\"${VERDIN_CLIENT_DIR}\"")
 
+if(VERDIN_FCONTEXT)
+  target_compile_definitions(verdin_fiber PUBLIC $<BUILD_INTERFACE:VERDIN_FCONTEXT>)
+endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT VERDIN_SANITIZE)
   target_compile_definitions(verdin_fiber PUBLIC $<BUILD_INTERFACE:VERDIN_MUTEX_WATCH>)
 endif()

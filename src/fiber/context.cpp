@@ -1,52 +1,44 @@
 #include <cerrno>
-#include <cstdint>
 #include <exception>
 
-#include <boost/context/detail/fcontext.hpp>
 #include <cxxabi.h>
 
 #include <verdin/fiber/context.hpp>
 
 #include "fiber/sanitizers.hpp"
+#include "fiber/switch.hpp"
 
 namespace verdin::fiber {
-namespace {
 
-namespace ctx = boost::context::detail;
-
-/// What the Itanium C++ ABI keeps a thread (§2.2.2): the stack of caught exceptions and the count of those in
-/// flight. libstdc++ and libc++abi lay it out alike.
-///
-/// The count is an unsigned int; read and written here together with its padding, as one word, so that the
-/// processor can forward the stores of a switch to the loads of the next (11 ns a switch otherwise).
-struct ExceptionState {
-  void* caught = nullptr;
-  std::uintptr_t uncaught = 0;
-};
-
-ExceptionState& exception_state() noexcept {
-  return *reinterpret_cast<ExceptionState*>(abi::__cxa_get_globals());
+ThreadState ThreadState::of_this_thread() noexcept {
+  ThreadState state;
+  state.exceptions_ = reinterpret_cast<Exceptions*>(abi::__cxa_get_globals());
+  state.error_ = &errno;
+  return state;
 }
-
-/// Handed over at each jump.
-struct Crossing {
-  Context* from;
-  Context* to;
-};
-
-}  // namespace
 
 /// The first frame of every fiber.
 struct ContextEntry {
-  static void enter(ctx::transfer_t transfer) {
-    const Crossing crossing = *static_cast<Crossing*>(transfer.data);
-    crossing.from->suspended_at_ = transfer.fctx;
-    sanitizer::finish_switch(nullptr, &crossing.from->stack_);
-    exception_state() = {};
-    errno = 0;
-    crossing.to->entry_(crossing.to->argument_);
+  [[noreturn]] static void enter(Context& from, Context& self, const ThreadState& thread) {
+    sanitizer::finish_switch(nullptr, &from.stack_);
+    *thread.exceptions_ = {};
+    *thread.error_ = 0;
+    self.entry_(self.argument_);
     std::terminate();  // the entry must not return: there is nothing below this frame
   }
+
+#ifdef VERDIN_FCONTEXT
+  static void first(boost::context::detail::transfer_t transfer) {
+    const Crossing crossing = *static_cast<Crossing*>(transfer.data);
+    crossing.from->at_.stack_pointer = transfer.fctx;
+    enter(*crossing.from, *crossing.to, crossing.thread);
+  }
+#else
+  static void first(Context* from, Context* self, const ThreadState* thread) {
+    Context::arrive(*from, *self);
+    enter(*from, *self, *thread);
+  }
+#endif
 };
 
 Context::Context() noexcept : sanitizer_fiber_(sanitizer::current_fiber()) {}
@@ -59,7 +51,15 @@ void Context::start(const Stack& stack, Entry entry, void* argument) noexcept {
   argument_ = argument;
   sanitizer_fiber_ = sanitizer::create_fiber();
   valgrind_id_ = sanitizer::register_stack(stack);
-  suspended_at_ = ctx::make_fcontext(stack.top(), stack.size, &ContextEntry::enter);
+#ifdef VERDIN_FCONTEXT
+  at_.stack_pointer = boost::context::detail::make_fcontext(stack.top(), stack.size, &ContextEntry::first);
+#else
+  // As if called from address 0, which is where debuggers and unwinders find the end of the stack.
+  void** const frame = reinterpret_cast<void**>(stack.top()) - 1;
+  *frame = nullptr;
+  at_ = {frame, nullptr, reinterpret_cast<void*>(&ContextEntry::first)};
+  asm volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(floats_.sse), "=m"(floats_.x87));
+#endif
 }
 
 void Context::finish() noexcept {
@@ -70,28 +70,22 @@ void Context::finish() noexcept {
   sanitizer::forget(stack_);
 }
 
-inline void Context::jump(Context& to, bool for_good) noexcept {
-  Crossing crossing{this, &to};
-  void* fake_stack = nullptr;
-  sanitizer::start_switch(for_good ? nullptr : &fake_stack, to.stack_);
-  sanitizer::switch_fiber(to.sanitizer_fiber_);
-  const ctx::transfer_t transfer = ctx::jump_fcontext(to.suspended_at_, &crossing);
-  Context* const from = static_cast<Crossing*>(transfer.data)->from;
-  from->suspended_at_ = transfer.fctx;
-  sanitizer::finish_switch(fake_stack, &from->stack_);
+Suspension Context::suspension() const noexcept {
+#if defined(VERDIN_FCONTEXT) && defined(__x86_64__)
+  // What jump_fcontext leaves on the stack: the control words, r12 to r15, rbx, rbp, the return address.
+  constexpr int kFrame = 7;
+  constexpr int kReturn = 8;
+  void** const saved = static_cast<void**>(at_.stack_pointer);
+  if (!saved) return {};
+  return {saved + kReturn + 1, saved[kFrame], saved[kReturn]};
+#else
+  return at_;
+#endif
 }
 
-void Context::switch_to(Context& to) noexcept {
-  const ExceptionState exceptions = exception_state();
-  const int error = errno;
-  jump(to, false);
-  exception_state() = exceptions;
-  errno = error;
-}
+// The switch is inlined into these two for tests and for whoever switches seldom.
+void Context::switch_to(Context& to) noexcept { switch_to(to, ThreadState::of_this_thread()); }
 
-void Context::leave_for(Context& to) noexcept {
-  jump(to, true);
-  std::terminate();
-}
+void Context::leave_for(Context& to) noexcept { leave_for(to, ThreadState::of_this_thread()); }
 
 }  // namespace verdin::fiber

@@ -1,19 +1,57 @@
 // Context: a place where execution can stand: a fiber's stack, or the thread's own.
 //
 // switch_to() leaves one and goes on in the other. Beside the registers it swaps what C++ keeps a thread and
-// a fiber must have for itself: the exceptions being caught and thrown (__cxa_eh_globals) and errno; and it
-// tells AddressSanitizer, ThreadSanitizer and Valgrind. About 5 ns (see docs/performance.md).
+// a fiber must have for itself: the exceptions being caught and thrown (__cxa_eh_globals), errno and the
+// rounding modes of the processor; and it tells AddressSanitizer, ThreadSanitizer and Valgrind. About 4 ns
+// (see docs/performance.md).
 //
-// Threads: contexts of one thread are switched among by that thread only. Nothing throws but start() (what
-// the entry needs is preallocated, so it does not either). The entry function must not return and must not
-// let an exception out.
+// On x86-64 the switch is a few instructions of Verdin's own (docs/decisions/0005-own-switch.md), elsewhere
+// and with the CMake option VERDIN_FCONTEXT it is Boost.Context's.
+//
+// Threads: contexts of one thread are switched among by that thread only. Nothing here blocks or throws. The
+// entry function must not return and must not let an exception out.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include <verdin/fiber/stack.hpp>
 
 namespace verdin::fiber {
+
+/// Where the C++ runtime and libc keep what they have one of a thread. The addresses stay the same for as
+/// long as the thread lives, so whoever switches often asks once.
+class ThreadState {
+ public:
+  /// The calling thread's. Two calls into shared libraries.
+  static ThreadState of_this_thread() noexcept;
+
+  /// std::uncaught_exceptions(), without a call.
+  bool unwinding() const noexcept { return exceptions_->uncaught != 0; }
+  unsigned uncaught_exceptions() const noexcept { return static_cast<unsigned>(exceptions_->uncaught); }
+
+ private:
+  friend class Context;
+  friend struct ContextEntry;
+
+  /// What the Itanium C++ ABI keeps a thread (§2.2.2): the stack of caught exceptions and the count of those
+  /// in flight. libstdc++ and libc++abi lay it out alike. The count is an unsigned int; it is read and
+  /// written together with its padding (zero for ever), as one word.
+  struct Exceptions {
+    void* caught;
+    std::uintptr_t uncaught;
+  };
+
+  Exceptions* exceptions_ = nullptr;
+  int* error_ = nullptr;
+};
+
+/// Where a suspended context goes on. For debuggers and reports: what a stack walk starts from.
+struct Suspension {
+  void* stack_pointer = nullptr;
+  void* frame_pointer = nullptr;
+  void* instruction = nullptr;
+};
 
 class Context {
  public:
@@ -36,17 +74,32 @@ class Context {
   void finish() noexcept;
 
   const Stack& stack() const noexcept { return stack_; }
+  /// Meaningful while it is suspended.
+  Suspension suspension() const noexcept;
+
+  // ---- For the runtime: inline, in src/fiber/switch.hpp.
+  void switch_to(Context& to, const ThreadState& thread) noexcept;
+  [[noreturn]] void leave_for(Context& to, const ThreadState& thread) noexcept;
 
  private:
   friend struct ContextEntry;
-  void jump(Context& to, bool for_good) noexcept;
 
-  void* suspended_at_ = nullptr;
+  /// The parts of MXCSR and of the x87 control word that a called function must preserve.
+  struct FloatControl {
+    std::uint32_t sse = 0;
+    std::uint16_t x87 = 0;
+  };
+
+  void jump(Context& to, const ThreadState& thread, bool for_good) noexcept;
+  static void arrive(const Context& from, const Context& here) noexcept;
+
+  Suspension at_;  // first: the switch finds it at the context's address
+  FloatControl floats_;
+  unsigned valgrind_id_ = 0;
   Stack stack_;
   Entry entry_ = nullptr;
   void* argument_ = nullptr;
   void* sanitizer_fiber_ = nullptr;  // ThreadSanitizer's handle
-  unsigned valgrind_id_ = 0;
 };
 
 }  // namespace verdin::fiber

@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <cfenv>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -29,6 +30,7 @@ class Fiber {
   void resume() { main_.switch_to(context_); }
   void suspend() { context_.switch_to(main_); }
   bool done() const { return done_; }
+  const Context& context() const { return context_; }
 
  private:
   static void enter(void* self) {
@@ -109,6 +111,77 @@ TEST(Context, a_switch_while_a_stack_unwinds_is_nobody_elses_business) {
   EXPECT_EQ(std::uncaught_exceptions(), 0);
   fiber.resume();
   EXPECT_TRUE(fiber.done());
+}
+
+TEST(Context, keeps_rounding_modes_apart_and_starts_with_its_makers) {
+  volatile double one = 1;
+  volatile double three = 3;
+  std::fesetround(FE_UPWARD);
+  Fiber fiber([&](auto& self) {
+    EXPECT_EQ(std::fegetround(), FE_UPWARD);
+    std::fesetround(FE_DOWNWARD);
+    self.suspend();
+    EXPECT_EQ(std::fegetround(), FE_DOWNWARD);
+    EXPECT_LT(one / three * three, 1);
+  });
+  std::fesetround(FE_TONEAREST);
+  fiber.resume();
+  EXPECT_EQ(std::fegetround(), FE_TONEAREST);
+  EXPECT_EQ(one / three * three, 1);
+  fiber.resume();
+  EXPECT_EQ(std::fegetround(), FE_TONEAREST);
+}
+
+/// Enough live values to fill every register that a switch could spoil.
+template <typename F>
+double many_values(double seed, F&& between) {
+  double d[12];
+  std::uint64_t n[12];
+  for (int i = 0; i < 12; ++i) {
+    d[i] = seed + i;
+    n[i] = static_cast<std::uint64_t>(seed) * 31 + static_cast<std::uint64_t>(i);
+  }
+  between();
+  double sum = 0;
+  for (int i = 0; i < 12; ++i) sum += d[i] * (i + 1) + static_cast<double>(n[i] % 97);
+  return sum;
+}
+
+TEST(Context, keeps_what_is_in_registers) {
+  const double expected_inside = many_values(1000, [] {});
+  const double expected_outside = many_values(2000, [] {});
+  Fiber fiber([&](auto& self) {
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(many_values(1000, [&] { self.suspend(); }), expected_inside);
+  });
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(many_values(2000, [&] { fiber.resume(); }), expected_outside);
+  EXPECT_TRUE(fiber.done());
+}
+
+TEST(Context, exceptions_pass_frames_below_a_switch) {
+  Fiber fiber([](auto& self) {
+    const auto suspend_and_throw = [&](int depth, auto& again) -> void {
+      if (depth > 0) return again(depth - 1, again);
+      self.suspend();
+      throw std::runtime_error("from below");
+    };
+    EXPECT_THROW(suspend_and_throw(5, suspend_and_throw), std::runtime_error);
+  });
+  fiber.resume();
+  fiber.resume();
+  EXPECT_TRUE(fiber.done());
+}
+
+TEST(Context, a_suspended_one_tells_where_it_stands) {
+  Fiber fiber([](auto& self) { self.suspend(); });
+  fiber.resume();
+  const verdin::fiber::Suspension at = fiber.context().suspension();
+  const auto* pointer = static_cast<const char*>(at.stack_pointer);
+  EXPECT_GE(pointer, fiber.context().stack().base);
+  EXPECT_LT(pointer, fiber.context().stack().top());
+#if defined(__x86_64__)
+  EXPECT_NE(at.instruction, nullptr);
+#endif
+  fiber.resume();
 }
 
 TEST(StackPool, gives_aligned_writable_stacks_and_reuses_the_last_one_first) {
