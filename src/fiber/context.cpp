@@ -10,10 +10,12 @@
 
 namespace verdin::fiber {
 
-ThreadState ThreadState::of_this_thread() noexcept {
-  ThreadState state;
-  state.exceptions_ = reinterpret_cast<Exceptions*>(abi::__cxa_get_globals());
-  state.error_ = &errno;
+const ThreadState& ThreadState::of_this_thread() noexcept {
+  static thread_local constinit ThreadState state;
+  if (!state.error_) [[unlikely]] {
+    state.exceptions_ = reinterpret_cast<Exceptions*>(abi::__cxa_get_globals());
+    state.error_ = &errno;
+  }
   return state;
 }
 

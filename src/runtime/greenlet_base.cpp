@@ -69,7 +69,7 @@ void GreenletBase::drop_deferred(const Timeout* scope) noexcept {
 
 void GreenletBase::entry(void* self) {
   auto& greenlet = *static_cast<GreenletBase*>(self);
-  greenlet.hub_.bury();
+  if (greenlet.hub_.ended_) greenlet.hub_.bury_ended();
   greenlet.run_to_end();
   greenlet.hub_.leave(greenlet);
 }

@@ -135,7 +135,7 @@ void Hub::run_ready() {
     } else {
       switch_into(static_cast<impl::GreenletBase&>(item));
     }
-    if (time_is_up() || (main_ && main_->finished())) break;
+    if (slice_is_over() || (main_ && main_->finished())) break;
   }
 }
 

@@ -1,5 +1,7 @@
 // How a hub's greenlets change places. A greenlet that suspends hands over to the next ready one directly;
 // the hub is gone back to only for callbacks, when nothing is ready, or when it is time to poll.
+#include "fiber/switch.hpp"
+
 #include <exception>
 
 #include <verdin/runtime/hub.hpp>
@@ -19,32 +21,25 @@ constexpr unsigned kSwitchesAClockLook = 64;  // reading the clock costs as much
 
 }  // namespace
 
-bool Hub::time_is_up() noexcept {
-  if (++switches_ % kSwitchesAClockLook != 0) return slice_over_;
+// The functions between suspend() and the switch are inline, and what happens seldom is not: see
+// docs/decisions/0005-own-switch.md.
+
+inline bool Hub::time_is_up() noexcept {
+  if (++switches_ % kSwitchesAClockLook == 0) [[unlikely]]
+    look_at_clock();
+  return slice_over_;
+}
+
+[[gnu::noinline]] void Hub::look_at_clock() noexcept {
   const auto now = loop::Clock::now();
   if (slice_end_ == loop::Clock::time_point{}) {
     slice_end_ = now + kSlice;
   } else if (now >= slice_end_) {
     slice_over_ = true;
   }
-  return slice_over_;
 }
 
-GreenletBase* Hub::next_greenlet() noexcept {
-  while (!dispatching_ && !ready_.empty() && !time_is_up()) {
-    impl::Runnable& item = ready_.front();
-    if (item.callback) {
-      if (!item.light) break;
-      item.unqueue();
-      item.callback(&item);
-      continue;
-    }
-    auto& next = static_cast<GreenletBase&>(item);
-    next.unqueue();
-    if (prepare(next)) return &next;
-  }
-  return nullptr;
-}
+bool Hub::slice_is_over() noexcept { return time_is_up(); }
 
 void Hub::tell_next(impl::Link& link) noexcept {
   const impl::Runnable* const last = &ready_.last();
@@ -57,8 +52,7 @@ void Hub::tell_next(impl::Link& link) noexcept {
 
 /// Gives a greenlet that starts its stack. Where there is none to be had the greenlet has failed, and nobody
 /// else.
-bool Hub::prepare(GreenletBase& greenlet) noexcept {
-  if (greenlet.state_ != GreenletBase::State::pending) return true;
+[[gnu::noinline]] bool Hub::give_stack(GreenletBase& greenlet) noexcept {
   try {
     greenlet.context_.start(stacks_.take(), &GreenletBase::entry, &greenlet);
     greenlet.state_ = GreenletBase::State::suspended;
@@ -70,23 +64,56 @@ bool Hub::prepare(GreenletBase& greenlet) noexcept {
   }
 }
 
+inline bool Hub::prepare(GreenletBase& greenlet) noexcept {
+  return greenlet.state_ != GreenletBase::State::pending || give_stack(greenlet);
+}
+
+/// Frees the greenlet that just left its stack for good; it could not do so while it stood on it.
+inline void Hub::bury() noexcept {
+  if (ended_) bury_ended();
+}
+
+[[gnu::noinline]] void Hub::bury_ended() noexcept {
+  GreenletBase* const ended = std::exchange(ended_, nullptr);
+  const fiber::Stack stack = ended->context_.stack();
+  ended->context_.finish();
+  stacks_.give_back(stack);
+  ended->release();
+}
+
+inline GreenletBase* Hub::next_greenlet() noexcept {
+  while (!dispatching_ && !ready_.empty() && !time_is_up()) {
+    impl::Runnable& item = ready_.front();
+    if (item.callback) [[unlikely]] {
+      if (!item.light) break;
+      item.unqueue();
+      item.callback(&item);
+      continue;
+    }
+    auto& next = static_cast<GreenletBase&>(item);
+    next.unqueue();
+    if (prepare(next)) return &next;
+  }
+  return nullptr;
+}
+
 void Hub::switch_into(GreenletBase& greenlet) {
   if (!prepare(greenlet)) return;
   running_ = &greenlet;
   greenlet.state_ = GreenletBase::State::running;
-  context_.switch_to(greenlet.context_);
+  context_.switch_to(greenlet.context_, thread_);
   running_ = nullptr;
   bury();
 }
 
-void Hub::switch_away(GreenletBase& from) {
-  from.uncaught_when_suspended_ = std::uncaught_exceptions();
+inline void Hub::switch_away(GreenletBase& from) {
+  from.uncaught_when_suspended_ = static_cast<int>(thread_.uncaught_exceptions());
   GreenletBase* const to = next_greenlet();
   if (to == &from) return;
   from.state_ = GreenletBase::State::suspended;
   running_ = to;
   if (to) to->state_ = GreenletBase::State::running;
-  from.context_.switch_to(to ? to->context_ : context_);
+  from.context_.switch_to(to ? to->context_ : context_, thread_);
   bury();
 }
 
@@ -96,33 +123,36 @@ void Hub::leave(GreenletBase& ended) {
   ended_ = &ended;
   running_ = to;
   if (to) to->state_ = GreenletBase::State::running;
-  ended.context_.leave_for(to ? to->context_ : context_);
-}
-
-/// Frees the greenlet that just left its stack for good; it could not do so while it stood on it.
-void Hub::bury() noexcept {
-  GreenletBase* const ended = std::exchange(ended_, nullptr);
-  if (!ended) return;
-  const fiber::Stack stack = ended->context_.stack();
-  ended->context_.finish();
-  stacks_.give_back(stack);
-  ended->release();
+  ended.context_.leave_for(to ? to->context_ : context_, thread_);
 }
 
 void Hub::suspend() {
   GreenletBase* const self = running_;
-  if (!self)
-    throw BlockingSwitchOutError(
-        "verdin: a call that blocks was made in the hub, where nothing can be suspended");
+  if (!self) [[unlikely]]
+    refuse_to_suspend();
   fiber::check_no_mutex_held(self->name());
-  if (!self->deferred_.empty() && self->shields_ == 0 && std::uncaught_exceptions() == 0) {
-    std::exception_ptr reason = std::move(self->deferred_.front());
-    self->deferred_.erase(self->deferred_.begin());
-    self->unqueue();
-    std::rethrow_exception(std::move(reason));
-  }
+  if (!self->deferred_.empty()) [[unlikely]]
+    throw_deferred(*self);
   switch_away(*self);
-  if (self->incoming_) std::rethrow_exception(std::exchange(self->incoming_, nullptr));
+  if (self->incoming_) [[unlikely]]
+    throw_incoming(*self);
+}
+
+[[gnu::noinline]] void Hub::refuse_to_suspend() {
+  throw BlockingSwitchOutError(
+      "verdin: a call that blocks was made in the hub, where nothing can be suspended");
+}
+
+[[gnu::noinline]] void Hub::throw_deferred(GreenletBase& self) {
+  if (self.shields_ > 0 || thread_.unwinding()) return;
+  std::exception_ptr reason = std::move(self.deferred_.front());
+  self.deferred_.erase(self.deferred_.begin());
+  self.unqueue();
+  std::rethrow_exception(std::move(reason));
+}
+
+[[gnu::noinline]] void Hub::throw_incoming(GreenletBase& self) {
+  std::rethrow_exception(std::exchange(self.incoming_, nullptr));
 }
 
 void Hub::yield() {

@@ -20,11 +20,11 @@
 namespace verdin::fiber {
 
 /// Where the C++ runtime and libc keep what they have one of a thread. The addresses stay the same for as
-/// long as the thread lives, so whoever switches often asks once.
+/// long as the thread lives: they are asked for once.
 class ThreadState {
  public:
-  /// The calling thread's. Two calls into shared libraries.
-  static ThreadState of_this_thread() noexcept;
+  /// The calling thread's.
+  static const ThreadState& of_this_thread() noexcept;
 
   /// std::uncaught_exceptions(), without a call.
   bool unwinding() const noexcept { return exceptions_->uncaught != 0; }

@@ -115,8 +115,15 @@ class Hub {
   [[noreturn]] void leave(impl::GreenletBase& ended);
   impl::GreenletBase* next_greenlet() noexcept;
   bool time_is_up() noexcept;
+  bool slice_is_over() noexcept;
+  void look_at_clock() noexcept;
   bool prepare(impl::GreenletBase& greenlet) noexcept;
+  bool give_stack(impl::GreenletBase& greenlet) noexcept;
   void bury() noexcept;
+  void bury_ended() noexcept;
+  [[noreturn]] void refuse_to_suspend();
+  void throw_deferred(impl::GreenletBase& self);
+  [[noreturn]] void throw_incoming(impl::GreenletBase& self);
   void run_ready();
   void run_posted();
   void turn(bool may_block);
@@ -130,6 +137,7 @@ class Hub {
   std::unique_ptr<loop::Loop> loop_;
   fiber::StackPool stacks_;
   fiber::Context context_;
+  const fiber::ThreadState& thread_ = fiber::ThreadState::of_this_thread();
   impl::ReadyQueue ready_;
   impl::GreenletBase* running_ = nullptr;
   impl::GreenletBase* main_ = nullptr;   // when it ends, so does the hub's run
