@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <unordered_set>
 #include <utility>
 
 #include <verdin/runtime/impl/wait_list.hpp>
@@ -35,13 +34,15 @@ struct JoinAll {
 
 std::vector<GreenletBase*> join_all(std::span<GreenletBase* const> greenlets, std::size_t count,
                                     std::optional<loop::Clock::time_point> due) {
-  // One that is named twice is waited for once.
-  std::unordered_set<GreenletBase*> distinct;
   JoinAll join{running_greenlet(), count};
   join.ended.reserve(greenlets.size());
   std::vector<JoinAll::Entry> entries(greenlets.size());
+  // One that is named twice is waited for once.
+  const std::uint64_t mark = join.joiner.hub().new_mark();
+  std::size_t distinct = 0;
   for (std::size_t i = 0; i < greenlets.size(); ++i) {
-    if (!distinct.insert(greenlets[i]).second) continue;
+    if (!greenlets[i]->mark(mark)) continue;
+    ++distinct;
     if (greenlets[i]->finished()) {
       join.ended.push_back(greenlets[i]);
       continue;
@@ -50,7 +51,7 @@ std::vector<GreenletBase*> join_all(std::span<GreenletBase* const> greenlets, st
     entries[i].greenlet = greenlets[i];
     greenlets[i]->add_link(entries[i]);
   }
-  join.wanted = std::min(count, distinct.size());
+  join.wanted = std::min(count, distinct);
   std::optional<Alarm> alarm;
   join.waiting = true;
   while (join.ended.size() < join.wanted) {

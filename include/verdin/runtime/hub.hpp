@@ -9,6 +9,7 @@
 // there, and must not block (BlockingSwitchOutError).
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -98,6 +99,8 @@ class Hub {
   void yield();
   /// Destroys its greenlets' values of a Local that dies.
   void drop_local(impl::LocalKey key) noexcept;
+  /// Never the same twice: see GreenletBase::mark().
+  std::uint64_t new_mark() noexcept { return ++last_mark_; }
   /// Is everything being killed?
   bool ending() const noexcept { return ending_; }
   /// Drives the hub until `until` has ended.
@@ -151,6 +154,7 @@ class Hub {
   std::size_t greenlet_count_ = 0;
   std::vector<Worker*> idle_workers_;
   int external_ = 0;
+  std::uint64_t last_mark_ = 0;
   ErrorHook error_hook_;
   IntrusivePtr<impl::Inbox> inbox_;
   std::vector<impl::Inbox::Task> posted_;  // taken from the inbox; kept for its memory

@@ -47,6 +47,8 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   /// Those who are told when it has ended. None may join them after that.
   WaitList& links() noexcept { return links_; }
   void add_link(Link& link) noexcept { links_.push_back(link); }
+  /// False if it bears this mark already (a hub's newest): finds what is named twice.
+  bool mark(std::uint64_t mark) noexcept { return std::exchange(mark_, mark) != mark; }
   /// Throws `reason` into the greenlet where it is suspended, as a queued event of its own; ends it at once
   /// if it has not started.
   void throw_into(std::exception_ptr reason);
@@ -90,6 +92,7 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   std::exception_ptr failure_;
   std::unique_ptr<LocalStore> locals_;
   WaitList links_;  // of those who wait for its end
+  std::uint64_t mark_ = 0;
   const char* label_ = "greenlet";
   std::string name_;
   GreenletBase* all_next_ = nullptr;  // the hub's list of living greenlets
