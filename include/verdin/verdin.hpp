@@ -12,6 +12,7 @@
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/signal.hpp>
 #include <verdin/runtime/sleep.hpp>
+#include <verdin/runtime/spawn.hpp>
 #include <verdin/runtime/timeout.hpp>
 #include <verdin/socketio/socketio.hpp>
 #include <verdin/websocket/stream.hpp>

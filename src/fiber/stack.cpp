@@ -23,6 +23,8 @@ StackPool::StackPool(std::size_t stack_size)
     : stack_size_(round_to_pages(stack_size < 4 * kPage ? 4 * kPage : stack_size)) {}
 
 StackPool::~StackPool() {
+  // A fiber that was given up still has frames, and others pointers into them.
+  if (in_use() > 0) return;
   for (char* slab : slabs_) ::munmap(slab, stack_size_ * kStacksASlab);
 }
 

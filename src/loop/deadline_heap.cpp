@@ -25,12 +25,14 @@ void DeadlineHeap::place(std::size_t at, const Entry& entry) noexcept {
 void DeadlineHeap::insert(DeadlineTimer& timer, Clock::time_point due) {
   const Entry entry{due, next_sequence_++, &timer};
   entries_.push_back(entry);
+  if (!timer.ref_) ++without_ref_;
   sift_up(entries_.size() - 1, entry);
 }
 
 void DeadlineHeap::remove(DeadlineTimer& timer) noexcept {
   const std::size_t at = timer.index_;
   timer.index_ = DeadlineTimer::kIdle;
+  if (!timer.ref_) --without_ref_;
   const Entry last = entries_.back();
   entries_.pop_back();
   if (at == entries_.size()) return;

@@ -16,7 +16,7 @@ bool Event::wait_for(loop::Clock::duration limit) { return wait_until(loop::Cloc
 bool Event::wait_until(std::optional<loop::Clock::time_point> due) {
   // Those whom set() has just woken come first.
   if (set_ && !waiters_.notifying()) return true;
-  impl::Waiter waiter;
+  impl::Waiter waiter("Event::wait");
   if (set_) {
     waiters_.add_behind(waiter.link());
     due.reset();  // nothing but a kill or an outer Timeout can come before its turn

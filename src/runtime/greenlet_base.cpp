@@ -1,7 +1,10 @@
 #include <memory>
 
 #include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/impl/done_call.hpp>
 #include <verdin/runtime/impl/greenlet_base.hpp>
+
+#include "runtime/starter.hpp"
 
 namespace verdin::impl {
 
@@ -22,30 +25,54 @@ struct GreenletBase::PendingThrow : Runnable {
   std::exception_ptr reason;
 };
 
-GreenletBase::GreenletBase(Hub& hub) : hub_(hub) {}
+namespace {
 
-GreenletBase::~GreenletBase() {
-  if (!failure_ || observed_) return;
-  if (Hub* hub = Hub::current_or_null()) hub->report_error(name(), failure_);
-}
-
-void GreenletBase::throw_into(std::exception_ptr reason) {
-  if (finished()) return;
-  if (state_ != State::pending) return hub_.make_ready(*new PendingThrow(*this, std::move(reason)));
-  unqueue();
-  bool killed = false;
+bool is_exit(const std::exception_ptr& reason) {
   try {
     std::rethrow_exception(reason);
   } catch (const GreenletExit&) {
-    killed = true;
+    return true;
   } catch (...) {
+    return false;
   }
-  finish(killed ? nullptr : std::move(reason), killed);
-  release();
+}
+
+}  // namespace
+
+const std::exception_ptr GreenletBase::none_;
+
+GreenletBase::GreenletBase(Hub& hub, SpawnPoint spawned_at) : hub_(hub), spawned_at_(spawned_at) {}
+
+GreenletBase::~GreenletBase() {
+  while (!links_.empty()) {
+    Link& link = links_.front();
+    link.unlink();
+    DoneCall::drop(link);
+  }
+  if (!failure() || observed_) return;
+  Hub::report_error_of(name(), failure());
+}
+
+void GreenletBase::add_link(Link& link) noexcept {
+  links_.push_back(link);
+  if (finished()) schedule_links();
+}
+
+bool GreenletBase::cancel_start(const std::exception_ptr& reason) {
+  if (state_ > State::pending) return false;
+  const bool owned_by_hub = listed_;
+  finish(reason, is_exit(reason));
+  if (owned_by_hub) release();
+  return true;
+}
+
+void GreenletBase::throw_into(std::exception_ptr reason) {
+  if (finished() || cancel_start(reason)) return;
+  hub_.make_ready(*new PendingThrow(*this, std::move(reason)));
 }
 
 void GreenletBase::throw_now(std::exception_ptr reason) {
-  if (finished()) return;
+  if (finished() || cancel_start(reason)) return;
   if (shielded()) {
     deferred_.push_back(std::move(reason));
     return;
@@ -53,18 +80,6 @@ void GreenletBase::throw_now(std::exception_ptr reason) {
   unqueue();
   incoming_ = std::move(reason);
   hub_.switch_into(*this);
-}
-
-void GreenletBase::drop_deferred(const Timeout* scope) noexcept {
-  std::erase_if(deferred_, [scope](const std::exception_ptr& reason) {
-    try {
-      std::rethrow_exception(reason);
-    } catch (const TimeoutExpired& expired) {
-      return expired.scope == scope;
-    } catch (...) {
-      return false;
-    }
-  });
 }
 
 void GreenletBase::entry(void* self) {
@@ -80,7 +95,11 @@ void GreenletBase::run_to_end() noexcept {
   try {
     run();
   } catch (const GreenletExit&) {
+    failure = std::current_exception();
     killed = true;
+  } catch (const Fatal&) {
+    failure = std::current_exception();
+    observed_ = hub_.end_main(*this, failure);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -91,11 +110,38 @@ void GreenletBase::run_to_end() noexcept {
 /// The hub's reference is still held: whoever calls this releases it when nothing stands on the stack any
 /// more.
 void GreenletBase::finish(std::exception_ptr failure, bool killed) noexcept {
+  unqueue();
   state_ = State::finished;
   failure_ = std::move(failure);
   killed_ = killed;
+  starter_.reset();
   hub_.forget(*this);
-  links_.wake_all();
+  if (!links_.empty()) schedule_links();
+}
+
+/// What has finished needs its place in the ready queue no more: it serves its links there. As one event:
+/// each that is told runs before the next, and all before what was queued after the end.
+void GreenletBase::schedule_links() noexcept {
+  if (queued()) return;
+  add_ref();
+  callback = &GreenletBase::tell_first;
+  light = true;
+  hub_.make_ready(static_cast<Runnable&>(*this));
+}
+
+void GreenletBase::tell_first(Runnable* runnable) {
+  auto& self = *static_cast<GreenletBase*>(runnable);
+  if (!self.links_.empty()) {
+    self.hub_.make_ready_first(self);
+    Link& link = self.links_.front();
+    link.unlink();
+    return self.hub_.tell_next(link);
+  }
+  if (self.ref_count() > 1) return self.release();
+  // What it holds is destroyed with it, and not on a stack that came by.
+  self.callback = [](Runnable* last) { static_cast<GreenletBase*>(last)->release(); };
+  self.light = false;
+  self.hub_.make_ready_first(self);
 }
 
 }  // namespace verdin::impl

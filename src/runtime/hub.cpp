@@ -1,10 +1,15 @@
+#include <algorithm>
 #include <exception>
+#include <memory>
+#include <utility>
 
 #include <verdin/base/log.hpp>
 #include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/thread_pool.hpp>
 
 #include "runtime/overflow.hpp"
+#include "runtime/report.hpp"
+#include "runtime/starter.hpp"
 #include "runtime/worker.hpp"
 
 namespace verdin {
@@ -69,9 +74,10 @@ void Hub::run_posted() {
   posted_ = std::move(tasks);
 }
 
-void Hub::report_error(std::string_view where, const std::exception_ptr& error) noexcept {
+namespace {
+
+void log_error(std::string_view where, const std::exception_ptr& error) noexcept {
   try {
-    if (error_hook_) return error_hook_(where, error);
     std::rethrow_exception(error);
   } catch (const std::exception& e) {
     log(LogLevel::error, std::string(where) + ": " + printable(e.what()));
@@ -80,14 +86,55 @@ void Hub::report_error(std::string_view where, const std::exception_ptr& error) 
   }
 }
 
+bool is_fatal(const std::exception_ptr& error) noexcept {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Fatal&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace
+
+void Hub::report_error(std::string_view where, const std::exception_ptr& error) noexcept {
+  try {
+    if (main_ && running_ != main_ && is_fatal(error)) return main_->throw_into(error);
+    if (error_hook_) return error_hook_(where, error);
+    log_error(where, error);
+  } catch (...) {
+    log_error("error hook", std::current_exception());
+  }
+}
+
+void Hub::report_error_of(std::string_view where, const std::exception_ptr& error) noexcept {
+  if (Hub* hub = current_or_null()) return hub->report_error(where, error);
+  log_error(where, error);
+}
+
+bool Hub::end_main(impl::GreenletBase& greenlet, const std::exception_ptr& reason) {
+  if (!main_ || main_ == &greenlet || main_->finished()) return false;
+  main_->throw_into(reason);
+  return true;
+}
+
 void Hub::start(impl::GreenletBase& greenlet) {
+  if (greenlet.state_ != GreenletState::unstarted) return;
   remember(greenlet);
   make_ready(greenlet);
+}
+
+void Hub::start_at(impl::GreenletBase& greenlet, loop::Clock::time_point due) {
+  if (greenlet.state_ != GreenletState::unstarted) return;
+  greenlet.starter_ = std::make_unique<impl::GreenletBase::Starter>(greenlet, due);
+  remember(greenlet);
 }
 
 void Hub::remember(impl::GreenletBase& greenlet) noexcept {
   greenlet.add_ref();
   greenlet.listed_ = true;
+  greenlet.state_ = GreenletState::pending;
   greenlet.all_next_ = all_;
   if (all_) all_->all_prev_ = &greenlet;
   all_ = &greenlet;
@@ -103,7 +150,14 @@ void Hub::forget(impl::GreenletBase& greenlet) noexcept {
   --greenlet_count_;
 }
 
-Hub::Worker& Hub::take_worker(Task&& task, const char* name) {
+std::vector<impl::GreenletBase*> Hub::living() const {
+  std::vector<impl::GreenletBase*> all;
+  for (impl::GreenletBase* greenlet = all_; greenlet; greenlet = greenlet->all_next_) all.push_back(greenlet);
+  std::reverse(all.begin(), all.end());  // in the order in which they were spawned
+  return all;
+}
+
+Hub::Worker& Hub::take_worker(Task&& task, const char* name, SpawnPoint where) {
   Worker* worker = nullptr;
   if (idle_workers_.empty()) {
     worker = new Worker(*this);
@@ -112,16 +166,35 @@ Hub::Worker& Hub::take_worker(Task&& task, const char* name) {
     worker = idle_workers_.back();
     idle_workers_.pop_back();
   }
-  worker->assign(std::move(task), name);
+  worker->assign(std::move(task), name, where);
   return *worker;
 }
 
 void Hub::start_now(Task&& task, const char* name) {
-  Worker& worker = take_worker(std::move(task), name);
+  Worker& worker = take_worker(std::move(task), name, {});
   if (!in_hub() || dispatching_) return make_ready(worker);
   dispatching_ = true;
   switch_into(worker);
   dispatching_ = false;
+}
+
+void Hub::start_later(Task&& task, const char* name, SpawnPoint where) {
+  make_ready(take_worker(std::move(task), name, where));
+}
+
+void Hub::run_item(impl::Runnable& item) {
+  if (item.callback) {
+    item.callback(&item);
+  } else {
+    switch_into(static_cast<impl::GreenletBase&>(item));
+  }
+}
+
+void Hub::throw_into_each(const std::vector<IntrusivePtr<impl::GreenletBase>>& targets,
+                          const std::exception_ptr& reason) {
+  const bool was_dispatching = std::exchange(dispatching_, true);
+  for (const auto& target : targets) target->throw_now(reason);
+  dispatching_ = was_dispatching;
 }
 
 void Hub::run_ready() {
@@ -130,11 +203,7 @@ void Hub::run_ready() {
   while (!ready_.empty() && !slice_over_) {
     impl::Runnable& item = ready_.front();
     item.unqueue();
-    if (item.callback) {
-      item.callback(&item);
-    } else {
-      switch_into(static_cast<impl::GreenletBase&>(item));
-    }
+    run_item(item);
     if (slice_is_over() || (main_ && main_->finished())) break;
   }
 }
@@ -151,52 +220,33 @@ bool Hub::anything_can_happen() const noexcept {
 
 void Hub::run_until_done(impl::GreenletBase& until) {
   main_ = &until;
-  while (!until.finished()) {
+  while (!main_->finished()) {  // not `until`: a fork may put another in its place
     run_posted();
     run_ready();
-    if (until.finished()) break;
-    const bool idle = ready_.empty() && !inbox_->has_tasks();
-    if (idle && !anything_can_happen()) {
-      report_deadlock(until);
+    if (main_->finished()) break;
+    const bool nothing_ready = ready_.empty() && !inbox_->has_tasks();
+    if (nothing_ready && idle_.empty() && !anything_can_happen()) {
+      report_deadlock();
       continue;
     }
-    loop_->turn(idle);
+    loop_->turn(nothing_ready && idle_.empty());
+    if (!idle_.empty() && ready_.empty() && !inbox_->has_tasks()) idle_.wake_all();
   }
   main_ = nullptr;
 }
 
-void Hub::report_deadlock(impl::GreenletBase& main) {
-  std::string message = "verdin: this would block for ever: nothing can wake the greenlets that wait:";
-  for (impl::GreenletBase* greenlet = all_; greenlet; greenlet = greenlet->all_next_) {
-    if (!static_cast<bool>(dynamic_cast<Worker*>(greenlet)) ||
-        greenlet->state() != impl::GreenletBase::State::suspended) {
-      message += " '" + std::string(greenlet->name()) + "'";
-    }
+void Hub::report_deadlock() {
+  // Those who wait for exactly this are told first.
+  if (!exhausted_.empty()) return exhausted_.wake_all();
+  const std::string message = impl::describe_waiters(living());
+  if (main_->uncaught_when_suspended_ > 0) {
+    // Nothing can be thrown out of a destructor. Only another thread or a signal may help now.
+    log(LogLevel::error, message);
+    return loop_->turn(true);
   }
-  main.throw_into(std::make_exception_ptr(LoopExit(message)));
-}
-
-void Hub::unwind_all() noexcept {
-  // A greenlet may block while it cleans up, and may even swallow the kill: it is told again, a limited
-  // number of times.
-  constexpr int kAttempts = 10;
-  constexpr std::chrono::seconds kPatience{1};
-  ending_ = true;
-  idle_workers_.clear();
-  for (int attempt = 0; attempt < kAttempts && all_; ++attempt) {
-    for (IntrusivePtr<impl::GreenletBase> greenlet(all_); greenlet;) {
-      // Kept: what one that never ran was to use is destroyed here, and may end another.
-      IntrusivePtr<impl::GreenletBase> next(greenlet->all_next_);
-      greenlet->throw_into(std::make_exception_ptr(GreenletExit{}));
-      greenlet = std::move(next);
-    }
-    const auto until = loop::Clock::now() + kPatience;
-    turn(false);
-    while (all_ && loop::Clock::now() < until && (!ready_.empty() || anything_can_happen()))
-      turn(!loop_->deadlines().empty());
-  }
-  while (!ready_.empty()) run_ready();
-  if (all_) log(LogLevel::error, "verdin: a greenlet would not die; its stack is lost");
+  // A shield holds off kills; this is no kill, and would otherwise never arrive.
+  main_->incoming_ = std::make_exception_ptr(LoopExit(message));
+  switch_into(*main_);
 }
 
 }  // namespace verdin

@@ -20,52 +20,68 @@ struct JoinAll {
   static void on_done(Link& link) noexcept {
     auto& entry = static_cast<Entry&>(link);
     JoinAll& self = *entry.join;
-    self.ended.push_back(entry.greenlet);  // has room: see join_all()
-    if (self.ended.size() >= self.wanted && self.waiting) self.joiner.hub().make_ready(self.joiner);
+    if (self.complete()) return;  // it ended too late to count
+    self.add(*entry.greenlet);
+    if (self.complete() && self.waiting) self.joiner.hub().make_ready(self.joiner);
   }
 
+  void add(GreenletBase& greenlet) noexcept {
+    ended.push_back(&greenlet);  // has room: see join_all()
+    failed |= stop_at_failure && static_cast<bool>(greenlet.failure());
+  }
+  bool complete() const noexcept { return failed || ended.size() >= wanted; }
+
   GreenletBase& joiner;
-  std::size_t wanted;
+  bool stop_at_failure;
+  std::size_t wanted = static_cast<std::size_t>(-1);
   std::vector<GreenletBase*> ended{};
+  bool failed = false;
   bool waiting = false;
 };
 
 }  // namespace
 
-std::vector<GreenletBase*> join_all(std::span<GreenletBase* const> greenlets, std::size_t count,
-                                    std::optional<loop::Clock::time_point> due) {
-  JoinAll join{running_greenlet(), count};
+std::vector<GreenletBase*> join_all(std::span<GreenletBase* const> greenlets, const JoinOptions& options) {
+  std::optional<loop::Clock::time_point> due;
+  if (options.limit) due = loop::Clock::now() + *options.limit;
+  JoinAll join{running_greenlet(), options.raise_error};
   join.ended.reserve(greenlets.size());
   std::vector<JoinAll::Entry> entries(greenlets.size());
   // One that is named twice is waited for once.
   const std::uint64_t mark = join.joiner.hub().new_mark();
   std::size_t distinct = 0;
   for (std::size_t i = 0; i < greenlets.size(); ++i) {
-    if (!greenlets[i]->mark(mark)) continue;
+    GreenletBase& greenlet = *greenlets[i];
+    if (!greenlet.mark(mark)) continue;
     ++distinct;
-    if (greenlets[i]->finished()) {
-      join.ended.push_back(greenlets[i]);
+    if (greenlet.finished()) {
+      if (!join.failed) join.add(greenlet);
       continue;
     }
     entries[i].join = &join;
-    entries[i].greenlet = greenlets[i];
-    greenlets[i]->add_link(entries[i]);
+    entries[i].greenlet = &greenlet;
+    greenlet.add_link(entries[i]);
   }
-  join.wanted = std::min(count, distinct);
+  join.wanted = std::min(options.count, distinct);
+  if (join.ended.size() > join.wanted) join.ended.resize(join.wanted);
+  if (join.complete()) {
+    if (!greenlets.empty()) join.joiner.hub().yield();
+    return std::move(join.ended);
+  }
   std::optional<Alarm> alarm;
+  if (due) alarm.emplace(join.joiner, *due);
   join.waiting = true;
-  while (join.ended.size() < join.wanted) {
+  while (!join.complete()) {
+    join.joiner.hub().suspend("join_all");
     if (due && loop::Clock::now() >= *due) break;
-    if (due && !alarm) alarm.emplace(join.joiner, *due);
-    join.joiner.hub().suspend();
   }
   return std::move(join.ended);
 }
 
-bool join(GreenletBase& greenlet, std::optional<loop::Clock::time_point> due) {
+bool join(GreenletBase& greenlet, std::optional<loop::Clock::time_point> due, const char* what) {
   if (greenlet.finished()) return true;
   const IntrusivePtr<GreenletBase> alive(&greenlet);  // the last handle may go meanwhile
-  Waiter waiter(greenlet.links());
+  Waiter waiter(greenlet.links(), what);
   waiter.wait_until(due);
   return greenlet.finished();
 }

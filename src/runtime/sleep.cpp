@@ -14,7 +14,7 @@ void sleep(loop::Clock::duration duration) {
 void sleep_until(loop::Clock::time_point due) {
   impl::GreenletBase& self = impl::running_greenlet();
   const impl::Alarm alarm(self, due);
-  self.hub().suspend();
+  self.hub().suspend("sleep");
 }
 
 }  // namespace verdin

@@ -126,13 +126,14 @@ void Hub::leave(GreenletBase& ended) {
   ended.context_.leave_for(to ? to->context_ : context_, thread_);
 }
 
-void Hub::suspend() {
+void Hub::suspend(const char* what) {
   GreenletBase* const self = running_;
   if (!self) [[unlikely]]
     refuse_to_suspend();
   fiber::check_no_mutex_held(self->name());
   if (!self->deferred_.empty()) [[unlikely]]
     throw_deferred(*self);
+  self->waiting_for_ = what;
   switch_away(*self);
   if (self->incoming_) [[unlikely]]
     throw_incoming(*self);
@@ -158,7 +159,7 @@ void Hub::suspend() {
 void Hub::yield() {
   if (!running_) throw BlockingSwitchOutError("verdin: the hub itself cannot yield");
   make_ready(*running_);
-  suspend();
+  suspend("yield");
 }
 
 void Hub::Worker::run() {
@@ -167,9 +168,10 @@ void Hub::Worker::run() {
     Hub& hub = this->hub();
     if (hub.ending_ || hub.idle_workers_.size() >= hub.options_.warm_workers) return;
     set_label("idle worker");
+    set_spawned_at({});
     hub.idle_workers_.push_back(this);
     try {
-      hub.suspend();
+      hub.suspend("idle worker");
     } catch (...) {
       // Meant for a task that has ended. A worker that has the next one already goes on with it.
       if (!hub.ending_ && task_) continue;

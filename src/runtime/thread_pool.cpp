@@ -91,7 +91,7 @@ void ThreadPool::wait_for_room() {
   // Those who wait come first: tasks begin in the order in which they came.
   if (has_room() && desk_->room.empty()) return;
   {
-    impl::Waiter waiter(desk_->room);
+    impl::Waiter waiter(desk_->room, "ThreadPool::spawn");
     if (has_room()) waiter.wake();
     try {
       do {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include <verdin/runtime/timeout.hpp>
@@ -6,16 +7,35 @@
 
 namespace verdin {
 
-Timeout::Timeout(loop::Clock::duration limit)
-    : greenlet_(&impl::running_greenlet()), timer_(greenlet_->hub().loop(), &Timeout::on_due, this) {
+Timeout::Timeout(std::optional<loop::Clock::duration> limit) : Timeout(limit, std::exception_ptr()) {}
+
+Timeout::Timeout(std::optional<loop::Clock::duration> limit, std::exception_ptr error)
+    : greenlet_(&impl::running_greenlet()),
+      outer_(greenlet_->innermost_limit_),
+      timer_(greenlet_->hub().loop(), &Timeout::on_due, this),
+      error_(std::move(error)) {
   callback = &Timeout::throw_it;
-  timer_.start(loop::Clock::now() + limit);
+  if (limit) {
+    const auto now = loop::Clock::now();
+    // A limit of years must not overflow into the past.
+    due_ = *limit < loop::Clock::time_point::max() - now ? now + *limit : loop::Clock::time_point::max();
+    timer_.start(due_);
+  }
+  greenlet_->innermost_limit_ = this;
+}
+
+Timeout::~Timeout() {
+  cancel();
+  // The innermost one, unless scopes are kept in objects that end in another order.
+  Timeout** at = &greenlet_->innermost_limit_;
+  while (*at != this) at = &(*at)->outer_;
+  *at = outer_;
 }
 
 void Timeout::cancel() noexcept {
   timer_.stop();
   unqueue();
-  if (expired_) greenlet_->drop_deferred(this);
+  if (expired_) greenlet_->drop_deferred(error_);
 }
 
 /// Queued behind what is ready: data that came in the same turn gets to the greenlet first, and may end the
@@ -34,7 +54,25 @@ void Timeout::throw_it(impl::Runnable* self) {
     return greenlet->hub().make_ready(*self);
   }
   timeout.expired_ = true;
-  greenlet->throw_now(std::make_exception_ptr(TimeoutExpired(&timeout)));
+  if (!timeout.error_) timeout.error_ = std::make_exception_ptr(TimeoutExpired(&timeout));
+  greenlet->throw_now(timeout.error_);
+}
+
+std::optional<loop::Clock::time_point> deadline() noexcept {
+  const Hub* hub = Hub::current_or_null();
+  const impl::GreenletBase* running = hub ? hub->running() : nullptr;
+  if (!running) return std::nullopt;
+  std::optional<loop::Clock::time_point> nearest;
+  for (const Timeout* scope = running->innermost_limit_; scope; scope = scope->outer_) {
+    if (scope->pending() && (!nearest || scope->due_ < *nearest)) nearest = scope->due_;
+  }
+  return nearest;
+}
+
+std::optional<loop::Clock::duration> time_left() noexcept {
+  const auto due = deadline();
+  if (!due) return std::nullopt;
+  return std::max(*due - loop::Clock::now(), loop::Clock::duration::zero());
 }
 
 }  // namespace verdin

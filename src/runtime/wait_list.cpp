@@ -10,9 +10,9 @@ GreenletBase& running_greenlet() {
   return *running;
 }
 
-Waiter::Waiter() : Link(&Waiter::make_ready), greenlet_(&running_greenlet()) {}
+Waiter::Waiter(const char* what) : Link(&Waiter::make_ready), greenlet_(&running_greenlet()), what_(what) {}
 
-Waiter::Waiter(WaitList& list) : Waiter() { list.push_back(*this); }
+Waiter::Waiter(WaitList& list, const char* what) : Waiter(what) { list.push_back(*this); }
 
 void Waiter::make_ready(Link& link) noexcept {
   GreenletBase& greenlet = *static_cast<Waiter&>(link).greenlet_;
@@ -23,7 +23,7 @@ bool Waiter::wait_until(std::optional<loop::Clock::time_point> due) {
   rearm();
   std::optional<Alarm> alarm;
   if (due) alarm.emplace(*greenlet_, *due);
-  greenlet_->hub().suspend();
+  greenlet_->hub().suspend(what_);
   return woken();
 }
 

@@ -11,10 +11,13 @@ class Hub::Worker final : public impl::GreenletBase {
  public:
   explicit Worker(Hub& hub) : GreenletBase(hub) {}
 
-  void assign(Task&& task, const char* name) {
+  void assign(Task&& task, const char* name, SpawnPoint where) {
     task_ = std::move(task);
     set_label(name);
+    set_spawned_at(where);
   }
+  /// Has it no task?
+  bool idle() const noexcept { return !static_cast<bool>(task_); }
 
  private:
   void run() override;

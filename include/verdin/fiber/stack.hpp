@@ -30,7 +30,7 @@ class StackPool {
   explicit StackPool(std::size_t stack_size = kDefaultSize);
   StackPool(const StackPool&) = delete;
   StackPool& operator=(const StackPool&) = delete;
-  ~StackPool();  ///< all stacks must have come back
+  ~StackPool();  ///< unmaps the stacks, unless some are in use still: then none
 
   Stack take();
   void give_back(Stack stack) noexcept;

@@ -30,6 +30,8 @@ class DeadlineTimer {
   void start(Clock::time_point due);
   void stop() noexcept;
   bool active() const noexcept { return index_ != kIdle; }
+  /// False: waiting for it alone is waiting for nothing (Loop::has_work()). Before start().
+  void set_ref(bool ref) noexcept { ref_ = ref; }
 
  private:
   friend class DeadlineHeap;
@@ -38,6 +40,7 @@ class DeadlineTimer {
   Callback callback_;
   void* owner_;
   std::size_t index_ = kIdle;
+  bool ref_ = true;
 };
 
 class DeadlineHeap {
@@ -47,6 +50,8 @@ class DeadlineHeap {
   bool empty() const noexcept { return entries_.empty(); }
   Clock::time_point next_due() const noexcept { return entries_.front().due; }
   std::size_t size() const noexcept { return entries_.size(); }
+  /// Is any pending that is worth waiting for?
+  bool any_ref() const noexcept { return entries_.size() > without_ref_; }
   /// Fires what is due at `now`; timers started by the callbacks wait for the next call.
   void fire(Clock::time_point now);
 
@@ -66,6 +71,7 @@ class DeadlineHeap {
 
   std::vector<Entry> entries_;
   std::uint64_t next_sequence_ = 0;
+  std::size_t without_ref_ = 0;
 };
 
 }  // namespace verdin::loop

@@ -17,14 +17,26 @@ struct Interrupt {
   virtual ~Interrupt() = default;
 };
 
-/// Thrown into a greenlet by kill(). Escaping from the greenlet's function is not a failure: it is a normal
-/// end.
+/// Thrown into a greenlet by kill(); an application may derive its own reasons. Escaping from the greenlet's
+/// function is not a failure: it is a normal end.
 struct GreenletExit : Interrupt {};
 
-/// Thrown into the greenlet that opened a Timeout scope, when its time is over.
+/// Thrown into the greenlet that opened a Timeout scope, when its time is over. kill_all() throws it too when
+/// its own limit is over: `scope` is null then.
 struct TimeoutExpired : Interrupt {
   explicit TimeoutExpired(const Timeout* timeout) : scope(timeout) {}
   const Timeout* scope;  ///< compare with the address of your own scope; rethrow others'
+};
+
+/// A second base for exceptions that must end the program: one that escapes from any greenlet is thrown into
+/// the main greenlet where that waits, and so out of run().
+///   struct Unusable : std::runtime_error, verdin::Fatal { using std::runtime_error::runtime_error; };
+struct Fatal {
+  virtual ~Fatal() = default;
+};
+
+struct FatalError : std::runtime_error, Fatal {
+  using std::runtime_error::runtime_error;
 };
 
 /// get() of a greenlet that was killed.
@@ -32,7 +44,7 @@ struct GreenletKilled : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Nothing that could happen would wake any greenlet. Thrown into the main greenlet.
+/// Nothing that could happen would wake any greenlet. Thrown into the main greenlet; names all that wait.
 struct LoopExit : std::runtime_error {
   using std::runtime_error::runtime_error;
 };

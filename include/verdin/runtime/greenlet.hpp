@@ -3,24 +3,30 @@
 //   auto user = verdin::spawn(load_user, "Andy");  // queued; runs when this greenlet blocks
 //   user.get();                                    // blocks until it has ended: its value, or what it threw
 //
-// Threads: a greenlet stays on the thread that spawned it, and so must its handles. Copying a handle is
-// cheap; dropping the last one detaches the greenlet (the hub owns it until it ends). Arguments are moved or
-// copied into the greenlet; pass std::ref for a reference.
+// spawn() is in spawn.hpp. Threads: a greenlet stays on the thread that spawned it, and so must its handles.
+// Copying a handle is cheap; dropping the last one detaches the greenlet (the hub owns it until it ends).
 //
 // kill() throws GreenletExit where the greenlet is suspended, as a queued event: if it was already woken it
-// runs first and gets the kill at its next suspension. One that has not started never does. It never throws
-// into the killer.
+// runs first and gets the kill at its next suspension. Several kills are delivered one by one, in order. One
+// that has not started never does, and has ended when kill() returns. kill() never throws into the killer,
+// unless that is the greenlet itself: it then throws right there.
+//
+// An exception that nobody asks for (get(), exception(), or a link on the failure) is reported to the hub's
+// error hook when the last handle has gone.
 #pragma once
 
 #include <chrono>
 #include <concepts>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
+#include <verdin/runtime/done_link.hpp>
 #include <verdin/runtime/hub.hpp>
 
 namespace verdin {
@@ -28,7 +34,11 @@ namespace verdin {
 namespace impl {
 
 /// Blocks until `greenlet` has ended; false if `due` comes first.
-bool join(GreenletBase& greenlet, std::optional<loop::Clock::time_point> due);
+bool join(GreenletBase& greenlet, std::optional<loop::Clock::time_point> due,
+          const char* what = "Greenlet::join");
+/// Throws `reason` (null: GreenletExit) into `greenlet`, and waits for its end; false if `due` comes first.
+bool kill(GreenletBase& greenlet, std::exception_ptr reason, std::optional<loop::Clock::time_point> due);
+void kill_async(GreenletBase& greenlet, std::exception_ptr reason);
 [[noreturn]] void throw_killed(const GreenletBase& greenlet);
 
 template <typename T>
@@ -51,8 +61,8 @@ template <typename T, typename F, typename... Args>
 class GreenletOf final : public GreenletWithResult<T> {
  public:
   template <typename G, typename... A>
-  GreenletOf(Hub& hub, G&& function, A&&... args)
-      : GreenletWithResult<T>(hub),
+  GreenletOf(Hub& hub, SpawnPoint where, G&& function, A&&... args)
+      : GreenletWithResult<T>(hub, where),
         call_(std::in_place, std::forward<G>(function), std::forward<A>(args)...) {}
 
  private:
@@ -76,30 +86,43 @@ class GreenletOf final : public GreenletWithResult<T> {
 template <typename T = void>
 class Greenlet {
  public:
+  using Result = T;
+
   Greenlet() = default;
   explicit Greenlet(IntrusivePtr<impl::GreenletWithResult<T>> state) : state_(std::move(state)) {}
 
   bool valid() const noexcept { return static_cast<bool>(state_); }
+  GreenletState state() const noexcept { return state_->state(); }
+  /// Is it on its way: started, or to be, and not ended?
+  bool active() const noexcept { return state() != GreenletState::unstarted && !ready(); }
   /// Has it ended, in whichever way?
-  bool ready() const { return state_->finished(); }
+  bool ready() const noexcept { return state_->finished(); }
   /// Has it ended other than by an exception? (A kill is no failure.)
   bool successful() const { return ready() && !state_->failure(); }
-  bool killed() const { return ready() && state_->killed(); }
+  bool killed() const noexcept { return ready() && state_->killed(); }
   /// What it threw; null while it runs or if it did not.
   std::exception_ptr exception() const {
     state_->set_observed();
     return state_->failure();
   }
+  /// The GreenletExit (or what derives from it) that ended it; null otherwise.
+  std::exception_ptr exit_reason() const { return state_->exit_reason(); }
+
+  /// Queues one that make_greenlet() made. Not the first call, or after a kill: nothing happens.
+  void start() { state_->hub().start(*state_); }
+  void start_after(loop::Clock::duration delay) {
+    state_->hub().start_at(*state_, loop::Clock::now() + delay);
+  }
 
   /// Blocks until it has ended. The value, or what the function threw; GreenletKilled if it was killed.
   /// A reference into the greenlet's state for T other than void: valid while a handle lives.
   std::add_lvalue_reference_t<T> get() {
-    impl::join(*state_, std::nullopt);
+    impl::join(*state_, std::nullopt, "Greenlet::get");
     return result();
   }
   /// As get(), but gives up after `limit`: null (or false, for void) then.
   auto get_for(loop::Clock::duration limit) {
-    const bool done = impl::join(*state_, loop::Clock::now() + limit);
+    const bool done = impl::join(*state_, loop::Clock::now() + limit, "Greenlet::get");
     if constexpr (std::is_void_v<T>) {
       if (done) result();
       return done;
@@ -107,25 +130,46 @@ class Greenlet {
       return done ? &result() : nullptr;
     }
   }
+  /// As get(), and moves the value out of the greenlet. Once.
+  T take() {
+    if constexpr (std::is_void_v<T>) {
+      get();
+    } else {
+      return std::move(get());
+    }
+  }
   /// Blocks until it has ended; throws nothing of the greenlet's.
   void join() { impl::join(*state_, std::nullopt); }
   /// False if it has not ended after `limit`.
   bool join_for(loop::Clock::duration limit) { return impl::join(*state_, loop::Clock::now() + limit); }
 
-  /// Kills it and blocks until it is dead, cleanup code included.
-  void kill() {
-    kill_async();
-    if (impl::GreenletBase* self = Hub::current().running(); self == state_.get())
-      return Hub::current().suspend();
-    join();
+  /// Kills it and blocks until it is dead, cleanup code included. `reason`, if given, is thrown instead of
+  /// GreenletExit.
+  void kill(std::exception_ptr reason = nullptr) { impl::kill(*state_, std::move(reason), std::nullopt); }
+  /// As kill(), but waits for `limit` at most; false if it lives on.
+  bool kill_for(loop::Clock::duration limit, std::exception_ptr reason = nullptr) {
+    return impl::kill(*state_, std::move(reason), loop::Clock::now() + limit);
   }
   /// As kill(), without waiting.
-  void kill_async() { state_->throw_into(std::make_exception_ptr(GreenletExit{})); }
-  /// Throws `reason` into it instead of GreenletExit, without waiting.
-  void kill_async(std::exception_ptr reason) { state_->throw_into(std::move(reason)); }
+  void kill_async(std::exception_ptr reason = nullptr) { impl::kill_async(*state_, std::move(reason)); }
 
-  const std::string& name() const { return state_->name(); }
+  /// Calls `target` once when it has ended (soon, if it has already), in the order in which links and joiners
+  /// came. In the hub: it must not block (BlockingSwitchOutError). What it throws is reported, and others are
+  /// called all the same. `target` is a function of nothing or of Greenlet<T>&, or a reference to a Queue of
+  /// greenlets (try_put) or to a promise (set_value, set_exception), which must outlive the greenlet.
+  template <typename Target>
+  DoneLink on_done(Target&& target, When when = When::any) const {
+    return link(std::forward<Target>(target), false, when);
+  }
+  /// The same on a greenlet of its own, which may block.
+  template <typename Target>
+  DoneLink on_done_spawn(Target&& target, When when = When::any) const {
+    return link(std::forward<Target>(target), true, when);
+  }
+
+  std::string_view name() const noexcept { return state_->name(); }
   void set_name(std::string name) { state_->set_name(std::move(name)); }
+  SpawnPoint spawned_at() const noexcept { return state_->spawned_at(); }
 
   /// For wait() over several objects: see linkable.hpp.
   void add_link(impl::Link& link) const noexcept { state_->add_link(link); }
@@ -140,20 +184,16 @@ class Greenlet {
     if constexpr (!std::is_void_v<T>) return state_->value();
   }
 
+  template <typename Target>
+  DoneLink link(Target&& target, bool spawned, When when) const {
+    if (when == When::failure) state_->set_observed();
+    return DoneLink(impl::DoneCall::hang_on(*state_, impl::done_call<Greenlet>(std::forward<Target>(target)),
+                                            spawned, when));
+  }
+
   IntrusivePtr<impl::GreenletWithResult<T>> state_;
 };
 
-/// Queues function(args...) on a new greenlet of this thread's hub. Never switches.
-template <typename F, typename... Args>
-requires std::invocable<std::decay_t<F>, std::decay_t<Args>...>
-auto spawn(F&& function, Args&&... args) {
-  using T = std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...>;
-  static_assert(!std::is_reference_v<T>, "a greenlet cannot return a reference: return a pointer or a value");
-  using State = impl::GreenletOf<T, std::decay_t<F>, std::decay_t<Args>...>;
-  Hub& hub = Hub::current();
-  IntrusivePtr<State> state(new State(hub, std::forward<F>(function), std::forward<Args>(args)...));
-  hub.start(*state);
-  return Greenlet<T>(IntrusivePtr<impl::GreenletWithResult<T>>(state));
-}
-
 }  // namespace verdin
+
+#include <verdin/runtime/spawn.hpp>

@@ -9,6 +9,7 @@
 // there, and must not block (BlockingSwitchOutError).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -31,6 +32,9 @@ struct HubOptions {
   std::string loop_backend{};          ///< see loop::Loop::make
   std::size_t warm_workers = 64;       ///< started handler greenlets kept for the next handler
   std::size_t offload_threads = 10;    ///< most threads of offload()
+  /// How long the end of the hub waits for greenlets that block while they are unwound, or will not die;
+  /// each is killed ten times meanwhile. What is left then is reported and never runs again.
+  std::chrono::milliseconds unwind_limit{10'000};
   bool report_stack_overflow =
       true;  ///< a SIGSEGV handler that names the greenlet (not under AddressSanitizer)
 };
@@ -67,6 +71,8 @@ class Hub {
   using ErrorHook = std::function<void(std::string_view where, std::exception_ptr error)>;
   void on_error(ErrorHook hook) { error_hook_ = std::move(hook); }
   void report_error(std::string_view where, const std::exception_ptr& error) noexcept;
+  /// The same where no hub may be left: the log then.
+  static void report_error_of(std::string_view where, const std::exception_ptr& error) noexcept;
 
   /// The running greenlet; null in the hub.
   impl::GreenletBase* running() const noexcept { return running_; }
@@ -81,6 +87,9 @@ class Hub {
 
   /// Queues a greenlet that was just made, and owns it until it ends.
   void start(impl::GreenletBase& greenlet);
+  void start_at(impl::GreenletBase& greenlet, loop::Clock::time_point due);
+  /// Runs `task` on a warm greenlet, in its turn.
+  void start_later(Task&& task, const char* name, SpawnPoint where);
   void make_ready(impl::GreenletBase& greenlet) noexcept {
     if (!greenlet.queued()) ready_.push_back(greenlet);
   }
@@ -93,17 +102,29 @@ class Hub {
   }
   /// Tells `link`; what that makes ready is the next to run. For light callbacks.
   void tell_next(impl::Link& link) noexcept;
-  /// Suspends the running greenlet until something makes it ready. Throws what was thrown into it.
-  void suspend();
-  /// Lets everything that is ready now run first.
-  void yield();
   /// Destroys its greenlets' values of a Local that dies.
   void drop_local(impl::LocalKey key) noexcept;
   /// Never the same twice: see GreenletBase::mark().
   std::uint64_t new_mark() noexcept { return ++last_mark_; }
+  /// Suspends the running greenlet until something makes it ready. Throws what was thrown into it. Reports
+  /// show `what` (a literal) as the call that waits.
+  void suspend(const char* what = "a wait");
+  /// Lets everything that is ready now run first.
+  void yield();
+  /// Throws `reason` into each of `targets`, in order, before anything else runs. In the hub.
+  void throw_into_each(const std::vector<IntrusivePtr<impl::GreenletBase>>& targets,
+                       const std::exception_ptr& reason);
+  /// What escaped from `greenlet` ends the main greenlet; false if it is that itself.
+  bool end_main(impl::GreenletBase& greenlet, const std::exception_ptr& reason);
+  /// Every greenlet that was started and has not ended, in the order of their starts. For reports.
+  std::vector<impl::GreenletBase*> living() const;
+  static bool is_idle_worker(const impl::GreenletBase& greenlet) noexcept;
+  /// Those who wait until there is nothing else to do; and those until nothing can happen any more.
+  impl::WaitList& idle_waiters() noexcept { return idle_; }
+  impl::WaitList& exhausted_waiters() noexcept { return exhausted_; }
   /// Is everything being killed?
   bool ending() const noexcept { return ending_; }
-  /// Drives the hub until `until` has ended.
+  /// Drives the hub until `until`, its main greenlet, has ended.
   void run_until_done(impl::GreenletBase& until);
   /// Kills every greenlet and runs the hub until they are gone.
   void unwind_all() noexcept;
@@ -130,9 +151,13 @@ class Hub {
   void run_ready();
   void run_posted();
   void turn(bool may_block);
+  void kill_everything();
+  void settle(loop::Clock::time_point until);
+  void abandon(impl::GreenletBase& greenlet) noexcept;
   bool anything_can_happen() const noexcept;
-  void report_deadlock(impl::GreenletBase& main);
-  Worker& take_worker(Task&& task, const char* name);
+  void run_item(impl::Runnable& item);
+  void report_deadlock();
+  Worker& take_worker(Task&& task, const char* name, SpawnPoint where);
   void remember(impl::GreenletBase& greenlet) noexcept;
   void forget(impl::GreenletBase& greenlet) noexcept;
 
@@ -152,6 +177,8 @@ class Hub {
   loop::Clock::time_point slice_end_{};
   impl::GreenletBase* all_ = nullptr;
   std::size_t greenlet_count_ = 0;
+  impl::WaitList idle_;
+  impl::WaitList exhausted_;
   std::vector<Worker*> idle_workers_;
   int external_ = 0;
   std::uint64_t last_mark_ = 0;

@@ -1,10 +1,16 @@
-// join_all(): waits for several greenlets at once. Greenlets only; blocks; throws nothing of theirs unless
-// asked to.
+// join_all() and kill_all(): several greenlets at once. (For other things that become ready: wait.hpp.)
+//
+// join_all() blocks until all have ended, or as the options say; it throws nothing of theirs unless asked to.
+// It lets others run even if all have ended before. Greenlets only (BlockingSwitchOutError in the hub).
 #pragma once
 
 #include <chrono>
+#include <concepts>
+#include <exception>
 #include <initializer_list>
+#include <iterator>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <vector>
 
@@ -12,55 +18,92 @@
 
 namespace verdin {
 
+struct JoinOptions {
+  std::optional<loop::Clock::duration> limit{};
+  std::size_t count = static_cast<std::size_t>(-1);  ///< be content when so many have ended
+  /// Rethrow the first failure, as soon as it happens; the others go on.
+  bool raise_error = false;
+};
+
+struct KillOptions {
+  std::exception_ptr reason{};  ///< thrown instead of GreenletExit
+  std::optional<loop::Clock::duration>
+      limit{};       ///< of the wait; TimeoutExpired (of no scope) when it is over
+  bool wait = true;  ///< until all are dead, cleanup code included
+};
+
 namespace impl {
 
-/// Waits until `count` of `greenlets` have ended or `due` has come; the ended ones, in the order in which
-/// they ended.
-std::vector<GreenletBase*> join_all(std::span<GreenletBase* const> greenlets, std::size_t count,
-                                    std::optional<loop::Clock::time_point> due);
+/// Waits as `options` say; the greenlets that have ended, in the order in which they did.
+std::vector<GreenletBase*> join_all(std::span<GreenletBase* const> greenlets, const JoinOptions& options);
+void kill_all(std::span<GreenletBase* const> greenlets, const KillOptions& options);
+
+template <typename T>
+inline constexpr bool is_greenlet = false;
+template <typename T>
+inline constexpr bool is_greenlet<Greenlet<T>> = true;
+
+}  // namespace impl
+
+template <typename R>
+concept GreenletRange =
+    std::ranges::range<R> && impl::is_greenlet<std::remove_cvref_t<std::ranges::range_reference_t<R>>>;
+
+namespace impl {
+
+template <GreenletRange R>
+std::vector<GreenletBase*> bases(R&& greenlets) {
+  std::vector<GreenletBase*> all;
+  if constexpr (std::ranges::sized_range<R>)
+    all.reserve(static_cast<std::size_t>(std::ranges::size(greenlets)));
+  for (auto&& greenlet : greenlets) all.push_back(&greenlet.base());
+  return all;
+}
 
 }  // namespace impl
 
 /// True if all have ended.
 template <typename... T>
-bool join_all(Greenlet<T>&... greenlets) {
+bool join_all(const Greenlet<T>&... greenlets) {
   const std::initializer_list<impl::GreenletBase*> all{&greenlets.base()...};
-  impl::join_all(std::span(all.begin(), all.size()), all.size(), std::nullopt);
+  impl::join_all(std::span(all.begin(), all.size()), {});
   return (greenlets.ready() && ...);
 }
 
 /// False if some have not ended after `limit`; they go on.
 template <typename... T>
-bool join_all(loop::Clock::duration limit, Greenlet<T>&... greenlets) {
+bool join_all(loop::Clock::duration limit, const Greenlet<T>&... greenlets) {
   const std::initializer_list<impl::GreenletBase*> all{&greenlets.base()...};
-  const auto due = loop::Clock::now() + limit;
-  impl::join_all(std::span(all.begin(), all.size()), all.size(), due);
+  impl::join_all(std::span(all.begin(), all.size()), {.limit = limit});
   return (greenlets.ready() && ...);
 }
 
-struct JoinOptions {
-  std::optional<loop::Clock::duration> limit{};
-  std::size_t count = static_cast<std::size_t>(-1);  ///< be content when so many have ended
-  bool raise_error = false;                          ///< rethrow the first failure (the others go on)
-};
-
-/// The greenlets that have ended, in the order in which they did.
-template <typename T>
-std::vector<Greenlet<T>> join_all(const std::vector<Greenlet<T>>& greenlets,
-                                  const JoinOptions& options = {}) {
-  std::vector<impl::GreenletBase*> all;
-  for (const Greenlet<T>& greenlet : greenlets) all.push_back(&greenlet.base());
-  std::optional<loop::Clock::time_point> due;
-  if (options.limit) due = loop::Clock::now() + *options.limit;
-  std::vector<Greenlet<T>> ended;
-  for (impl::GreenletBase* base : impl::join_all(all, std::min(options.count, all.size()), due)) {
-    ended.emplace_back(IntrusivePtr(static_cast<impl::GreenletWithResult<T>*>(base)));
-    if (options.raise_error && base->failure()) {
-      base->set_observed();
-      std::rethrow_exception(base->failure());
-    }
+/// The greenlets that have ended, in the order in which they did. One that is named twice counts once.
+template <GreenletRange R>
+auto join_all(R&& greenlets, const JoinOptions& options = {}) {
+  using Handle = std::remove_cvref_t<std::ranges::range_reference_t<R>>;
+  using State = impl::GreenletWithResult<typename Handle::Result>;
+  std::vector<Handle> ended;
+  for (impl::GreenletBase* base : impl::join_all(impl::bases(greenlets), options)) {
+    ended.emplace_back(IntrusivePtr(static_cast<State*>(base)));
+    if (!options.raise_error || !base->failure()) continue;
+    base->set_observed();
+    std::rethrow_exception(base->failure());
   }
   return ended;
+}
+
+/// Kills all of them, and waits until they are dead. Those that have not started never do, and have ended at
+/// once; the others get the exception in their order, all in one event. One exception object serves all.
+template <GreenletRange R>
+void kill_all(R&& greenlets, const KillOptions& options = {}) {
+  impl::kill_all(impl::bases(greenlets), options);
+}
+
+template <typename... T>
+void kill_all(const Greenlet<T>&... greenlets) {
+  const std::initializer_list<impl::GreenletBase*> all{&greenlets.base()...};
+  impl::kill_all(std::span(all.begin(), all.size()), {});
 }
 
 }  // namespace verdin

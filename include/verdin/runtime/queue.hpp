@@ -100,7 +100,7 @@ class Queue : private impl::Exchange {
   /// Waits in `list` until told (true) or due. One that was told and leaves by an exception all the same
   /// gives its turn to others.
   bool wait(impl::WaitList& list, std::optional<loop::Clock::time_point> due) {
-    impl::Waiter waiter(list);
+    impl::Waiter waiter(list, &list == &getters ? "Queue::get" : "Queue::put");
     try {
       return waiter.wait_until(due);
     } catch (...) {

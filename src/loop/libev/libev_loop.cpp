@@ -69,7 +69,7 @@ std::string LibevLoop::backend() const {
 StreamPtr LibevLoop::adopt(int fd) { return StreamPtr(new LibevStream(*this, fd)); }
 
 bool LibevLoop::has_work() const noexcept {
-  return work_ > 0 || !dirty_.empty() || !broken_.empty() || !deadlines_.empty() ||
+  return work_ > 0 || !dirty_.empty() || !broken_.empty() || deadlines_.any_ref() ||
          wheel_.next_due().has_value();
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,39 +15,62 @@
 
 #include <verdin/base/intrusive_ptr.hpp>
 #include <verdin/fiber/context.hpp>
+#include <verdin/loop/deadline_timer.hpp>
 #include <verdin/runtime/impl/link.hpp>
 #include <verdin/runtime/impl/local_store.hpp>
 #include <verdin/runtime/impl/runnable.hpp>
+#include <verdin/runtime/spawn_point.hpp>
 
 namespace verdin {
+
 class Hub;
 class Shield;
 class Timeout;
+std::optional<loop::Clock::time_point> deadline() noexcept;
+
+/// What a greenlet is doing.
+enum class GreenletState : std::uint8_t {
+  unstarted,  ///< made, and start() not called
+  pending,    ///< it is to start: queued, or when its delay is over
+  suspended,
+  running,
+  finished,
+};
+
 }  // namespace verdin
 
 namespace verdin::impl {
 
+class DoneCall;
+
 class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
  public:
-  enum class State : std::uint8_t { pending, suspended, running, finished };
+  using State = GreenletState;
 
-  explicit GreenletBase(Hub& hub);
+  explicit GreenletBase(Hub& hub, SpawnPoint spawned_at = {});
   virtual ~GreenletBase();
 
   Hub& hub() const noexcept { return hub_; }
   State state() const noexcept { return state_; }
   bool finished() const noexcept { return state_ == State::finished; }
   bool killed() const noexcept { return killed_; }
-  const std::exception_ptr& failure() const noexcept { return failure_; }
+  /// What its function threw; null after a kill, which is no failure.
+  const std::exception_ptr& failure() const noexcept { return killed_ ? none_ : failure_; }
+  /// The GreenletExit that ended it; null otherwise.
+  const std::exception_ptr& exit_reason() const noexcept { return killed_ ? failure_ : none_; }
   void set_observed() noexcept { observed_ = true; }
   const fiber::Stack& stack() const noexcept { return context_.stack(); }
 
   std::string_view name() const noexcept { return name_.empty() ? std::string_view(label_) : name_; }
   void set_name(std::string name) { name_ = std::move(name); }
+  /// Where it was spawned; line 0 if that is not known.
+  SpawnPoint spawned_at() const noexcept { return spawned_at_; }
+  /// The call that suspended it ("Event::wait"). Says nothing while it runs.
+  const char* waiting_for() const noexcept { return waiting_for_; }
 
-  /// Those who are told when it has ended. None may join them after that.
+  /// Those who are told when it has ended. One that joins them after that is told soon.
   WaitList& links() noexcept { return links_; }
-  void add_link(Link& link) noexcept { links_.push_back(link); }
+  void add_link(Link& link) noexcept;
   /// False if it bears this mark already (a hub's newest): finds what is named twice.
   bool mark(std::uint64_t mark) noexcept { return std::exchange(mark_, mark) != mark; }
   /// Throws `reason` into the greenlet where it is suspended, as a queued event of its own; ends it at once
@@ -55,8 +79,10 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   /// The same at once, by a callback of the hub: `reason` is thrown before this returns, or kept while the
   /// greenlet is shielded.
   void throw_now(std::exception_ptr reason);
-  /// Forgets what is kept for a Timeout whose scope is left.
-  void drop_deferred(const Timeout* scope) noexcept;
+  /// Ends one that has not started, as if it had thrown `reason`; false if it has.
+  bool cancel_start(const std::exception_ptr& reason);
+  /// Forgets an exception that is kept.
+  void drop_deferred(const std::exception_ptr& reason) noexcept { std::erase(deferred_, reason); }
 
   /// Its values of Locals; null if it has none.
   LocalStore* locals() const noexcept { return locals_.get(); }
@@ -68,20 +94,29 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   void set_label(const char* label) noexcept { label_ = label; }
   /// On its own stack, when its function (or a worker's task) has ended.
   void clear_locals() noexcept;
+  void set_spawned_at(SpawnPoint where) noexcept { spawned_at_ = where; }
 
  private:
   friend class verdin::Hub;
   friend class verdin::Shield;
+  friend class verdin::Timeout;
+  friend std::optional<loop::Clock::time_point> verdin::deadline() noexcept;
+  friend class DoneCall;
   struct PendingThrow;
+  struct Starter;
 
   static void entry(void* self);
+  static void tell_first(Runnable* self);
   void run_to_end() noexcept;
   void finish(std::exception_ptr failure, bool killed) noexcept;
+  void schedule_links() noexcept;
   bool shielded() const noexcept { return shields_ > 0 || uncaught_when_suspended_ > 0; }
+
+  static const std::exception_ptr none_;
 
   Hub& hub_;
   fiber::Context context_;
-  State state_ = State::pending;
+  State state_ = State::unstarted;
   bool killed_ = false;
   bool observed_ = false;
   bool listed_ = false;
@@ -94,8 +129,12 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   WaitList links_;  // of those who wait for its end
   std::uint64_t mark_ = 0;
   const char* label_ = "greenlet";
+  const char* waiting_for_ = "";
+  SpawnPoint spawned_at_;
   std::string name_;
-  GreenletBase* all_next_ = nullptr;  // the hub's list of living greenlets
+  std::unique_ptr<Starter> starter_;    // the delay before its start
+  Timeout* innermost_limit_ = nullptr;  // of the Timeout scopes it is in
+  GreenletBase* all_next_ = nullptr;    // the hub's list of living greenlets
   GreenletBase* all_prev_ = nullptr;
 };
 

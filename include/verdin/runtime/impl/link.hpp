@@ -23,6 +23,8 @@ class Link {
     next_ = prev_ = nullptr;
   }
   bool notified() const noexcept { return notified_; }
+  /// Is it told by this function, and so of the type that has it?
+  bool told_by(Notify notify) const noexcept { return notify_ == notify; }
   /// It wants to be told again.
   void rearm() noexcept { notified_ = false; }
   /// Once, until it is armed again.

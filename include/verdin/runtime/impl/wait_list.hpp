@@ -17,10 +17,11 @@ namespace verdin::impl {
 /// A greenlet that waits; lies on its stack.
 class Waiter : private Link {
  public:
-  /// In no list yet, for the running greenlet. Throws BlockingSwitchOutError in the hub.
-  Waiter();
-  /// Joins `list` at its end, for the running greenlet. Throws BlockingSwitchOutError in the hub.
-  explicit Waiter(WaitList& list);
+  /// In no list yet, for the running greenlet. Throws BlockingSwitchOutError in the hub. Reports show `what`
+  /// (a literal) as the call that waits.
+  explicit Waiter(const char* what = "a wait");
+  /// Joins `list` at its end as well.
+  explicit Waiter(WaitList& list, const char* what = "a wait");
 
   /// Suspends until woken. A waiter that waits again keeps its place.
   void wait() { wait_until(std::nullopt); }
@@ -36,6 +37,7 @@ class Waiter : private Link {
  private:
   static void make_ready(Link& link) noexcept;
   GreenletBase* greenlet_;
+  const char* what_;
 };
 
 }  // namespace verdin::impl

@@ -1,0 +1,100 @@
+// spawn(): queues a function on a new greenlet of this thread's hub. Never switches; throws
+// BlockingSwitchOutError where there is no hub.
+//
+//   spawn(f, args...)              a handle on it: Greenlet<T>
+//   spawn_after(200ms, f, args...) starts it later; it can be killed before
+//   spawn_detached(f, args...)     no handle and no result: the cheapest (a warm greenlet runs it)
+//   make_greenlet(f, args...)      a handle; start() queues it
+//
+// Arguments are moved or copied into the greenlet; pass std::ref for a reference. What escapes from a
+// detached function goes to the hub's error hook. The place of the call is kept for reports.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <functional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <verdin/runtime/greenlet.hpp>
+
+namespace verdin {
+
+/// A delay, and where it was written.
+struct After {
+  template <typename Rep, typename Period>
+  After(std::chrono::duration<Rep, Period> time, SpawnPoint here = SpawnPoint::here())
+      : delay(std::chrono::duration_cast<loop::Clock::duration>(time)), where(here) {}
+  loop::Clock::duration delay;
+  SpawnPoint where;
+};
+
+/// As make_greenlet(), for those who know the place themselves.
+template <typename F, typename... Args>
+requires std::invocable<std::decay_t<F>, std::decay_t<Args>...>
+auto make_greenlet_at(SpawnPoint where, F&& function, Args&&... args) {
+  using T = std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...>;
+  static_assert(!std::is_reference_v<T>, "a greenlet cannot return a reference: return a pointer or a value");
+  using State = impl::GreenletOf<T, std::decay_t<F>, std::decay_t<Args>...>;
+  return Greenlet<T>(IntrusivePtr<impl::GreenletWithResult<T>>(
+      new State(Hub::current(), where, std::forward<F>(function), std::forward<Args>(args)...)));
+}
+
+template <typename F, typename... Args>
+requires std::invocable<std::decay_t<F>, std::decay_t<Args>...>
+auto spawn_at(SpawnPoint where, F&& function, Args&&... args) {
+  auto greenlet = make_greenlet_at(where, std::forward<F>(function), std::forward<Args>(args)...);
+  greenlet.start();
+  return greenlet;
+}
+
+/// Whoever makes it must keep a handle until start().
+template <typename F, typename... Args>
+requires std::invocable<std::decay_t<F>, std::decay_t<Args>...>
+auto make_greenlet(F&& function, Args&&... args) {
+  return make_greenlet_at({}, std::forward<F>(function), std::forward<Args>(args)...);
+}
+
+// A default argument cannot follow a parameter pack: the overloads for few arguments know where they are
+// called, that for more does not.
+template <typename F>
+requires std::invocable<std::decay_t<F>>
+auto spawn(F&& function, SpawnPoint where = SpawnPoint::here()) {
+  return spawn_at(where, std::forward<F>(function));
+}
+template <typename F, typename A>
+requires std::invocable<std::decay_t<F>, std::decay_t<A>>
+auto spawn(F&& function, A&& a, SpawnPoint where = SpawnPoint::here()) {
+  return spawn_at(where, std::forward<F>(function), std::forward<A>(a));
+}
+template <typename F, typename A, typename B>
+requires std::invocable<std::decay_t<F>, std::decay_t<A>, std::decay_t<B>>
+auto spawn(F&& function, A&& a, B&& b, SpawnPoint where = SpawnPoint::here()) {
+  return spawn_at(where, std::forward<F>(function), std::forward<A>(a), std::forward<B>(b));
+}
+template <typename F, typename A, typename B, typename C, typename... More>
+requires std::invocable<std::decay_t<F>, std::decay_t<A>, std::decay_t<B>, std::decay_t<C>,
+                        std::decay_t<More>...>
+auto spawn(F&& function, A&& a, B&& b, C&& c, More&&... more) {
+  return spawn_at({}, std::forward<F>(function), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c),
+                  std::forward<More>(more)...);
+}
+
+/// Starts it `after` so long; kill() before that cancels it.
+template <typename F, typename... Args>
+requires std::invocable<std::decay_t<F>, std::decay_t<Args>...>
+auto spawn_after(After after, F&& function, Args&&... args) {
+  auto greenlet = make_greenlet_at(after.where, std::forward<F>(function), std::forward<Args>(args)...);
+  greenlet.start_after(after.delay);
+  return greenlet;
+}
+
+/// `name` must outlive the greenlet (a literal).
+template <typename F>
+requires std::invocable < std::decay_t<F>
+& > void spawn_detached(F&& function, const char* name = "detached", SpawnPoint where = SpawnPoint::here()) {
+  Hub::current().start_later(Hub::Task(std::forward<F>(function)), name, where);
+}
+
+}  // namespace verdin

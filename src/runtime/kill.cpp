@@ -1,0 +1,67 @@
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <verdin/runtime/join.hpp>
+
+#include "runtime/alarm.hpp"
+
+namespace verdin::impl {
+namespace {
+
+std::exception_ptr or_exit(std::exception_ptr reason) {
+  return reason ? std::move(reason) : std::make_exception_ptr(GreenletExit{});
+}
+
+/// The one event in which kill_all() throws into everybody.
+struct PendingKills : Runnable {
+  explicit PendingKills(Hub& where) : hub(where) { callback = &PendingKills::deliver; }
+
+  static void deliver(Runnable* runnable) {
+    const std::unique_ptr<PendingKills> self(static_cast<PendingKills*>(runnable));
+    self->hub.throw_into_each(self->targets, self->reason);
+  }
+
+  Hub& hub;
+  std::vector<IntrusivePtr<GreenletBase>> targets;
+  std::exception_ptr reason;
+};
+
+}  // namespace
+
+bool kill(GreenletBase& greenlet, std::exception_ptr reason, std::optional<loop::Clock::time_point> due) {
+  reason = or_exit(std::move(reason));
+  // Its own wish, so that no shield holds it off.
+  if (greenlet.hub().running() == &greenlet) std::rethrow_exception(std::move(reason));
+  greenlet.throw_into(std::move(reason));
+  return join(greenlet, due, "Greenlet::kill");
+}
+
+void kill_async(GreenletBase& greenlet, std::exception_ptr reason) {
+  greenlet.throw_into(or_exit(std::move(reason)));
+}
+
+void kill_all(std::span<GreenletBase* const> greenlets, const KillOptions& options) {
+  const std::exception_ptr reason = or_exit(options.reason);
+  std::unique_ptr<PendingKills> kills;
+  std::vector<GreenletBase*> alive;
+  for (GreenletBase* greenlet : greenlets) {
+    if (greenlet->finished() || greenlet->cancel_start(reason)) continue;
+    if (!kills) kills = std::make_unique<PendingKills>(greenlet->hub());
+    kills->targets.emplace_back(greenlet);
+    alive.push_back(greenlet);
+  }
+  if (!kills) return;
+  std::vector<IntrusivePtr<GreenletBase>> kept;
+  if (options.wait) kept = kills->targets;  // the handles may go meanwhile
+  kills->reason = reason;
+  Hub& hub = kills->hub;
+  hub.make_ready(static_cast<Runnable&>(*kills.release()));
+  if (!options.wait) return;
+  join_all(alive, {.limit = options.limit});
+  for (const GreenletBase* greenlet : alive) {
+    if (!greenlet->finished()) throw TimeoutExpired(nullptr);
+  }
+}
+
+}  // namespace verdin::impl

@@ -1,0 +1,163 @@
+// The life of a greenlet: how it is made, started and told apart.
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <verdin/verdin.hpp>
+
+using namespace std::chrono_literals;
+using verdin::Greenlet;
+using State = verdin::GreenletState;
+
+namespace {
+
+TEST(States, of_a_greenlet_from_its_making_to_its_end) {
+  verdin::run([] {
+    State inside{};
+    Greenlet<> greenlet;
+    verdin::Event go;
+    greenlet = verdin::make_greenlet([&] {
+      inside = greenlet.state();
+      go.wait();
+    });
+    EXPECT_EQ(greenlet.state(), State::unstarted);
+    EXPECT_FALSE(greenlet.active());
+    greenlet.start();
+    EXPECT_EQ(greenlet.state(), State::pending);
+    EXPECT_TRUE(greenlet.active());
+    verdin::yield();
+    EXPECT_EQ(inside, State::running);
+    EXPECT_EQ(greenlet.state(), State::suspended);
+    go.set();
+    greenlet.join();
+    EXPECT_EQ(greenlet.state(), State::finished);
+    EXPECT_FALSE(greenlet.active());
+    EXPECT_TRUE(greenlet.successful());
+  });
+}
+
+TEST(States, a_second_start_does_nothing) {
+  verdin::run([] {
+    int runs = 0;
+    auto greenlet = verdin::make_greenlet([&] { ++runs; });
+    greenlet.start();
+    greenlet.start();
+    greenlet.join();
+    greenlet.start();
+    verdin::yield();
+    EXPECT_EQ(runs, 1);
+  });
+}
+
+TEST(States, a_killed_one_that_was_never_started_ignores_a_later_start) {
+  verdin::run([] {
+    bool ran = false;
+    auto greenlet = verdin::make_greenlet([&] { ran = true; });
+    greenlet.kill();
+    EXPECT_TRUE(greenlet.killed());
+    greenlet.start();
+    verdin::yield();
+    EXPECT_FALSE(ran);
+  });
+}
+
+TEST(SpawnAfter, starts_later_in_order_of_the_delays) {
+  verdin::run([] {
+    std::vector<int> order;
+    auto late = verdin::spawn_after(
+        4ms, [&](int n) { order.push_back(n); }, 2);
+    auto early = verdin::spawn_after(
+        1ms, [&](int n) { order.push_back(n); }, 1);
+    EXPECT_EQ(late.state(), State::pending);
+    verdin::yield();
+    EXPECT_TRUE(order.empty());
+    verdin::join_all(late, early);
+    EXPECT_EQ(order, (std::vector<int>{1, 2}));
+  });
+}
+
+TEST(SpawnAfter, can_be_killed_before_and_keeps_the_loop_busy_no_longer) {
+  verdin::run([] {
+    auto token = std::make_shared<int>(0);
+    auto greenlet = verdin::spawn_after(1h, [token] {});
+    greenlet.kill();
+    EXPECT_TRUE(greenlet.killed());
+    EXPECT_THROW(verdin::Event().wait(), verdin::LoopExit);  // no timer is left that could wake anybody
+  });
+}
+
+TEST(SpawnDetached, runs_in_its_turn_and_reports_what_escapes) {
+  std::vector<std::string> errors;
+  verdin::run([&] {
+    verdin::Hub::current().on_error(
+        [&](std::string_view where, std::exception_ptr) { errors.emplace_back(where); });
+    std::vector<int> order;
+    verdin::spawn([&] { order.push_back(1); });
+    verdin::spawn_detached([&] { order.push_back(2); });
+    verdin::spawn_detached([] { throw std::runtime_error("x"); }, "lost cause");
+    EXPECT_TRUE(order.empty());
+    verdin::yield();
+    EXPECT_EQ(order, (std::vector<int>{1, 2}));
+  });
+  EXPECT_EQ(errors, std::vector<std::string>{"lost cause"});
+}
+
+TEST(SpawnPoint, is_the_line_that_spawned) {
+  verdin::run([] {
+    const int line = __LINE__;
+    auto none = verdin::spawn([] {});
+    auto one = verdin::spawn([](int) {}, 1);
+    auto two = verdin::spawn([](int, int) {}, 1, 2);
+    auto later = verdin::spawn_after(1ms, [] {});
+    EXPECT_EQ(none.spawned_at().line, line + 1);
+    EXPECT_EQ(one.spawned_at().line, line + 2);
+    EXPECT_EQ(two.spawned_at().line, line + 3);
+    EXPECT_EQ(later.spawned_at().line, line + 4);
+    EXPECT_NE(std::string(none.spawned_at().file).find("states_test.cpp"), std::string::npos);
+    EXPECT_EQ(verdin::spawn([](int, int, int) {}, 1, 2, 3).spawned_at().line,
+              0);  // says that it is not known
+  });
+}
+
+TEST(Result, may_be_movable_only) {
+  verdin::run([] {
+    auto greenlet = verdin::spawn([](std::unique_ptr<int> p) { return p; }, std::make_unique<int>(4));
+    const std::unique_ptr<int> taken = greenlet.take();
+    EXPECT_EQ(*taken, 4);
+  });
+}
+
+TEST(Failure, of_a_fatal_kind_ends_the_main_greenlet) {
+  struct Unusable : std::runtime_error, verdin::Fatal {
+    using std::runtime_error::runtime_error;
+  };
+  bool unwound = false;
+  EXPECT_THROW(verdin::run([&] {
+                 struct Guard {
+                   bool& flag;
+                   ~Guard() { flag = true; }
+                 } guard{unwound};
+                 auto greenlet = verdin::spawn([] { throw Unusable("no disk"); });
+                 verdin::sleep(1h);
+               }),
+               Unusable);
+  EXPECT_TRUE(unwound);
+}
+
+TEST(Failure, of_a_fatal_kind_in_a_handler_or_a_posted_task_ends_the_main_greenlet_too) {
+  EXPECT_THROW(verdin::run([] {
+                 verdin::spawn_detached([] { throw verdin::FatalError("handler"); });
+                 verdin::sleep(1h);
+               }),
+               verdin::FatalError);
+  EXPECT_THROW(verdin::run([] {
+                 verdin::Hub::current().post([] { throw verdin::FatalError("task"); });
+                 verdin::sleep(1h);
+               }),
+               verdin::FatalError);
+}
+
+}  // namespace
