@@ -5,3 +5,9 @@ find_package(ZLIB REQUIRED)
 find_package(simdjson REQUIRED)
 find_package(BoostContext REQUIRED)
 find_package(Libev REQUIRED)
+
+# io_uring is used where the kernel allows it; without the library Verdin has libev alone.
+option(VERDIN_URING "Build the io_uring backend where liburing 2.3 or newer is installed" ON)
+if(VERDIN_URING)
+  find_package(Liburing)
+endif()

@@ -16,6 +16,7 @@
 
 #include <verdin/base/unique_function.hpp>
 #include <verdin/loop/deadline_timer.hpp>
+#include <verdin/loop/file_operation.hpp>
 #include <verdin/loop/stream.hpp>
 #include <verdin/loop/timer.hpp>
 #include <verdin/loop/timer_wheel.hpp>
@@ -47,15 +48,20 @@ enum class Interest { read = 1, write = 2, read_write = 3 };
 
 class Loop {
  public:
-  /// `backend`: "libev" (the best that libev finds), "libev:epoll", "libev:poll", "libev:select"; empty: the
-  /// environment's VERDIN_LOOP, else the default. Throws std::invalid_argument for an unknown name and
-  /// std::system_error where the kernel has none.
+  /// `backend`: "uring" (io_uring); "libev" (the best that libev finds); "epoll", "poll", "select", "kqueue",
+  /// "devpoll", "port" (libev with that one; "libev:epoll" means the same); "auto" (the default); empty: the
+  /// environment's VERDIN_LOOP, else the default.
+  ///
+  /// Where the kernel, a container or valgrind does not let "uring" work, or Verdin was built without it,
+  /// libev is used instead and a warning logged. Throws std::invalid_argument for an unknown name and
+  /// std::system_error for a libev backend that this system has not.
   static std::unique_ptr<Loop> make(std::string_view backend = {});
 
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
   virtual ~Loop() = default;
 
+  /// What is at work: "uring", "libev:epoll", ...
   virtual std::string backend() const = 0;
 
   /// Takes over a connected, non-blocking stream socket. Nothing is read before its handler is set.
@@ -66,6 +72,16 @@ class Loop {
   virtual WatchPtr watch(int fd, Interest interest, UniqueFunction<void()> ready) = 0;
   /// Calls back for each delivery of `signal_number` (several at once may become one call).
   virtual WatchPtr on_signal(int signal_number, UniqueFunction<void()> delivered) = 0;
+
+  /// Starts an operation on a file; false where the backend cannot do that (use threads then). See
+  /// file_operation.hpp.
+  virtual bool submit(FileOperation& /*operation*/) { return false; }
+  /// Tries to end it early; on_done() comes in any case, with -ECANCELED when that worked.
+  virtual void cancel(FileOperation& /*operation*/) {}
+
+  /// To be called in a child process after fork(), before anything else: parts the loop from the parent's.
+  /// Streams and watches go on in both processes; operations on files do not in the child (no on_done()).
+  virtual void after_fork() = 0;
 
   /// One turn. Waits for an event, the next timer or wake() if `may_block`, else only looks.
   virtual void turn(bool may_block) = 0;

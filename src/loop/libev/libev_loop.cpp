@@ -20,7 +20,7 @@ double seconds(Clock::duration duration) { return std::chrono::duration<double>(
 
 LibevLoop::LibevLoop(unsigned backend_flags)
     : ev_(ev_loop_new(backend_flags | EVFLAG_NOENV)), read_buffer_(new char[kReadSize + kReadPadding]()) {
-  if (!ev_) throw std::system_error(errno, std::generic_category(), "ev_loop_new");
+  if (!ev_) throw std::system_error(ENOTSUP, std::generic_category(), "ev_loop_new");
   ev_async_init(&wake_, on_wake);
   ev_async_start(ev_, &wake_);
   ev_timer_init(&timer_, on_alarm, 0., 0.);
@@ -136,24 +136,6 @@ void LibevLoop::turn(bool may_block) {
   wheel_.fire(now_);
   deadlines_.fire(now_);
   if (!graveyard_.empty()) free_graveyard();
-}
-
-std::unique_ptr<Loop> Loop::make(std::string_view backend) {
-  if (backend.empty()) {
-    const char* wish = std::getenv("VERDIN_LOOP");
-    backend = wish ? wish : "libev";
-  }
-  unsigned flags = 0;
-  if (backend == "libev:epoll") {
-    flags = EVBACKEND_EPOLL;
-  } else if (backend == "libev:poll") {
-    flags = EVBACKEND_POLL;
-  } else if (backend == "libev:select") {
-    flags = EVBACKEND_SELECT;
-  } else if (backend != "libev") {
-    throw std::invalid_argument("verdin: no loop backend is called '" + std::string(backend) + "'");
-  }
-  return std::make_unique<LibevLoop>(flags);
 }
 
 }  // namespace verdin::loop

@@ -28,6 +28,7 @@ class LibevLoop final : public Loop {
   void turn(bool may_block) override;
   void wake() noexcept override { ev_async_send(ev_, &wake_); }
   bool has_work() const noexcept override;
+  void after_fork() override { ev_loop_fork(ev_); }
 
   struct ev_loop* ev() const noexcept {
     return ev_;

@@ -2,19 +2,15 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "loop/socket.hpp"
 
 namespace verdin::loop {
 namespace {
 
-constexpr std::chrono::seconds kFinishTime{5};
 constexpr std::size_t kGatherLimit = 32;
 
 }  // namespace
@@ -22,8 +18,7 @@ constexpr std::size_t kGatherLimit = 32;
 LibevStream::LibevStream(LibevLoop& loop, int fd) : loop_(loop) {
   ev_io_init(&io_, &LibevStream::on_io, fd, 0);
   io_.data = this;
-  const int on = 1;
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // a Unix socket refuses: no harm
+  set_no_delay(fd);
 }
 
 void LibevStream::set_handler(StreamHandler* handler) {
@@ -208,27 +203,8 @@ void LibevStream::close() {
   loop_.bury(*this);
 }
 
-std::string LibevStream::peer_address() const {
-  sockaddr_storage address{};
-  socklen_t size = sizeof address;
-  if (closed_ || ::getpeername(io_.fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
-  char text[INET6_ADDRSTRLEN] = "";
-  if (address.ss_family == AF_INET) {
-    ::inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in&>(address).sin_addr, text, sizeof text);
-  } else if (address.ss_family == AF_INET6) {
-    ::inet_ntop(AF_INET6, &reinterpret_cast<sockaddr_in6&>(address).sin6_addr, text, sizeof text);
-  }
-  return text;
-}
+std::string LibevStream::peer_address() const { return closed_ ? std::string() : peer_address_of(io_.fd); }
 
-bool LibevStream::peer_gone() const {
-  if (closed_ || eof_ || error_ != 0) return true;
-  pollfd entry{io_.fd, POLLRDHUP, 0};
-  return ::poll(&entry, 1, 0) > 0;  // POLLERR and POLLHUP are told in any case
-}
-
-void retire(StreamPtr stream) {
-  if (stream) stream.release()->finish();
-}
+bool LibevStream::peer_gone() const { return closed_ || eof_ || error_ != 0 || peer_gone_of(io_.fd); }
 
 }  // namespace verdin::loop

@@ -5,12 +5,12 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <verdin/loop/loop.hpp>
+
+#include "unit/loop/backends.hpp"
 
 using namespace std::chrono_literals;
 using namespace verdin::loop;
@@ -72,14 +72,7 @@ class StreamTest : public testing::TestWithParam<const char*> {
   StreamPtr stream;
 };
 
-INSTANTIATE_TEST_SUITE_P(Backends, StreamTest, testing::Values("libev", "libev:poll", "libev:select"),
-                         [](const auto& instance) {
-                           std::string name = instance.param;
-                           for (char& c : name) {
-                             if (c == ':') c = '_';
-                           }
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Backends, StreamTest, testing::ValuesIn(kBackends), name_of_backend);
 
 TEST_P(StreamTest, delivers_what_comes_in_and_the_end) {
   ASSERT_EQ(::send(peer, "hello", 5, 0), 5);
@@ -228,51 +221,6 @@ TEST_P(StreamTest, the_octets_behind_the_data_may_be_used) {
     return padding.received.size() == text.size();
   });
   EXPECT_EQ(padding.received, text);
-}
-
-TEST(Listener, accepts_and_backs_off_when_descriptors_are_out) {
-  auto loop = Loop::make("libev");
-  const int listening = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ASSERT_EQ(::bind(listening, reinterpret_cast<sockaddr*>(&address), size), 0);
-  ASSERT_EQ(::listen(listening, 16), 0);
-  ::getsockname(listening, reinterpret_cast<sockaddr*>(&address), &size);
-
-  struct Acceptor final : AcceptHandler {
-    void on_accept(StreamPtr s) override { streams.push_back(std::move(s)); }
-    void on_accept_error(std::error_code e) override { errors.push_back(e); }
-    std::vector<StreamPtr> streams;
-    std::vector<std::error_code> errors;
-  } acceptor;
-  auto watch = loop->accept(listening, acceptor);
-  const auto connect = [&] {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), size), 0);
-    return fd;
-  };
-  const int first = connect();
-  while (acceptor.streams.empty()) loop->turn(true);
-  EXPECT_EQ(acceptor.streams[0]->peer_address(), "127.0.0.1");
-
-  const int second = connect();
-  rlimit old{};
-  ::getrlimit(RLIMIT_NOFILE, &old);
-  const rlimit none{3, old.rlim_max};
-  ::setrlimit(RLIMIT_NOFILE, &none);
-  int turns = 0;
-  while (acceptor.errors.size() < 3) {
-    loop->turn(true);
-    ++turns;
-  }
-  ::setrlimit(RLIMIT_NOFILE, &old);
-  EXPECT_LT(turns, 40) << "it must wait between tries, not spin";
-  EXPECT_EQ(acceptor.errors[0], std::errc::too_many_files_open);
-  while (acceptor.streams.size() < 2) loop->turn(true);
-  ::close(first);
-  ::close(second);
 }
 
 }  // namespace

@@ -137,18 +137,4 @@ TEST(DeadlineHeapTest, fires_in_order_and_equal_deadlines_in_order_of_start) {
   EXPECT_TRUE(loop->deadlines().empty());
 }
 
-TEST(LoopTest, refuses_an_unknown_backend) { EXPECT_THROW(Loop::make("libev:smoke"), std::invalid_argument); }
-
-TEST(LoopTest, a_blocking_turn_ends_with_the_next_timer) {
-  auto loop = Loop::make();
-  bool fired = false;
-  DeadlineTimer timer(
-      *loop, [](void* f) { *static_cast<bool*>(f) = true; }, &fired);
-  const auto before = Clock::now();
-  timer.start(before + 10ms);
-  while (!fired) loop->turn(true);
-  EXPECT_GE(Clock::now() - before, 10ms);
-  EXPECT_FALSE(loop->has_work());
-}
-
 }  // namespace

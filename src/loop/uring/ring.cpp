@@ -1,0 +1,92 @@
+#include "loop/uring/ring.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+namespace verdin::loop {
+namespace {
+
+constexpr unsigned kEntries = 512;
+constexpr unsigned kCompletions = 4096;
+
+// Completions are made only when the loop asks for them, on its own thread: no interrupts in between, and a
+// flag in shared memory says when asking is worth while.
+constexpr unsigned kFlags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL |
+                            IORING_SETUP_R_DISABLED | IORING_SETUP_TASKRUN_FLAG;
+constexpr unsigned kDeferred = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
+
+constexpr unsigned kFeatures =
+    IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_CQE_SKIP;
+
+}  // namespace
+
+Ring::Ring() { open(); }
+
+Ring::~Ring() { io_uring_queue_exit(&ring_); }
+
+void Ring::open() {
+  int status = 0;
+  io_uring_params parameters{};
+  for (const unsigned extra : {kDeferred, unsigned{IORING_SETUP_COOP_TASKRUN}}) {
+    parameters = {};
+    parameters.flags = kFlags | extra;
+    parameters.cq_entries = kCompletions;
+    status = io_uring_queue_init_params(kEntries, &ring_, &parameters);
+    if (status != -EINVAL) break;
+  }
+  if (status < 0) throw std::system_error(-status, std::system_category(), "io_uring_setup");
+  if ((parameters.features & kFeatures) != kFeatures) {
+    io_uring_queue_exit(&ring_);
+    throw std::system_error(ENOSYS, std::system_category(), "io_uring lacks features");
+  }
+  io_uring_ring_dontfork(&ring_);
+  enabled_ = false;
+}
+
+/// The thread that enables a ring is the one that may use it: so that is done as late as possible.
+void Ring::enable() noexcept {
+  enabled_ = true;
+  // liburing 2.3 declares io_uring_enable_rings() and does not export it.
+  io_uring_register(static_cast<unsigned>(ring_.ring_fd), IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
+  io_uring_register_ring_fd(&ring_);  // saves looking the descriptor up each time; no harm where it fails
+}
+
+void Ring::renew() {
+  io_uring_queue_exit(&ring_);
+  open();
+}
+
+bool Ring::kernel_has_work() const noexcept {
+  const unsigned flags = IO_URING_READ_ONCE(*ring_.sq.kflags);
+  return (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+}
+
+bool Ring::overflowed() const noexcept {
+  return (IO_URING_READ_ONCE(*ring_.sq.kflags) & IORING_SQ_CQ_OVERFLOW) != 0;
+}
+
+bool Ring::submit() noexcept {
+  if (!enabled_) enable();
+  io_uring_submit_and_get_events(&ring_);
+  return prepared() == 0;
+}
+
+bool Ring::submit_and_wait(std::optional<Clock::time_point> due) noexcept {
+  if (!enabled_) enable();
+  if (!due) {
+    io_uring_submit_and_wait(&ring_, 1);
+    return prepared() == 0;
+  }
+  const auto left = std::chrono::nanoseconds(*due - Clock::now()).count();
+  if (left <= 0) return submit();
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  __kernel_timespec wait{};
+  wait.tv_sec = left / kSecond;
+  wait.tv_nsec = left % kSecond;
+  io_uring_cqe* first = nullptr;
+  io_uring_submit_and_wait_timeout(&ring_, &first, 1, &wait, nullptr);
+  return prepared() == 0;
+}
+
+}  // namespace verdin::loop

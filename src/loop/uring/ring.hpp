@@ -1,0 +1,91 @@
+// Ring: an io_uring that belongs to one thread, and what the kernel must be able to do for it to be used.
+//
+// A completion's user_data is a pointer with a tag in its lowest bits (Tag), so that the commonest
+// completions need no table and no virtual call.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <liburing.h>
+
+#include <verdin/loop/deadline_timer.hpp>
+
+namespace verdin::loop {
+
+/// Something under way whose completions are not a stream's. It must stay where it is until complete() was
+/// called without IORING_CQE_F_MORE.
+class UringOperation {
+ public:
+  UringOperation() = default;
+  UringOperation(const UringOperation&) = delete;
+  UringOperation& operator=(const UringOperation&) = delete;
+  virtual void complete(int result, unsigned flags) = 0;
+
+ protected:
+  ~UringOperation() = default;
+};
+
+enum class Tag : std::uint64_t { operation, receive, quick_send, send, cancel };
+inline constexpr std::uint64_t kTagMask = 7;
+
+template <typename T>
+std::uint64_t user_data(T* object, Tag tag) noexcept {
+  return reinterpret_cast<std::uintptr_t>(object) | static_cast<std::uint64_t>(tag);
+}
+
+class Ring {
+ public:
+  /// Throws std::system_error where the kernel has no io_uring, or a policy forbids it.
+  Ring();
+  ~Ring();
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+
+  /// Why this process cannot use io_uring here; empty when it can. Tried once, by doing what the backend
+  /// does.
+  static const std::string& obstacle();
+
+  /// The next free entry, or null when what is prepared must be submitted first.
+  io_uring_sqe* next_entry() noexcept { return io_uring_get_sqe(&ring_); }
+  unsigned prepared() const noexcept { return io_uring_sq_ready(&ring_); }
+  /// Whether entering the kernel would bring something to light without a wait.
+  bool kernel_has_work() const noexcept;
+  bool overflowed() const noexcept;
+  void fetch_overflowed() noexcept { io_uring_get_events(&ring_); }
+  unsigned ready() const noexcept { return io_uring_cq_ready(&ring_); }
+  /// How many entries next_entry() can still give.
+  unsigned room() const noexcept { return io_uring_sq_space_left(&ring_); }
+
+  /// Submits what is prepared and runs what the kernel has put off. False when not everything could be
+  /// submitted: take completions, then try again.
+  bool submit() noexcept;
+  /// The same, and waits for a completion until `due`.
+  bool submit_and_wait(std::optional<Clock::time_point> due) noexcept;
+
+  template <typename Use>
+  void take_completions(Use use) {
+    unsigned head = 0;
+    unsigned count = 0;
+    io_uring_cqe* entry = nullptr;
+    io_uring_for_each_cqe(&ring_, head, entry) {
+      ++count;
+      use(*entry);
+    }
+    io_uring_cq_advance(&ring_, count);
+  }
+
+  io_uring* get() noexcept { return &ring_; }
+  /// In a child process: lets go of the parent's ring without disturbing it, and makes one.
+  void renew();
+
+ private:
+  void open();
+  void enable() noexcept;
+
+  io_uring ring_{};
+  bool enabled_ = false;
+};
+
+}  // namespace verdin::loop

@@ -1,0 +1,73 @@
+// Operations on files. The kernel carries them out at once when the page cache has what is wanted, and with
+// threads of its own otherwise.
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include "loop/uring/uring_loop.hpp"
+
+namespace verdin::loop {
+namespace {
+
+class FileCompletion final : public UringOperation {
+ public:
+  FileCompletion(UringLoop& loop, FileOperation& operation) : loop_(loop), operation_(operation) {}
+  void complete(int result, unsigned) override {
+    FileOperation& operation = operation_;
+    loop_.count_work(-1);
+    delete this;
+    operation.on_done(result);
+  }
+
+ private:
+  UringLoop& loop_;
+  FileOperation& operation_;
+};
+
+void fill_in(io_uring_sqe* entry, const FileOperation& o) {
+  const auto offset = static_cast<std::uint64_t>(o.offset);
+  switch (o.kind) {
+    case FileOperation::Kind::read:
+      return io_uring_prep_read(entry, o.fd, o.buffer, o.size, offset);
+    case FileOperation::Kind::write:
+      return io_uring_prep_write(entry, o.fd, o.buffer, o.size, offset);
+    case FileOperation::Kind::sync:
+      return io_uring_prep_fsync(entry, o.fd, 0);
+    case FileOperation::Kind::sync_data:
+      return io_uring_prep_fsync(entry, o.fd, IORING_FSYNC_DATASYNC);
+    case FileOperation::Kind::open:
+      return io_uring_prep_openat(entry, o.fd, o.path, o.flags, o.mode);
+    case FileOperation::Kind::status:
+      return io_uring_prep_statx(entry, o.fd, o.path, o.flags, o.mask, o.status);
+  }
+}
+
+}  // namespace
+
+bool UringLoop::submit(FileOperation& operation) {
+  auto* const completion = new FileCompletion(*this, operation);
+  operation.token = user_data(static_cast<UringOperation*>(completion), Tag::operation);
+  files_.push_back(&operation);
+  count_work(1);
+  return true;
+}
+
+void UringLoop::prepare_files() {
+  for (FileOperation* operation : files_) {
+    make_room();
+    io_uring_sqe* const file_entry = entry();
+    fill_in(file_entry, *operation);
+    file_entry->user_data = operation->token;
+  }
+  files_.clear();
+}
+
+/// One that the kernel has not seen yet never gets there.
+void UringLoop::cancel(FileOperation& operation) {
+  const auto at = std::find(files_.begin(), files_.end(), &operation);
+  if (at == files_.end()) return cancel_later(operation.token);
+  files_.erase(at);
+  completions_.push_back({operation.token, -ECANCELED, 0});
+}
+
+}  // namespace verdin::loop

@@ -1,0 +1,284 @@
+#include "loop/uring/uring_loop.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+
+#include "loop/uring/uring_registration.hpp"
+#include "loop/uring/uring_stream.hpp"
+
+namespace verdin::loop {
+
+std::size_t UringLoop::Gather::size() const noexcept {
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < message.msg_iovlen; ++i) size += pieces[i].iov_len;
+  return size;
+}
+
+UringLoop::UringLoop() : buffers_(ring_.get()) {
+  waker_ = new UringWaker(*this);  // here, because it registers itself
+}
+
+UringLoop::~UringLoop() {
+  while (!retired_.empty()) {
+    UringStream* stream = retired_.back();
+    retired_.pop_back();
+    stream->close();
+  }
+  waker_->drop();
+  end_everything();
+  for (UringStream* stream : graveyard_) delete stream;
+}
+
+StreamPtr UringLoop::adopt(int fd) { return StreamPtr(new UringStream(*this, fd)); }
+
+bool UringLoop::has_work() const noexcept {
+  return work_ > 0 || !files_.empty() || !dirty_.empty() || !broken_.empty() || !drained_.empty() ||
+         !resumed_.empty() || !deadlines_.empty() || wheel_.next_due().has_value();
+}
+
+void UringLoop::wake() noexcept { waker_->wake(); }
+int UringLoop::wake_descriptor() const noexcept { return waker_->fd(); }
+
+void UringLoop::remove_retired(UringStream& stream) {
+  auto at = std::find(retired_.begin(), retired_.end(), &stream);
+  if (at == retired_.end()) return;
+  *at = retired_.back();
+  retired_.pop_back();
+}
+
+void UringLoop::add_stream(UringStream& stream) {
+  stream.next_ = streams_;
+  if (streams_) streams_->prev_ = &stream;
+  streams_ = &stream;
+}
+
+void UringLoop::remove_stream(UringStream& stream) noexcept {
+  (stream.prev_ ? stream.prev_->next_ : streams_) = stream.next_;
+  if (stream.next_) stream.next_->prev_ = stream.prev_;
+}
+
+void UringLoop::add_registration(UringRegistration& registration) {
+  registration.next_ = registrations_;
+  if (registrations_) registrations_->prev_ = &registration;
+  registrations_ = &registration;
+}
+
+void UringLoop::remove_registration(UringRegistration& registration) noexcept {
+  (registration.prev_ ? registration.prev_->next_ : registrations_) = registration.next_;
+  if (registration.next_) registration.next_->prev_ = registration.prev_;
+}
+
+UringLoop::Gather& UringLoop::next_gather() {
+  if (gathers_used_ == gathers_.size()) gathers_.push_back(std::make_unique<Gather>());
+  return *gathers_[gathers_used_++];
+}
+
+/// Before one object prepares its entries: none of them may be submitted before the others, because what
+/// completes then may close what the others name.
+void UringLoop::make_room() {
+  if (ring_.room() >= kMostEntries) return;
+  ring_.submit();
+  submit_all();
+}
+
+/// The kernel is short of memory, or will take no more before it has got rid of completions.
+void UringLoop::submit_all() {
+  harvest();
+  for (int tries = 0; ring_.prepared() > 0 && tries < 1000; ++tries) {
+    if (tries > 0) {
+      const timespec pause{0, 1'000'000};
+      ::nanosleep(&pause, nullptr);
+    }
+    ring_.submit();
+    harvest();
+  }
+  settle_quick_sends();
+}
+
+void UringLoop::prepare_cancellations() {
+  for (const std::uint64_t target : cancellations_) {
+    make_room();
+    io_uring_sqe* cancellation = entry();
+    io_uring_prep_cancel64(cancellation, target, 0);
+    cancellation->user_data = 0;
+  }
+  cancellations_.clear();
+}
+
+void UringLoop::prepare_registrations() {
+  preparing_.swap(dirty_registrations_);
+  for (UringRegistration* registration : preparing_) {
+    make_room();
+    registration->prepare();
+  }
+  preparing_.clear();
+}
+
+/// No handler is called in here, so nothing but what settles a send can close a stream.
+void UringLoop::prepare() {
+  if (!cancellations_.empty()) prepare_cancellations();
+  if (!dirty_registrations_.empty()) prepare_registrations();
+  if (!files_.empty()) prepare_files();
+  flushing_.swap(dirty_);
+  for (UringStream* stream : flushing_) {
+    make_room();
+    stream->prepare();
+  }
+  flushing_.clear();
+}
+
+std::optional<Clock::time_point> UringLoop::next_due() const {
+  auto due = wheel_.next_due();
+  if (!deadlines_.empty() && (!due || deadlines_.next_due() < *due)) due = deadlines_.next_due();
+  return due;
+}
+
+void UringLoop::enter(bool wait) {
+  bool all = true;
+  if (wait && ring_.ready() == 0) {
+    all = ring_.submit_and_wait(next_due());
+  } else if (ring_.prepared() > 0 || ring_.kernel_has_work()) {
+    all = ring_.submit();
+  }
+  harvest();
+  if (!all) submit_all();
+  settle_quick_sends();
+}
+
+/// Sends are settled before any handler runs, so that unsent() and flush() know where a stream stands.
+void UringLoop::harvest() {
+  const auto take = [this](const io_uring_cqe& entry) {
+    const Tag tag = static_cast<Tag>(entry.user_data & kTagMask);
+    if (tag == Tag::quick_send) {
+      reinterpret_cast<UringStream*>(entry.user_data & ~kTagMask)->on_quick_send_failed(entry.res);
+      return;
+    }
+    if (!(entry.flags & IORING_CQE_F_MORE)) --in_flight_;
+    completions_.push_back({entry.user_data, entry.res, entry.flags});
+  };
+  ring_.take_completions(take);
+  while (ring_.overflowed()) {
+    ring_.fetch_overflowed();
+    ring_.take_completions(take);
+  }
+}
+
+void UringLoop::settle_quick_sends() {
+  for (UringStream* stream : quick_) stream->settle_quick_send();
+  quick_.clear();
+  gathers_used_ = 0;
+}
+
+void UringLoop::deliver() {
+  // A handler may add to the list: the end of a listener takes completions.
+  for (std::size_t i = 0; i < completions_.size(); ++i) {
+    const Completion completion = completions_[i];
+    deliver_one(completion);
+  }
+  completions_.clear();
+}
+
+void UringLoop::deliver_one(const Completion& completion) {
+  const std::uint64_t object = completion.user_data & ~kTagMask;
+  if (object == 0) return;
+  auto* const stream = reinterpret_cast<UringStream*>(object);
+  switch (static_cast<Tag>(completion.user_data & kTagMask)) {
+    case Tag::receive:
+      return stream->on_receive(completion.result, completion.flags);
+    case Tag::send:
+      return stream->on_sent(completion.result);
+    case Tag::cancel:
+      return stream->on_cancelled(completion.result);
+    case Tag::operation:
+      return reinterpret_cast<UringOperation*>(object)->complete(completion.result, completion.flags);
+    case Tag::quick_send:
+      break;
+  }
+}
+
+void UringLoop::deliver_kept() {
+  delivering_.swap(resumed_);
+  for (UringStream* stream : delivering_) stream->deliver_kept();
+  delivering_.clear();
+}
+
+/// False if there was nothing to tell.
+bool UringLoop::report_broken() {
+  if (broken_.empty()) return false;
+  while (!broken_.empty()) {
+    UringStream* stream = broken_.back();
+    broken_.pop_back();
+    stream->report_broken();
+  }
+  return true;
+}
+
+void UringLoop::report_drained() {
+  for (std::size_t i = 0; i < drained_.size(); ++i) drained_[i]->report_drained();
+  drained_.clear();
+}
+
+void UringLoop::free_graveyard() {
+  std::erase_if(graveyard_, [](UringStream* stream) {
+    if (!stream->free_to_go()) return false;
+    delete stream;
+    return true;
+  });
+}
+
+void UringLoop::turn(bool may_block) {
+  // Whoever was told has perhaps woken somebody outside of the loop: no wait now.
+  const bool reported = report_broken();
+  prepare();
+  const bool wait = may_block && !reported && dirty_.empty() && drained_.empty() && resumed_.empty() &&
+                    completions_.empty();
+  enter(wait);
+  update_now();
+  report_broken();
+  if (!drained_.empty()) report_drained();
+  deliver();
+  if (!resumed_.empty()) deliver_kept();
+  wheel_.fire(now_);
+  deadlines_.fire(now_);
+  if (!graveyard_.empty()) free_graveyard();
+}
+
+void UringLoop::cancel_now(std::uint64_t user_data) noexcept {
+  io_uring_sqe* cancellation = entry();
+  io_uring_prep_cancel64(cancellation, user_data, 0);
+  cancellation->user_data = 0;
+  ring_.submit();
+}
+
+/// Closing a ring would end what is under way some time later: a port would not be free yet, and the kernel
+/// might still write to memory that is somebody else's by then.
+void UringLoop::end_everything() {
+  io_uring_sqe* cancellation = entry();
+  io_uring_prep_cancel64(cancellation, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+  cancellation->user_data = 0;
+  const auto give_up = Clock::now() + std::chrono::seconds(1);
+  while (in_flight_ > 0 && Clock::now() < give_up) {
+    if (!ring_.submit_and_wait(Clock::now() + std::chrono::milliseconds(100))) break;  // another thread's
+    harvest();
+    deliver();
+  }
+  preparing_.swap(dirty_registrations_);
+  for (UringRegistration* registration : preparing_) {
+    if (registration->dropped()) registration->prepare();
+  }
+}
+
+void UringLoop::after_fork() {
+  ring_.renew();
+  buffers_.renew(ring_.get());
+  completions_.clear();
+  cancellations_.clear();
+  files_.clear();
+  quick_.clear();
+  in_flight_ = 0;
+  for (UringRegistration* r = registrations_; r; r = r->next_) r->after_fork();
+  for (UringStream* s = streams_; s; s = s->next_) s->after_fork();
+}
+
+}  // namespace verdin::loop

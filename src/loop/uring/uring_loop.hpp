@@ -1,0 +1,141 @@
+// UringLoop: the completion backend, on Linux's io_uring.
+//
+// Entries are prepared only right before they are submitted, from lists of who wants something, and no
+// handler runs in between: so no entry can name a descriptor whose number has gone to somebody else
+// meanwhile. A turn is one system call, which submits everything and waits; it is none when there is nothing
+// to do.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <verdin/loop/loop.hpp>
+
+#include "loop/send_queue.hpp"
+#include "loop/uring/receive_buffers.hpp"
+#include "loop/uring/ring.hpp"
+
+namespace verdin::loop {
+
+class UringStream;
+class UringRegistration;
+class UringWaker;
+
+class UringLoop final : public Loop {
+ public:
+  UringLoop();
+  ~UringLoop() override;
+
+  std::string backend() const override { return "uring"; }
+  StreamPtr adopt(int fd) override;
+  WatchPtr accept(int listening_fd, AcceptHandler& handler) override;
+  WatchPtr watch(int fd, Interest interest, UniqueFunction<void()> ready) override;
+  WatchPtr on_signal(int signal_number, UniqueFunction<void()> delivered) override;
+  void turn(bool may_block) override;
+  void wake() noexcept override;
+  bool has_work() const noexcept override;
+  bool submit(FileOperation& operation) override;
+  void cancel(FileOperation& operation) override;
+  void after_fork() override;
+
+  // For the streams.
+  ReceiveBuffers& buffers() noexcept { return buffers_; }
+  SendQueuePool& send_queues() noexcept { return send_queues_; }
+  void add_dirty(UringStream& stream) { dirty_.push_back(&stream); }
+  void add_broken(UringStream& stream) { broken_.push_back(&stream); }
+  void add_drained(UringStream& stream) { drained_.push_back(&stream); }
+  void add_resumed(UringStream& stream) { resumed_.push_back(&stream); }
+  void add_quick_send(UringStream& stream) { quick_.push_back(&stream); }
+  void bury(UringStream& stream) { graveyard_.push_back(&stream); }
+  void add_retired(UringStream& stream) { retired_.push_back(&stream); }
+  void remove_retired(UringStream& stream);
+  void add_stream(UringStream& stream);
+  void remove_stream(UringStream& stream) noexcept;
+  void count_work(int change) noexcept { work_ += change; }
+
+  /// Where the pieces of a send lie until it is submitted.
+  static constexpr std::size_t kGatherLimit = 64;
+  struct Gather {
+    msghdr message;
+    std::array<iovec, kGatherLimit> pieces;
+    std::size_t size() const noexcept;
+  };
+  Gather& next_gather();
+
+  /// An entry for an operation that will complete: counted, so that the loop's end can wait for it. For
+  /// prepare() only, in which there is always room for kMostEntries of one object.
+  io_uring_sqe* entry() noexcept {
+    ++in_flight_;
+    return ring_.next_entry();
+  }
+  /// One whose success completes silently.
+  io_uring_sqe* silent_entry() noexcept { return ring_.next_entry(); }
+  static constexpr unsigned kMostEntries = 4;
+
+  // For the registrations.
+  void add_registration(UringRegistration& registration);
+  void remove_registration(UringRegistration& registration) noexcept;
+  void add_dirty(UringRegistration& registration) { dirty_registrations_.push_back(&registration); }
+  void cancel_later(std::uint64_t user_data) { cancellations_.push_back(user_data); }
+  /// Has ended what runs under `user_data` when it returns; its last completion comes with the next turn.
+  void cancel_now(std::uint64_t user_data) noexcept;
+  /// The number of an eventfd whose writing ends a wait.
+  int wake_descriptor() const noexcept;
+
+ private:
+  struct Completion {
+    std::uint64_t user_data;
+    int result;
+    unsigned flags;
+  };
+
+  void prepare();
+  void prepare_cancellations();
+  void prepare_registrations();
+  void prepare_files();
+  void make_room();
+  void enter(bool wait);
+  void submit_all();
+  void harvest();
+  void settle_quick_sends();
+  void deliver();
+  void deliver_one(const Completion& completion);
+  void deliver_kept();
+  bool report_broken();
+  void report_drained();
+  void free_graveyard();
+  void end_everything();
+  std::optional<Clock::time_point> next_due() const;
+
+  Ring ring_;
+  ReceiveBuffers buffers_;
+  SendQueuePool send_queues_;
+  UringWaker* waker_ = nullptr;
+  std::vector<Completion> completions_;
+  std::vector<UringStream*> dirty_;
+  std::vector<UringStream*> flushing_;
+  std::vector<UringStream*> quick_;
+  std::vector<UringStream*> broken_;
+  std::vector<UringStream*> drained_;
+  std::vector<UringStream*> resumed_;
+  std::vector<UringStream*> delivering_;
+  std::vector<UringStream*> graveyard_;
+  std::vector<UringStream*> retired_;
+  std::vector<UringRegistration*> dirty_registrations_;
+  std::vector<UringRegistration*> preparing_;
+  std::vector<std::uint64_t> cancellations_;
+  std::vector<FileOperation*> files_;  // still to be submitted
+  std::vector<std::unique_ptr<Gather>> gathers_;
+  std::size_t gathers_used_ = 0;
+  UringStream* streams_ = nullptr;
+  UringRegistration* registrations_ = nullptr;
+  std::uint64_t in_flight_ = 0;
+  int work_ = 0;
+};
+
+}  // namespace verdin::loop

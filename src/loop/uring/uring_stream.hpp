@@ -1,0 +1,109 @@
+// UringStream: a Stream on io_uring. One multishot receive for its life, one send for each turn.
+//
+// Sending is two-fold. What a turn produced goes out as a quick send: it writes at once or says that it
+// cannot, never waits, and completes silently when all is written, which is nearly always. What the kernel
+// would not take is sent again with an operation that waits; its octets stay where they are till it
+// completes, also when the stream has been dropped: the stream's memory is kept until the last completion.
+#pragma once
+
+#include <memory>
+
+#include "loop/uring/uring_loop.hpp"
+
+namespace verdin::loop {
+
+class UringStream final : public Stream {
+ public:
+  UringStream(UringLoop& loop, int fd);
+  ~UringStream() override;
+
+  void set_handler(StreamHandler* handler) override;
+  void send(std::string_view bytes) override { queue().append(bytes); }
+  void send(const SharedBuffer& buffer) override { queue().append(buffer); }
+  std::string& send_in_place() override { return queue().tail(); }
+  std::size_t unsent() const override;
+  void flush() override;
+  void pause() override;
+  void resume() override;
+  Loop& loop() const override { return loop_; }
+  int fd() const override { return fd_; }
+  std::string peer_address() const override;
+  bool peer_gone() const override;
+  void close() override;
+
+  // For the loop.
+  void prepare();
+  void settle_quick_send();
+  void on_receive(int result, unsigned flags);
+  void on_quick_send_failed(int result);
+  void on_sent(int result);
+  void on_cancelled(int result);
+  void deliver_kept();
+  void report_broken();
+  void report_drained();
+  bool free_to_go() const noexcept {
+    return operations_ == 0 && !(dirty_ || broken_ || drained_ || resumed_ || quick_);
+  }
+  /// In a child process: what was under way is the parent's.
+  void after_fork();
+
+ private:
+  friend class UringLoop;
+  /// What came in while nobody wanted it.
+  struct Kept {
+    std::unique_ptr<char[]> data;
+    std::size_t size = 0;
+    std::size_t capacity = 0;
+    bool ended = false;
+    int error = 0;
+  };
+
+  void finish() override;
+  void send_fin();
+  void end_finishing();
+  bool wants_data() const noexcept {
+    return (handler_ != nullptr || finish_timer_) && !paused_ && !eof_ && !closed_ && error_ == 0;
+  }
+  SendQueue& queue();
+  void touch();
+  void update();
+  void prepare_receive();
+  void prepare_send();
+  void prepare_cancellation();
+  void cancel(Tag what);
+  void take_data(char* data, std::size_t size);
+  void take_end(int error);
+  void keep(const char* data, std::size_t size);
+  void on_written(std::size_t count);
+  void after_write();
+  void fail(int error);
+
+  UringLoop& loop_;
+  StreamHandler* handler_ = nullptr;
+  std::unique_ptr<SendQueue> queue_;    // what is still to be submitted
+  std::unique_ptr<SendQueue> sending_;  // what the kernel reads from
+  std::unique_ptr<Kept> kept_;
+  std::unique_ptr<Timer> finish_timer_;  // exists while the stream is retired
+  UringStream* next_ = nullptr;
+  UringStream* prev_ = nullptr;
+  int fd_;
+  int error_ = 0;
+  std::size_t quick_size_ = 0;
+  std::uint8_t operations_ = 0;  // completions that are still to come
+  bool dirty_ : 1 = false;
+  bool broken_ : 1 = false;
+  bool drained_ : 1 = false;
+  bool resumed_ : 1 = false;
+  bool quick_ : 1 = false;  // a quick send is on its way: settled before any handler runs
+  bool closed_ : 1 = false;
+  bool paused_ : 1 = false;
+  bool eof_ : 1 = false;
+  bool receiving_ : 1 = false;   // the multishot receive is under way
+  bool cancelling_ : 1 = false;  // and is being cancelled
+  bool waiting_ : 1 = false;     // a send that waits is under way
+  bool blocked_ : 1 = false;     // the kernel would not take all
+  bool fin_sent_ : 1 = false;
+  bool counted_ : 1 = false;
+};
+
+}  // namespace verdin::loop

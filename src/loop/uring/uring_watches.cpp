@@ -1,0 +1,129 @@
+// The registrations of a UringLoop that users make: descriptors and listeners.
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "loop/uring/uring_registration.hpp"
+
+namespace verdin::loop {
+namespace {
+
+template <typename T>
+class UringWatch final : public Watch {
+ public:
+  explicit UringWatch(UringRegistrationPtr<T> registration) : registration_(std::move(registration)) {}
+
+ private:
+  UringRegistrationPtr<T> registration_;
+};
+
+/// One shot at a time, armed again at the end of the turn: a multishot poll tells of changes only, and who
+/// leaves something unread is to be called again.
+class UringPoll final : public UringRegistration {
+ public:
+  UringPoll(UringLoop& loop, int fd, Interest interest, UniqueFunction<void()> ready)
+      : UringRegistration(loop),
+        ready_(std::move(ready)),
+        fd_(fd),
+        events_((static_cast<int>(interest) & 1 ? POLLIN | POLLRDHUP : 0) |
+                (static_cast<int>(interest) & 2 ? POLLOUT : 0)) {
+    loop_.count_work(1);
+    arm_later();
+  }
+
+ private:
+  void arm(io_uring_sqe* entry) override {
+    io_uring_prep_poll_add(entry, fd_, static_cast<unsigned>(events_));
+  }
+  void on_result(int result) override {
+    if (result == -ECANCELED || result >= 0) arm_later();
+    if (result != -ECANCELED) ready_();
+  }
+  void on_drop() override { loop_.count_work(-1); }
+
+  UniqueFunction<void()> ready_;
+  int fd_;
+  int events_;
+};
+
+class UringListener final : public UringRegistration {
+ public:
+  UringListener(UringLoop& loop, int fd, AcceptHandler& handler)
+      : UringRegistration(loop),
+        handler_(handler),
+        fd_(fd),
+        retry_(loop, on_timer<&UringListener::retry>, this) {
+    // io_uring waits for a socket only if the socket itself would.
+    const int flags = ::fcntl(fd, F_GETFL);
+    if (flags >= 0) ::fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+    loop_.count_work(1);
+    arm_later();
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kFirstRetry{10};
+  static constexpr std::chrono::milliseconds kLongestRetry{1000};
+
+  void retry() { arm_later(); }
+  void arm(io_uring_sqe* entry) override {
+    io_uring_prep_multishot_accept(entry, fd_, nullptr, nullptr, SOCK_CLOEXEC);
+  }
+
+  void on_result(int result) override {
+    if (result >= 0) {
+      next_retry_ = kFirstRetry;
+      arm_later();
+      handler_.on_accept(loop_.adopt(result));
+    } else if (result == -EAGAIN || result == -EINTR || result == -ECONNABORTED || result == -EPROTO ||
+               result == -ECANCELED) {
+      arm_later();
+    } else {
+      back_off(-result);
+    }
+  }
+  void on_late_result(int result) override {
+    if (result >= 0) ::close(result);
+  }
+
+  /// Out of descriptors or memory: trying on would spin, as the connection stays in the kernel's queue.
+  void back_off(int error) {
+    retry_.start(next_retry_);
+    next_retry_ = std::min(next_retry_ * 2, kLongestRetry);
+    handler_.on_accept_error(std::error_code(error, std::system_category()));
+  }
+
+  /// The port is free when this returns.
+  void on_drop() override {
+    retry_.stop();
+    loop_.count_work(-1);
+    if (armed()) loop_.cancel_now(tagged());
+    ::close(fd_);
+  }
+
+  AcceptHandler& handler_;
+  int fd_;
+  Timer retry_;
+  std::chrono::milliseconds next_retry_ = kFirstRetry;
+};
+
+template <typename T, typename... Args>
+WatchPtr make_watch(Args&&... args) {
+  return std::make_unique<UringWatch<T>>(UringRegistrationPtr<T>(new T(std::forward<Args>(args)...)));
+}
+
+}  // namespace
+
+WatchPtr UringLoop::accept(int listening_fd, AcceptHandler& handler) {
+  return make_watch<UringListener>(*this, listening_fd, handler);
+}
+
+WatchPtr UringLoop::watch(int fd, Interest interest, UniqueFunction<void()> ready) {
+  return make_watch<UringPoll>(*this, fd, interest, std::move(ready));
+}
+
+}  // namespace verdin::loop
