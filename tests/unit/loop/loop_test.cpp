@@ -91,7 +91,7 @@ TEST_P(LoopTest, a_blocking_turn_ends_with_the_next_timer) {
 }
 
 TEST_P(LoopTest, another_thread_ends_a_blocking_turn_each_time) {
-  constexpr int kRounds = 2000;
+  constexpr int kRounds = 300;
   std::atomic<int> asked{0};
   std::atomic<int> seen{0};
   std::thread waker([&] {
