@@ -30,9 +30,9 @@ inline void watch(int epoll, int fd) {
   epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-/// A listening socket that `epoll` watches; ends the process when there is no such port to be had.
-inline int listen_on(int epoll, int port) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+/// Ends the process when there is no such port to be had.
+inline int listening_socket(int port, int flags) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in address{};
@@ -43,6 +43,12 @@ inline int listen_on(int epoll, int port) {
     std::perror("listen");
     std::exit(1);
   }
+  return fd;
+}
+
+/// A listening socket that `epoll` watches.
+inline int listen_on(int epoll, int port) {
+  const int fd = listening_socket(port, SOCK_NONBLOCK);
   watch(epoll, fd);
   return fd;
 }

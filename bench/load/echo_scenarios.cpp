@@ -32,7 +32,7 @@ class EchoScenario : public Scenario {
   virtual void append_request(std::string& text, std::size_t client, std::uint64_t sequence) = 0;
 
   /// All that the round sends, as it goes on the wire.
-  const std::string& compose(std::size_t client, std::uint64_t sequence) {
+  virtual const std::string& compose(std::size_t client, std::uint64_t sequence) {
     wire_.clear();
     for (std::size_t i = 0; i < options_.burst; ++i) {
       text_.clear();
@@ -122,7 +122,7 @@ class EmitAck final : public MessageEcho {
   }
 };
 
-class TcpEcho final : public EchoScenario {
+class TcpEcho : public EchoScenario {
  public:
   using EchoScenario::EchoScenario;
   Protocol protocol() const noexcept override { return Protocol::kRaw; }
@@ -150,10 +150,27 @@ class TcpEcho final : public EchoScenario {
   }
 };
 
+/// Nothing but octets: so many a message as the options say.
+class PingPong final : public TcpEcho {
+ public:
+  using TcpEcho::TcpEcho;
+
+ protected:
+  const std::string& compose(std::size_t client, std::uint64_t sequence) override {
+    text_.clear();
+    for (std::size_t i = 0; i < options_.burst; ++i)
+      append_payload(text_, options_.size, client, sequence + i);
+    return text_;
+  }
+};
+
 }  // namespace
 
 std::unique_ptr<Scenario> make_ws_echo(const Options& options) { return std::make_unique<WsEcho>(options); }
 std::unique_ptr<Scenario> make_emit_ack(const Options& options) { return std::make_unique<EmitAck>(options); }
 std::unique_ptr<Scenario> make_tcp_echo(const Options& options) { return std::make_unique<TcpEcho>(options); }
+std::unique_ptr<Scenario> make_ping_pong(const Options& options) {
+  return std::make_unique<PingPong>(options);
+}
 
 }  // namespace bench

@@ -13,5 +13,6 @@ std::unique_ptr<Scenario> make_ws_echo(const Options& options);
 std::unique_ptr<Scenario> make_emit_ack(const Options& options);
 /// Sends the octets that make_emit_ack would send, and wants the same octets back.
 std::unique_ptr<Scenario> make_tcp_echo(const Options& options);
+std::unique_ptr<Scenario> make_ping_pong(const Options& options);
 
 }  // namespace bench

@@ -9,7 +9,17 @@
 
 namespace bench {
 
-enum class Mode : std::uint8_t { kTcpEcho, kTcpCast, kWsEcho, kEmitAck, kBurst, kBroadcast, kIdle };
+enum class Mode : std::uint8_t {
+  kTcpEcho,
+  kTcpCast,
+  kWsEcho,
+  kEmitAck,
+  kBurst,
+  kBroadcast,
+  kIdle,
+  kPingPong,
+  kTcpIdle
+};
 
 struct Options {
   Mode mode = Mode::kEmitAck;

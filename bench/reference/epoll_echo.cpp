@@ -2,7 +2,7 @@
 // costs beyond this is ours; what this costs is the kernel's.
 #include <array>
 
-#include "tcp_server.hpp"
+#include "../baseline/tcp_server.hpp"
 
 namespace {
 
