@@ -16,22 +16,10 @@
 #include <type_traits>
 #include <utility>
 
+#include <verdin/runtime/stop_token.hpp>
 #include <verdin/runtime/thread_pool.hpp>
 
 namespace verdin {
-
-namespace impl {
-
-/// Asks a task to stop when those who wait for it have gone.
-struct StopOnExit {
-  StopOnExit() = default;
-  StopOnExit(const StopOnExit&) = delete;
-  StopOnExit& operator=(const StopOnExit&) = delete;
-  ~StopOnExit() { source.request_stop(); }
-  std::stop_source source{};
-};
-
-}  // namespace impl
 
 template <typename F>
 auto offload(F&& function) {
@@ -49,9 +37,10 @@ auto offload(F&& function) {
   } else {
     static_assert(std::is_invocable_v<Function&, std::stop_token>,
                   "offload() calls function() or function(std::stop_token)");
-    const impl::StopOnExit stop;
-    return offload([function = Function(std::forward<F>(function)),
-                    token = stop.source.get_token()]() mutable { return function(std::move(token)); });
+    const StopScope stop;
+    return offload([function = Function(std::forward<F>(function)), token = stop.token()]() mutable {
+      return function(std::move(token));
+    });
   }
 }
 

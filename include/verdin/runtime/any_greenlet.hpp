@@ -1,0 +1,50 @@
+// AnyGreenlet: a handle on a greenlet whatever it returns; what a Group lists.
+//
+// As Greenlet<T>, without the value. Copying is cheap; of the greenlet's thread.
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <string_view>
+#include <utility>
+
+#include <verdin/runtime/greenlet.hpp>
+
+namespace verdin {
+
+class AnyGreenlet {
+ public:
+  AnyGreenlet() = default;
+  template <typename T>
+  AnyGreenlet(const Greenlet<T>& greenlet) : state_(&greenlet.base()) {}
+  explicit AnyGreenlet(IntrusivePtr<impl::GreenletBase> state) : state_(std::move(state)) {}
+
+  bool valid() const noexcept { return static_cast<bool>(state_); }
+  bool ready() const noexcept { return state_->finished(); }
+  bool successful() const { return ready() && !state_->failure(); }
+  bool killed() const noexcept { return ready() && state_->killed(); }
+  /// What it threw; null while it runs or if it did not.
+  std::exception_ptr exception() const {
+    state_->set_observed();
+    return state_->failure();
+  }
+  void join() const { impl::join(*state_, std::nullopt); }
+  bool join_for(loop::Clock::duration limit) const { return impl::join(*state_, loop::Clock::now() + limit); }
+  /// Kills it and blocks until it is dead.
+  void kill() const {
+    kill_async();
+    if (Hub::current().running() == state_.get()) return Hub::current().suspend();
+    join();
+  }
+  void kill_async() const { state_->throw_into(std::make_exception_ptr(GreenletExit{})); }
+  std::string_view name() const noexcept { return state_->name(); }
+  void add_link(impl::Link& link) const noexcept { state_->add_link(link); }
+  impl::GreenletBase& base() const noexcept { return *state_; }
+
+  friend bool operator==(const AnyGreenlet& a, const AnyGreenlet& b) noexcept { return a.state_ == b.state_; }
+
+ private:
+  IntrusivePtr<impl::GreenletBase> state_;
+};
+
+}  // namespace verdin
