@@ -1,0 +1,118 @@
+#include <algorithm>
+#include <utility>
+
+#include <verdin/runtime/impl/group_base.hpp>
+#include <verdin/runtime/impl/wait_list.hpp>
+
+namespace verdin::impl {
+
+GroupBase::GroupBase() { empty_.set(); }
+
+GroupBase::~GroupBase() = default;
+
+void GroupBase::left(GreenletBase&, bool) noexcept {}
+
+std::vector<AnyGreenlet> GroupBase::members() const {
+  std::vector<AnyGreenlet> all;
+  all.reserve(size());
+  for (const Member* member = first_; member; member = member->next) all.emplace_back(member->greenlet);
+  return all;
+}
+
+GroupBase::Member* GroupBase::find(const GreenletBase* greenlet) const noexcept {
+  const auto at = index_.find(greenlet);
+  return at == index_.end() ? nullptr : const_cast<Member*>(&at->second);
+}
+
+GroupBase::Member* GroupBase::track(GreenletBase& greenlet) {
+  if (greenlet.finished()) return nullptr;
+  const auto [at, is_new] = index_.try_emplace(&greenlet);
+  Member& member = at->second;
+  if (!is_new) return &member;
+  member.group = this;
+  member.greenlet = IntrusivePtr<GreenletBase>(&greenlet);
+  member.prev = last_;
+  (last_ ? last_->next : first_) = &member;
+  last_ = &member;
+  greenlet.add_link(member);
+  empty_.clear();
+  changed_.wake_all();
+  return &member;
+}
+
+bool GroupBase::untrack(const GreenletBase& greenlet) noexcept {
+  Member* const member = find(&greenlet);
+  if (!member) return false;
+  remove(*member);
+  return true;
+}
+
+void GroupBase::remove(Member& member) noexcept {
+  const IntrusivePtr<GreenletBase> greenlet = std::move(member.greenlet);
+  const bool held_slot = member.holds_slot;
+  (member.prev ? member.prev->next : first_) = member.next;
+  (member.next ? member.next->prev : last_) = member.prev;
+  index_.erase(greenlet.get());
+  if (empty()) {
+    empty_.set();
+    changed_.wake_all();
+  }
+  left(*greenlet, held_slot);
+}
+
+void GroupBase::on_end(Link& link) noexcept {
+  auto& member = static_cast<Member&>(link);
+  GroupBase& self = *member.group;
+  if (member.greenlet->failure()) {
+    for (std::exception_ptr* const error : self.raising_) {
+      if (*error) continue;
+      member.greenlet->set_observed();
+      *error = member.greenlet->failure();
+    }
+  }
+  self.remove(member);
+}
+
+bool GroupBase::join_until(std::optional<loop::Clock::time_point> due, Errors errors) {
+  if (empty()) return true;
+  std::exception_ptr error;
+  const struct Raising {
+    ~Raising() { std::erase(all, mine); }
+    std::vector<std::exception_ptr*>& all;
+    std::exception_ptr* mine;
+  } raising{raising_, &error};
+  if (errors == Errors::raise) raising_.push_back(&error);
+  bool done = true;
+  if (due) {
+    done = empty_.wait_for(*due - loop::Clock::now());
+  } else {
+    empty_.wait();
+  }
+  if (error) std::rethrow_exception(error);
+  return done;
+}
+
+void GroupBase::kill_those_before(std::uint64_t kill) {
+  // Killing one that has not started ends it, and takes it out.
+  std::vector<IntrusivePtr<GreenletBase>> targets;
+  for (Member* member = first_; member; member = member->next) {
+    if (std::exchange(member->killed_by, std::max(kill, member->killed_by)) < kill) {
+      targets.push_back(member->greenlet);
+    }
+  }
+  for (const auto& target : targets) target->throw_into(std::make_exception_ptr(GreenletExit{}));
+}
+
+void GroupBase::kill_async() { kill_those_before(++kills_); }
+
+bool GroupBase::kill_until(std::optional<loop::Clock::time_point> due) {
+  const std::uint64_t kill = ++kills_;
+  for (;;) {
+    kill_those_before(kill);
+    if (empty()) return true;
+    Waiter waiter(changed_);
+    if (!waiter.wait_until(due)) return empty();
+  }
+}
+
+}  // namespace verdin::impl
