@@ -110,7 +110,7 @@ bool GroupBase::kill_until(std::optional<loop::Clock::time_point> due) {
   for (;;) {
     kill_those_before(kill);
     if (empty()) return true;
-    Waiter waiter(changed_);
+    Waiter waiter(changed_, "Group::kill");
     if (!waiter.wait_until(due)) return empty();
   }
 }

@@ -14,7 +14,7 @@ bool Slots::wait_until(std::optional<loop::Clock::time_point> due) { return free
 bool Slots::wait(std::optional<loop::Clock::time_point> due, bool take) {
   const IntrusivePtr<Slots> alive(this);
   {
-    Waiter waiter(waiters_);
+    Waiter waiter(waiters_, "Pool::spawn");
     try {
       while (free_ == 0 && !closed_ && waiter.wait_until(due)) {
       }

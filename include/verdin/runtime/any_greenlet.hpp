@@ -31,12 +31,8 @@ class AnyGreenlet {
   void join() const { impl::join(*state_, std::nullopt); }
   bool join_for(loop::Clock::duration limit) const { return impl::join(*state_, loop::Clock::now() + limit); }
   /// Kills it and blocks until it is dead.
-  void kill() const {
-    kill_async();
-    if (Hub::current().running() == state_.get()) return Hub::current().suspend();
-    join();
-  }
-  void kill_async() const { state_->throw_into(std::make_exception_ptr(GreenletExit{})); }
+  void kill() const { impl::kill(*state_, nullptr, std::nullopt); }
+  void kill_async() const { impl::kill_async(*state_, nullptr); }
   std::string_view name() const noexcept { return state_->name(); }
   void add_link(impl::Link& link) const noexcept { state_->add_link(link); }
   impl::GreenletBase& base() const noexcept { return *state_; }

@@ -10,6 +10,9 @@
 // first failure that happened, when all have ended. kill() kills nobody twice and throws nothing of theirs.
 // discard() of a greenlet that is not in the group does nothing.
 //
+// Members leave by the same link that those use who wait for them, in the order of registration: whoever
+// waited for a member finds it gone, but one that ended just now may still be counted.
+//
 // map() and apply() leave nothing behind: if an item fails or the caller is interrupted, what they started is
 // killed and waited for, so functions may refer to the caller's variables. imap() and imap_unordered(): see
 // map_range.hpp. The group's destructor forgets its members, which go on: TaskGroup is for those that must

@@ -113,8 +113,9 @@ class Pool : public impl::GroupBase {
   auto lazily(bool ordered, F&& function, Ranges&&... ranges) {
     const std::size_t ahead = capacity() <= Group::kLookAhead / 2 ? 2 * capacity() : Group::kLookAhead;
     return impl::make_map_range<F, Ranges...>(
-        ordered, std::max<std::size_t>(ahead, 1), [this](auto&& task) { return this->spawn(std::move(task)); },
-        std::forward<F>(function), std::forward<Ranges>(ranges)...);
+        ordered, std::max<std::size_t>(ahead, 1),
+        [this](auto&& task) { return this->spawn(std::move(task)); }, std::forward<F>(function),
+        std::forward<Ranges>(ranges)...);
   }
 
   bool add_until(const AnyGreenlet& greenlet, std::optional<loop::Clock::time_point> due);

@@ -48,7 +48,7 @@ class GroupBase {
 
   /// Is it empty? For wait() over several objects: see linkable.hpp.
   bool ready() const noexcept { return empty(); }
-  void add_link(Link& link) noexcept { empty_.add_link(link); }
+  void add_link(Link& link) { empty_.add_link(link); }
 
  protected:
   struct Member : Link {

@@ -42,7 +42,7 @@ class MapState : public RefCounted<MapState<T>> {
         if (!source_error_) return std::nullopt;
         return Outcome(std::in_place_index<1>, std::exchange(source_error_, nullptr));
       }
-      Waiter waiter(consumers_);
+      Waiter waiter(consumers_, "MapRange::next");
       waiter.wait();
     }
   }
@@ -63,7 +63,7 @@ class MapState : public RefCounted<MapState<T>> {
 
   void wait_for_room() {
     while (started_ - taken_ >= look_ahead_) {
-      Waiter waiter(feeders_);
+      Waiter waiter(feeders_, "the look-ahead of imap()");
       waiter.wait();
     }
   }
