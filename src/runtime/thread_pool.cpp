@@ -41,6 +41,8 @@ ThreadJobBase::~ThreadJobBase() {
 void ThreadJobBase::run() noexcept {
   try {
     call();
+  } catch (const GreenletExit&) {  // of a greenlet of another hub: it is not to kill those who wait here
+    outcome_->error = std::make_exception_ptr(GreenletKilled("verdin: the greenlet that ran it was killed"));
   } catch (...) {
     outcome_->error = std::current_exception();
   }
@@ -88,11 +90,11 @@ bool ThreadPool::has_room() const {
 }
 
 void ThreadPool::wait_for_room() {
-  // Those who wait come first: tasks begin in the order in which they came.
+  // Those who wait come first: tasks begin in the order in which they came. If there is room and somebody
+  // waits, one of them was told, and tells the next when it leaves.
   if (has_room() && desk_->room.empty()) return;
   {
     impl::Waiter waiter(desk_->room, "ThreadPool::spawn");
-    if (has_room()) waiter.wake();
     try {
       do {
         waiter.wait();
@@ -108,12 +110,13 @@ void ThreadPool::wait_for_room() {
 void ThreadPool::join() {
   check_hub();
   if (desk_->in_flight == 0) return;
-  impl::Waiter(desk_->idle).wait();
+  impl::Waiter(desk_->idle, "ThreadPool::join").wait();
 }
 
 bool ThreadPool::join_for(loop::Clock::duration limit) {
   check_hub();
-  return desk_->in_flight == 0 || impl::Waiter(desk_->idle).wait_until(loop::Clock::now() + limit);
+  return desk_->in_flight == 0 ||
+         impl::Waiter(desk_->idle, "ThreadPool::join").wait_until(loop::Clock::now() + limit);
 }
 
 void ThreadPool::kill() {
@@ -204,6 +207,11 @@ void ThreadPool::set_max_threads(std::size_t max_threads) {
 std::size_t ThreadPool::max_threads() const {
   const std::scoped_lock lock(mutex_);
   return options_.max_threads;
+}
+
+std::size_t ThreadPool::idle_thread_count() const {
+  const std::scoped_lock lock(mutex_);
+  return idle_;
 }
 
 std::size_t ThreadPool::thread_count() const {

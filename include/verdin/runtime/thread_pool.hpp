@@ -78,7 +78,7 @@ class ThreadTask {
   bool wait_for(loop::Clock::duration limit) { return ready() || state_->done.wait_for(limit); }
 
   /// For wait() over several objects: see linkable.hpp.
-  void add_link(impl::Link& link) const noexcept { state_->done.add_link(link); }
+  void add_link(impl::Link& link) const { state_->done.add_link(link); }
 
  private:
   IntrusivePtr<impl::ThreadResult<T>> state_;
@@ -137,6 +137,8 @@ class ThreadPool {
   void set_max_threads(std::size_t max_threads);
   std::size_t max_threads() const;
   std::size_t thread_count() const;
+  /// Threads that wait for a task.
+  std::size_t idle_thread_count() const;
   /// Tasks of this hub that are queued or run.
   std::size_t size() const noexcept { return desk_->in_flight; }
   /// Is this one of its threads?
