@@ -148,7 +148,8 @@ TEST(Coroutine, one_that_is_destroyed_while_it_waits_leaves_nothing) {
 struct OnThread {
   static bool await_ready() noexcept { return false; }
   void await_suspend(std::coroutine_handle<> next) {
-    thread = std::thread([next] { next.resume(); });
+    std::thread& runs_on = thread;  // what resumes the coroutine may end it, and this with it
+    runs_on = std::thread([next] { next.resume(); });
   }
   static std::thread::id await_resume() { return std::this_thread::get_id(); }
   std::thread& thread;

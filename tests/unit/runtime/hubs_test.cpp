@@ -44,14 +44,15 @@ TEST(Hubs, all_are_there_before_any_call_begins) {
 }
 
 TEST(Hubs, the_first_failure_is_thrown_and_stops_the_others) {
-  std::atomic<int> unwound = 0;
+  std::atomic<int> alive = 0;
   struct Count {
+    explicit Count(std::atomic<int>& count) : n(count) { ++n; }
+    ~Count() { --n; }
     std::atomic<int>& n;
-    ~Count() { ++n; }
   };
   try {
     verdin::run(3, [&](std::size_t index) {
-      const Count count{unwound};
+      const Count count(alive);
       if (index == 1) throw std::runtime_error("one");
       Event().wait();
     });
@@ -59,7 +60,7 @@ TEST(Hubs, the_first_failure_is_thrown_and_stops_the_others) {
   } catch (const std::runtime_error& e) {
     EXPECT_STREQ(e.what(), "one");
   }
-  EXPECT_EQ(unwound, 3);
+  EXPECT_EQ(alive, 0);
 }
 
 TEST(Hubs, the_last_one_is_told_that_it_would_wait_for_ever) {
