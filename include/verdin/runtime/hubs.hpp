@@ -8,8 +8,8 @@
 // run() calls f(index), or f(index, hubs), as the main greenlet of n hubs: the first on the calling thread,
 // the others on threads of their own; f must bear being called by all of them at once. No call begins before
 // all hubs are there. It returns when all have ended: a vector of what they returned, or 0 if that is
-// nothing. If one fails, the main greenlets of the others are killed, and what the first threw is thrown when
-// all have ended. Blocks the thread; std::logic_error where there is a hub already.
+// nothing. If one fails, the main greenlets of the others are killed, or not begun, and what the first threw
+// is thrown when all have ended. Blocks the thread; std::logic_error where there is a hub already.
 //
 // A greenlet never leaves its thread; hubs send each other tasks (HubRef::post), greenlets to make
 // (spawn_on) and what cross-thread queues carry. While other hubs of the team live, one that has nothing to
