@@ -10,15 +10,16 @@ namespace verdin::http {
 
 /// Where a request is on its way through the middlewares.
 struct Next::Chain {
-  std::vector<Middleware>& middlewares;
+  std::deque<Middleware>& middlewares;
   std::size_t index;
+  std::size_t count;  // of those that were there when the request came to them
   Request& request;
   Response& response;
   UniqueFunction<void()>& handler;
 
   void run() const {
-    if (index == middlewares.size()) return handler();
-    const Chain rest{middlewares, index + 1, request, response, handler};
+    if (index == count) return handler();
+    const Chain rest{middlewares, index + 1, count, request, response, handler};
     middlewares[index](request, response, Next(rest));
   }
 };
@@ -117,7 +118,7 @@ void Server::run_handler(const ExchangePtr& exchange) {
         answer_as_router(response);
       }
     };
-    Next::Chain{middlewares_, 0, request, response, handler}.run();
+    Next::Chain{middlewares_, 0, middlewares_.size(), request, response, handler}.run();
     if (!response.sent() && !exchange->finished()) response.send();
   } catch (const Interrupt&) {  // killed: the exchange, let go of, answers 500
     throw;

@@ -3,6 +3,7 @@
 // Counted, because handlers that still run keep it. All on the hub's thread.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,7 +25,7 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
 
   const Options& options() const noexcept { return options_; }
   Router& router() noexcept { return router_; }
-  std::vector<Middleware>& middlewares() noexcept { return middlewares_; }
+  std::deque<Middleware>& middlewares() noexcept { return middlewares_; }
   void set_error_hook(ErrorHook hook) { error_hook_ = std::move(hook); }
   void mount(std::string_view prefix, std::shared_ptr<Endpoint> endpoint);
   void add_routed_endpoint(std::shared_ptr<Endpoint> endpoint) {
@@ -90,7 +91,7 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   Router router_;
   std::vector<Mount> mounts_;  // the longest prefix first
   std::vector<std::shared_ptr<Endpoint>> routed_endpoints_;
-  std::vector<Middleware> middlewares_;
+  std::deque<Middleware> middlewares_;  // one that runs, and perhaps blocks, must not be moved
   ErrorHook error_hook_;
 
   struct Listener {

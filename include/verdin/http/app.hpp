@@ -83,6 +83,7 @@ class App {
   /// An endpoint for exactly a pattern, every method and upgrade.
   App& route(std::string_view pattern, std::shared_ptr<Endpoint> endpoint);
 
+  /// May be called while requests are served: those that are on their way do not meet the new one.
   App& use(Middleware middleware);
 
   /// The regular files below `directory`, for GET and HEAD: with ETag, Last-Modified and single ranges; no

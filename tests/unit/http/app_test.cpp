@@ -260,6 +260,32 @@ TEST(HttpApp, MiddlewaresRunAroundHandlersInOrder) {
   EXPECT_EQ(log, "a(b(h))a()a(b())");
 }
 
+TEST(HttpApp, AMiddlewareThatRunsMayAddOthers) {
+  App app;
+  int later = 0;
+  app.use([&, text = std::string(100, 't')](Request& q, Response& r, const Next& next) {
+    if (q.query("grow")) {
+      for (int i = 0; i < 100; ++i) {
+        app.use([&](Request&, Response&, const Next& on) {
+          ++later;
+          on();
+        });
+      }
+    }
+    next();
+    r.header("X-Text", text);
+    r.send(text);
+  });
+  app.get("/", [](Request&, Response&) {});
+  serve_while(app, [&](std::uint16_t port) {
+    Client client(port);
+    EXPECT_EQ(status_of(client.get("/?grow")), 200);
+    EXPECT_EQ(later, 0) << "those that are on their way do not meet the new ones";
+    EXPECT_EQ(header_of(client.get("/"), "X-Text"), std::string(100, 't'));
+    EXPECT_EQ(later, 100);
+  });
+}
+
 TEST(HttpApp, RedirectsTemplatesAndTypes) {
   App app;
   const verdin::http::Template page("<h1>{{ title }}</h1>{{{raw}}}{{none}}{{open");
