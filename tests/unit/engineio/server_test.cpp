@@ -347,6 +347,36 @@ TEST(EngineIo, an_upgrade_loses_and_reorders_nothing) {
   });
 }
 
+TEST(EngineIo, what_an_upgrade_lets_go_of_is_answered_like_the_rest) {
+  eio::Options options;
+  options.cors.origins = {"https://friend.example"};
+  with_server(std::move(options), [](http::App& app, eio::Server&, Echoes& echoes) {
+    const std::string origin = "Origin: https://friend.example\r\n";
+    PollingPeer peer(app, kPath);
+    eio::Session& session = *echoes.handlers[0]->session;
+    WebSocketPeer socket(app, kPath, "&sid=" + peer.sid());
+    socket.send("2probe");
+    EXPECT_EQ(socket.receive(), "3probe");
+    RawClient get(app);
+    RawClient post(app);
+    session.pause();
+    get.send(get_request(peer.target(), origin));
+    post.send(post_request(peer.target(), "4x", origin));
+    verdin::sleep(1ms);
+    socket.send("5");
+    while (session.transport() != eio::Transport::websocket) verdin::sleep(0s);
+    session.resume();
+    for (RawClient* waiting : {&get, &post}) {
+      const std::string head = waiting->read_until("\r\n\r\n");
+      EXPECT_EQ(status_of(head), 200);
+      EXPECT_NE(head.find("Access-Control-Allow-Origin: https://friend.example\r\n"), std::string::npos)
+          << head;
+      EXPECT_NE(head.find("Cache-Control: no-store\r\n"), std::string::npos) << head;
+    }
+    EXPECT_EQ(socket.receive(), "4x");
+  });
+}
+
 TEST(EngineIo, a_failed_upgrade_leaves_polling_as_it_was) {
   eio::Options options;
   options.upgrade_timeout = 30ms;
