@@ -71,6 +71,7 @@ void Session::send(const Message& message) {
 }
 
 void Session::send_text(std::string_view text) {
+  if (!ws_) return send(Message::text(text));
   write_text([text](std::string& out) { out += text; });
 }
 

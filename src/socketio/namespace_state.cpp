@@ -66,6 +66,31 @@ NamespaceState* ServerState::find_namespace(std::string_view name) const {
   return at == namespaces_.end() ? nullptr : at->second.get();
 }
 
+void ServerState::redo_later(IntrusivePtr<SocketState> socket, SocketState::Work work) noexcept {
+  constexpr std::chrono::milliseconds kPause{20};
+  try {
+    if (!redo_timer_) {
+      redo_timer_ =
+          std::make_unique<loop::Timer>(Hub::current().loop(), loop::on_timer<&ServerState::redo>, this);
+      log(LogLevel::warning, "socketio: no stack for a handler; it will run when there is one");
+    }
+    undone_.push_back({std::move(socket), work});
+    redo_timer_->start(kPause);
+  } catch (const std::bad_alloc&) {  // then it is lost
+  }
+}
+
+void ServerState::redo() {
+  for (Undone& undone : std::exchange(undone_, {}))
+    undone.socket->start_work(undone.work, "socket.io events");
+  if (undone_.empty()) redo_timer_.reset();
+}
+
+void ServerState::forget_undone() noexcept {
+  redo_timer_.reset();
+  undone_.clear();
+}
+
 void ServerState::report(const ErrorInfo& error) noexcept {
   try {
     if (error_hook) return error_hook(error);

@@ -36,6 +36,7 @@ class Server::Endpoint final : public http::Endpoint {
   void on_end() override {
     state_.stopping = true;
     state_.engine().on_end();
+    state_.forget_undone();
     state_.hub = nullptr;  // it ends, perhaps; another app may serve another time
     state_.stopping = false;
   }

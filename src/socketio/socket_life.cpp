@@ -15,6 +15,41 @@ constexpr std::size_t kNameSize = 32;  // of an event whose name is a number
 
 }  // namespace
 
+/// Goes with a task to its greenlet. Dropped before that (there is no address space for one more stack), it
+/// has the server try again: a socket that stayed busy would handle nothing any more.
+class SocketState::Shift {
+ public:
+  Shift(SocketState& socket, Work if_dropped) : socket_(&socket), if_dropped_(if_dropped) {}
+  Shift(Shift&&) noexcept = default;
+  Shift(const Shift&) = delete;
+  Shift& operator=(const Shift&) = delete;
+  Shift& operator=(Shift&&) = delete;
+  ~Shift() {
+    ServerState* const server = socket_ ? socket_->nsp().server() : nullptr;
+    if (!server || socket_->hub().ending()) return;
+    socket_->undone_ = true;
+    server->redo_later(std::move(socket_), if_dropped_);
+  }
+  IntrusivePtr<SocketState> begin() noexcept {
+    socket_->undone_ = false;
+    return std::move(socket_);
+  }
+
+ private:
+  IntrusivePtr<SocketState> socket_;
+  Work if_dropped_;
+};
+
+void SocketState::start_work(Work task, const char* name) {
+  busy_ = true;
+  hub_->start_now(
+      [shift = Shift(*this, task), task]() mutable {
+        const IntrusivePtr<SocketState> self = shift.begin();
+        self->work([&] { ((*self).*task)(); });
+      },
+      name);
+}
+
 /// Runs on a greenlet everything that there is to do for the socket.
 template <typename F>
 void SocketState::work(const F& function) {
@@ -45,14 +80,10 @@ void SocketState::guarded(std::string_view where, std::string_view what, const F
   }
 }
 
-void SocketState::start_connecting() {
-  busy_ = true;
-  hub_->start_now([self = IntrusivePtr(this)] { self->work([&] { self->connect(); }); },
-                  "socket.io connection");
-}
+void SocketState::start_connecting() { start_work(&SocketState::connect, "socket.io connection"); }
 
 void SocketState::connect() {
-  if (!run_middlewares()) return;
+  if (!client_ || !run_middlewares()) return;
   connected_ = true;
   nsp_->adapter().add_socket(*this);
   client_->joined();
@@ -102,13 +133,23 @@ IntrusivePtr<EventHandler> SocketState::find_handler(std::string_view event) con
 }
 
 void SocketState::on_event(std::span<char> text, json::View payload, std::optional<std::uint64_t> id) {
-  if (busy_) {
-    Mail mail;
-    mail.text.reserve(text.size() + json::kPadding);
-    mail.text.assign(text.data(), text.size());
-    mail.text.append(json::kPadding, '\0');
-    mail.size = text.size();
-    return put_in_mailbox(std::move(mail));
+  take_event(payload, id, [&] { return Mail(text); });
+}
+
+void SocketState::on_binary_event(std::string text, std::vector<SharedBuffer> attachments, json::View payload,
+                                  std::optional<std::uint64_t> id) {
+  take_event(payload, id, [&] { return Mail(std::move(text), std::move(attachments)); });
+}
+
+template <typename MakeMail>
+void SocketState::take_event(json::View payload, std::optional<std::uint64_t> id, const MakeMail& make_mail) {
+  if (busy_) return put_in_mailbox(make_mail());
+  const IntrusivePtr<SocketState> alive(this);
+  // Listeners for everything may block, and the handler comes behind them: it needs a copy.
+  if (extras_ && !extras_->any.empty()) {
+    put_in_mailbox(make_mail());
+    if (!busy_ && !ended_) start_work(&SocketState::drain_mailbox, "socket.io event");
+    return;
   }
   std::array<char, kNameSize> scratch;
   IntrusivePtr<EventHandler> handler = find_handler(protocol::sio::event_name(payload, scratch));
@@ -116,20 +157,16 @@ void SocketState::on_event(std::span<char> text, json::View payload, std::option
   busy_ = true;
   // Runs before this returns, up to its first suspension; the arguments are decoded by then.
   hub_->start_now(
-      [self = IntrusivePtr(this), handler = std::move(handler), payload, id] {
+      [shift = Shift(*this, &SocketState::drain_mailbox), handler = std::move(handler), payload,
+       id]() mutable {
+        const IntrusivePtr<SocketState> self = shift.begin();
         self->work([&] {
           self->run_event(payload, id, handler);
           self->drain_mailbox();
         });
       },
       "socket.io event");
-}
-
-void SocketState::on_binary_event(std::string text, std::vector<SharedBuffer> attachments, json::View payload,
-                                  std::optional<std::uint64_t> id) {
-  const std::size_t size = text.size() - json::kPadding;
-  if (busy_) return put_in_mailbox(Mail{std::move(text), size, std::move(attachments)});
-  on_event({text.data(), size}, payload, id);
+  if (undone_) put_in_mailbox(make_mail());
 }
 
 void SocketState::run_event(json::View payload, std::optional<std::uint64_t> id,
@@ -174,19 +211,40 @@ void SocketState::leave_client() {
   client->count_leaving(-1);
 }
 
-void SocketState::run_mail(Mail& mail) {
+/// Into the server's document. False if there is no server any more; the packet was checked when it came.
+bool SocketState::parse(Mail& mail, protocol::sio::PacketHeader& header) const {
   ServerState* const server = nsp_->server();
-  if (!server) return;
-  protocol::sio::PacketHeader header;
+  if (!server) return false;
   json::Document& document = server->document();
   const auto error =
       protocol::sio::decode({mail.text.data(), mail.size}, true, server->options().limits, document, header);
-  // It was checked when it came.
-  if (error != protocol::sio::PacketError::none) return;
-  if (!mail.attachments.empty() && !document.attach(mail.attachments)) return;
+  if (error != protocol::sio::PacketError::none) return false;
+  return mail.attachments.empty() || document.attach(mail.attachments);
+}
+
+void SocketState::run_mail(Mail& mail) {
+  protocol::sio::PacketHeader header;
+  if (!parse(mail, header)) return;
+  if (extras_ && !extras_->any.empty()) {
+    run_any(nsp_->server()->document().root());
+    // Somebody else's packet may lie in the document by now.
+    if (!parse(mail, header)) return;
+  }
+  const json::View payload = nsp_->server()->document().root();
   std::array<char, kNameSize> scratch;
-  const std::string_view event = protocol::sio::event_name(document.root(), scratch);
-  if (const auto handler = find_handler(event)) run_event(document.root(), header.id, handler);
+  const std::string_view event = protocol::sio::event_name(payload, scratch);
+  if (const auto handler = find_handler(event)) run_event(payload, header.id, handler);
+}
+
+void SocketState::run_any(json::View payload) {
+  std::array<char, kNameSize> scratch;
+  const std::string event(protocol::sio::event_name(payload, scratch));
+  Args arguments;
+  auto at = payload.array().begin();
+  for (const auto end = payload.array().end(); ++at != end;) arguments.emplace_back(*at);
+  const auto listeners = extras_->any;  // they may change while one runs
+  for (const auto& listener : listeners)
+    guarded(event, "a listener threw", [&] { (*listener)(event, arguments); });
 }
 
 /// Everything that has come meanwhile, then the end, if it has.
@@ -227,7 +285,7 @@ void SocketState::end(DisconnectReason reason) {
   if (extras_) {
     const auto acks = std::exchange(extras_->acks, {});
     if (client) client->count_acks(-static_cast<int>(acks.size()));
-    for (const auto& [id, pending] : acks) pending->done_.set();
+    for (const auto& [id, waiter] : acks) waiter->gone(*this);
   }
   leaving_ = client;
   if (client) client->count_leaving(1);
@@ -242,9 +300,7 @@ void SocketState::deliver_end() {
       !nsp_->disconnecting_hooks.empty() || !nsp_->disconnect_hooks.empty() ||
       (extras_ && (!extras_->disconnecting.empty() || !extras_->disconnect.empty()));
   if (!somebody_listens || !nsp_->server()) return forget_handlers();
-  busy_ = true;
-  hub_->start_now([self = IntrusivePtr(this)] { self->work([&] { self->drain_mailbox(); }); },
-                  "socket.io disconnect");
+  start_work(&SocketState::drain_mailbox, "socket.io disconnect");
 }
 
 void SocketState::run_disconnect(DisconnectReason reason) {
@@ -273,9 +329,11 @@ void SocketState::forget_handlers() {
   told_ = true;
   if (!extras_) return;
   const auto handlers = std::move(extras_->handlers);
+  const auto any = std::move(extras_->any);
   const auto disconnecting = std::move(extras_->disconnecting);
   const auto disconnect = std::move(extras_->disconnect);
   extras_->handlers.clear();
+  extras_->any.clear();
   extras_->disconnecting.clear();
   extras_->disconnect.clear();
 }

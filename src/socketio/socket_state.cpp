@@ -77,11 +77,23 @@ void SocketState::send(const Encoder& encoder, bool is_volatile) {
     return;
   }
   if (!connected_ || !client_) return;
-  eio::Session& session = client_->session();
-  if (is_volatile && !session.writable()) return;
+  if (is_volatile && !client_->session().writable()) return;
+  // Not straight into the session's queue: a to_json() of the application may emit to this very socket,
+  // block, or end it, and would tear the frame.
+  ServerState* server = nsp_->server();
+  if (!server) return;
+  std::string text = std::exchange(server->scratch, {});
+  text.clear();
   std::vector<SharedBuffer> attachments;
-  session.write_text([&](std::string& out) { encoder(out, attachments); });
-  for (const SharedBuffer& attachment : attachments) session.send(eio::Message::binary(attachment.view()));
+  encoder(text, attachments);
+  if (connected_ && client_) {
+    eio::Session& session = client_->session();
+    session.send_text(text);
+    for (const SharedBuffer& attachment : attachments) session.send(eio::Message::binary(attachment.view()));
+  }
+  constexpr std::size_t kKept = 64 * 1024;
+  server = nsp_->server();
+  if (server && text.capacity() <= kKept) server->scratch = std::move(text);
 }
 
 void SocketState::send(const Packet& packet, bool is_volatile) {
@@ -116,6 +128,18 @@ void SocketState::add_disconnect(DisconnectHook hook) {
 void SocketState::off(std::string_view event) {
   if (!extras_) return;
   std::erase_if(extras_->handlers, [&](const auto& handler) { return handler->event() == event; });
+}
+
+void SocketState::off(const EventHandler& handler) {
+  if (extras_) std::erase_if(extras_->handlers, [&](const auto& entry) { return entry.get() == &handler; });
+}
+
+void SocketState::add_any(AnyListener listener) {
+  if (!told_) extras().any.push_back(std::make_shared<AnyListener>(std::move(listener)));
+}
+
+void SocketState::clear_any() {
+  if (extras_) extras_->any.clear();
 }
 
 void SocketState::join(std::string_view room) {
@@ -156,44 +180,6 @@ void SocketState::disconnect(bool close_connection) {
   end(DisconnectReason::server_namespace_disconnect);
 }
 
-// ---- Acknowledgements that we wait for
-
-void SocketState::on_ack(std::uint64_t id, json::View payload) {
-  if (!extras_) return;
-  const auto at = extras_->acks.find(id);
-  if (at == extras_->acks.end()) return;  // late, or never asked for
-  PendingAck& pending = *at->second;
-  extras_->acks.erase(at);
-  client_->count_acks(-1);
-  pending.answer_.emplace();
-  for (const json::View argument : payload.array()) pending.answer_->emplace_back(argument);
-  pending.done_.set();
-}
-
-PendingAck::PendingAck(SocketState& socket) : socket_(&socket), id_(0) {
-  if (Hub::current_or_null() != socket.hub_) {
-    throw BlockingSwitchOutError("verdin: emit_with_ack() on another hub than the socket's");
-  }
-  if (!socket.connected_) throw SocketDisconnected("verdin: the socket is not connected");
-  id_ = socket.nsp_->next_ack_id();
-  socket.extras().acks.emplace(id_, this);
-  socket.client_->count_acks(1);
-}
-
-PendingAck::~PendingAck() {
-  if (socket_->extras_ && socket_->extras_->acks.erase(id_) > 0) socket_->client_->count_acks(-1);
-}
-
-Args PendingAck::wait(std::optional<loop::Clock::duration> limit) {
-  if (!limit) {
-    done_.wait();
-  } else if (!done_.wait_for(*limit)) {
-    throw AckTimeout("verdin: the acknowledgement did not come in time");
-  }
-  if (!answer_) throw SocketDisconnected("verdin: the socket went away before it acknowledged");
-  return std::move(*answer_);
-}
-
 // ---- EventCall
 
 Socket EventCall::make_socket() const { return Socket(IntrusivePtr(&socket)); }
@@ -201,6 +187,8 @@ Socket EventCall::make_socket() const { return Socket(IntrusivePtr(&socket)); }
 Ack EventCall::make_ack() const { return Ack(IntrusivePtr(&socket), id); }
 
 void EventCall::send_ack(const Encoder& encoder) const { socket.send(encoder); }
+
+void EventCall::spend(const EventHandler& handler) const { socket.off(handler); }
 
 void EventCall::decode_failed(const json::DecodeError& error) const {
   ServerState* const server = socket.nsp().server();

@@ -231,6 +231,31 @@ void add_acks(Program& program, const sio::Namespace& nsp) {
     for (auto& greenlet : asking) answers.push_back(greenlet.get());
     return std::tuple{answers};
   });
+  nsp.on("ask-all", [](sio::Socket socket, int ms, std::string room) {
+    // What came, in order, and how many did not come.
+    std::vector<int> replies;
+    std::size_t missing = 0;
+    try {
+      replies = socket.nsp().to(room).timeout(milliseconds(ms)).emit_with_ack<int>("question", room);
+    } catch (const sio::MissingAcks<int>& error) {
+      replies = error.replies;
+      missing = error.missing;
+    }
+    std::sort(replies.begin(), replies.end());
+    return std::tuple{replies, missing};
+  });
+  nsp.on("listen", [](sio::Socket socket) {
+    socket.on_any([socket](const std::string& event, const sio::Args& args) {
+      if (event != "unlisten") socket.emit("heard", event, args.size());
+    });
+    socket.once("rare", [](int n) { return n + 1; });
+    return true;
+  });
+  nsp.on("rare", [] { return "none is left"; });
+  nsp.on("unlisten", [](sio::Socket socket) {
+    socket.off_any();
+    return true;
+  });
   nsp.on("ack-later", [](int ms, sio::Args args, sio::Ack ack) {
     verdin::spawn([=] {
       verdin::sleep(milliseconds(ms));
@@ -355,7 +380,7 @@ sio::Options server_options(const program::Arguments& arguments) {
   if (const std::string origin = arguments.text("--allow-origin"); !origin.empty())
     engine.cors.origins = {origin};
   options.connect_timeout = milliseconds(arguments.number("--connect-timeout", 45'000));
-  options.client_dir = arguments.text("--client-dir");
+  options.client_dir = arguments.text("--client-dir", options.client_dir);
   return options;
 }
 

@@ -224,6 +224,41 @@ for (const mode of Object.keys(modes)) {
         assert.deepEqual(await ask(socket, 'ask', 5000), ['answer']);
         call_off(socket);
       });
+      it('asked for by the server of everybody in a room', async () => {
+        const room = `all-${mode}`;
+        const sockets = [];
+        for (let i = 0; i < 3; ++i) {
+          const socket = await connected(server, mode);
+          socket.on('question', (what, answer) => answer(what === room ? i : -1));
+          await ask(socket, 'join', room);
+          sockets.push(socket);
+        }
+        assert.deepEqual(await ask(sockets[0], 'ask-all', 5000, room), [[0, 1, 2], 0]);
+        sockets[1].off('question');
+        assert.deepEqual(await ask(sockets[0], 'ask-all', 60, room), [[0, 2], 1]);
+        sockets[1].on('question', () => sockets[1].disconnect());
+        assert.deepEqual(await ask(sockets[0], 'ask-all', 5000, room), [[0, 2], 1]);
+        sockets[2].on('question', () => {});
+        sockets[2].off('question');
+        sockets[2].on('question', (what, answer) => answer('no number'));
+        assert.deepEqual(await ask(sockets[0], 'ask-all', 5000, room), [[0], 1]);
+        assert.deepEqual(await ask(sockets[0], 'ask-all', 5000, 'nobody'), [[], 0]);
+        call_off(...sockets);
+      });
+      it('of a handler for one event, and listeners for all', async () => {
+        const socket = await connected(server, mode);
+        const heard = [];
+        socket.on('heard', (...what) => heard.push(what));
+        await ask(socket, 'listen');
+        assert.deepEqual(await ask(socket, 'rare', 41), [42]);
+        assert.deepEqual(await ask(socket, 'rare', 41), ['none is left']);
+        socket.emit('nobody listens', 1, B(3), 'x');
+        assert.deepEqual(await ask(socket, 'echo', B(2), [1]), [B(2), [1]]);
+        await ask(socket, 'unlisten');
+        await ask(socket, 'rare');
+        assert.deepEqual(heard, [['rare', 1], ['rare', 1], ['nobody listens', 3], ['echo', 2]]);
+        call_off(socket);
+      });
       it('asked for by the server many at once', async () => {
         const socket = await connected(server, mode);
         const waiting = [];

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <verdin/protocol/json/value.hpp>
 
@@ -32,6 +33,25 @@ struct AckTimeout : std::runtime_error {
 /// emit_with_ack(): the socket went away before the acknowledgement came.
 struct SocketDisconnected : std::runtime_error {
   using std::runtime_error::runtime_error;
+};
+
+/// emit_with_ack<T>(): the acknowledgement is no T.
+struct BadAck : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// emit_with_ack() of a broadcast: not everybody acknowledged, in time and as asked. `replies` are those that
+/// came.
+template <typename Reply>
+struct MissingAcks : AckTimeout {
+  MissingAcks(std::vector<Reply> came, std::size_t not_come)
+      : AckTimeout("verdin: " + std::to_string(not_come) + " of " + std::to_string(came.size() + not_come) +
+                   " sockets did not acknowledge"),
+        replies(std::move(came)),
+        missing(not_come) {}
+
+  std::vector<Reply> replies;
+  std::size_t missing;
 };
 
 /// One report to the error hook. The views are valid during the call; what a peer chose is not escaped yet.

@@ -67,11 +67,17 @@ class Namespace {
   void emit(std::string_view event, const Values&... values) const {
     all().emit(event, values...);
   }
+  using Rooms = BroadcastOperator::Rooms;
   BroadcastOperator to(std::string_view room) const { return all().to(room); }
+  BroadcastOperator to(Rooms rooms) const { return all().to(rooms); }
   BroadcastOperator to(const std::vector<std::string>& rooms) const { return all().to(rooms); }
-  BroadcastOperator in(std::string_view room) const { return all().to(room); }
+  BroadcastOperator in(std::string_view room) const { return all().in(room); }
+  BroadcastOperator in(Rooms rooms) const { return all().in(rooms); }
+  BroadcastOperator in(const std::vector<std::string>& rooms) const { return all().in(rooms); }
   BroadcastOperator except(std::string_view room) const { return all().except(room); }
+  BroadcastOperator except(Rooms rooms) const { return all().except(rooms); }
   BroadcastOperator except(const std::vector<std::string>& rooms) const { return all().except(rooms); }
+  BroadcastOperator timeout(loop::Clock::duration limit) const { return all().timeout(limit); }
   BroadcastOperator as_volatile() const { return all().as_volatile(); }
   BroadcastOperator all() const { return BroadcastOperator(state_); }
 

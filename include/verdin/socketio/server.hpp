@@ -63,11 +63,17 @@ class Server {
   void emit(std::string_view event, const Values&... values) const {
     main().emit(event, values...);
   }
+  using Rooms = BroadcastOperator::Rooms;
   BroadcastOperator to(std::string_view room) const { return main().to(room); }
+  BroadcastOperator to(Rooms rooms) const { return main().to(rooms); }
   BroadcastOperator to(const std::vector<std::string>& rooms) const { return main().to(rooms); }
-  BroadcastOperator in(std::string_view room) const { return main().to(room); }
+  BroadcastOperator in(std::string_view room) const { return main().in(room); }
+  BroadcastOperator in(Rooms rooms) const { return main().in(rooms); }
+  BroadcastOperator in(const std::vector<std::string>& rooms) const { return main().in(rooms); }
   BroadcastOperator except(std::string_view room) const { return main().except(room); }
+  BroadcastOperator except(Rooms rooms) const { return main().except(rooms); }
   BroadcastOperator except(const std::vector<std::string>& rooms) const { return main().except(rooms); }
+  BroadcastOperator timeout(loop::Clock::duration limit) const { return main().timeout(limit); }
   BroadcastOperator as_volatile() const { return main().as_volatile(); }
   std::vector<Socket> sockets() const { return main().sockets(); }
   void disconnect_sockets(bool close_connection = false) const {

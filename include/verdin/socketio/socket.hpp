@@ -3,6 +3,7 @@
 //
 //   socket.on("join", [=](std::string room) { socket.join(room); return true; });  // returned: the ack
 //   sio::Args answer = socket.timeout(5s).emit_with_ack("question", 42);           // blocks the greenlet
+//   bool agreed = socket.emit_with_ack<bool>("agreed?");
 //
 // Handlers take typed parameters, decoded from JSON and binary data: everything that json::decode knows, user
 // types with json_fields() too; a last parameter std::optional may be missing; sio::Args takes all that is
@@ -34,6 +35,7 @@
 #include <verdin/socketio/errors.hpp>
 #include <verdin/socketio/handshake.hpp>
 #include <verdin/socketio/impl/event_handler.hpp>
+#include <verdin/socketio/impl/pending_ack.hpp>
 #include <verdin/socketio/impl/socket_state.hpp>
 
 namespace verdin::sio {
@@ -66,12 +68,27 @@ class Socket {
   void volatile_emit(std::string_view event, const Values&... values) const {
     send_event(event, true, values...);
   }
+  /// The same for whom BroadcastOperator::as_volatile() is familiar: socket.as_volatile().emit("position", x,
+  /// y).
+  class Volatile {
+   public:
+    explicit Volatile(IntrusivePtr<impl::SocketState> socket) : socket_(std::move(socket)) {}
+    template <typename... Values>
+    void emit(std::string_view event, const Values&... values) const {
+      Socket(socket_).send_event(event, true, values...);
+    }
 
-  /// Emits and blocks until the client acknowledges: its arguments. Throws SocketDisconnected if it goes away
-  /// first.
-  template <typename... Values>
-  Args emit_with_ack(std::string_view event, const Values&... values) const {
-    return ask(std::nullopt, event, values...);
+   private:
+    IntrusivePtr<impl::SocketState> socket_;
+  };
+  Volatile as_volatile() const { return Volatile(state_); }
+
+  /// Emits and blocks until the client acknowledges. What it said is returned as Args, or as the `Reply`
+  /// asked for: its first argument, or several as a std::tuple. Throws SocketDisconnected if it goes away
+  /// first, and BadAck if it said something else.
+  template <typename Reply = Args, typename... Values>
+  Reply emit_with_ack(std::string_view event, const Values&... values) const {
+    return ask<Reply>(std::nullopt, event, values...);
   }
 
   class Timed {
@@ -79,9 +96,9 @@ class Socket {
     Timed(IntrusivePtr<impl::SocketState> socket, loop::Clock::duration limit)
         : socket_(std::move(socket)), limit_(limit) {}
     /// As above, and throws AckTimeout when the time is over.
-    template <typename... Values>
-    Args emit_with_ack(std::string_view event, const Values&... values) const {
-      return Socket(socket_).ask(limit_, event, values...);
+    template <typename Reply = Args, typename... Values>
+    Reply emit_with_ack(std::string_view event, const Values&... values) const {
+      return Socket(socket_).ask<Reply>(limit_, event, values...);
     }
 
    private:
@@ -94,10 +111,15 @@ class Socket {
   BroadcastOperator broadcast() const {
     return BroadcastOperator(IntrusivePtr(&state_->nsp())).except(state_->id());
   }
+  using Rooms = BroadcastOperator::Rooms;
   BroadcastOperator to(std::string_view room) const { return broadcast().to(room); }
+  BroadcastOperator to(Rooms rooms) const { return broadcast().to(rooms); }
   BroadcastOperator to(const std::vector<std::string>& rooms) const { return broadcast().to(rooms); }
   BroadcastOperator in(std::string_view room) const { return to(room); }
+  BroadcastOperator in(Rooms rooms) const { return to(rooms); }
+  BroadcastOperator in(const std::vector<std::string>& rooms) const { return to(rooms); }
   BroadcastOperator except(std::string_view room) const { return broadcast().except(room); }
+  BroadcastOperator except(Rooms rooms) const { return broadcast().except(rooms); }
   BroadcastOperator except(const std::vector<std::string>& rooms) const { return broadcast().except(rooms); }
 
   // ---- Handlers
@@ -109,7 +131,19 @@ class Socket {
     impl::check_event_name(event);
     state_->on(impl::make_event_handler(event, std::forward<F>(handler)));
   }
+  /// The same for the next event of that name whose arguments decode, and no more.
+  template <typename F>
+  void once(std::string_view event, F&& handler) const {
+    impl::check_event_name(event);
+    state_->on(impl::make_event_handler(event, std::forward<F>(handler), true));
+  }
   void off(std::string_view event) const { state_->off(event); }
+  /// Hears every event, before its handler and also if there is none; may block. Such listeners add up.
+  void on_any(UniqueFunction<void(const std::string& event, const Args& arguments)> listener) const {
+    state_->add_any(std::move(listener));
+  }
+  /// Takes all of these off.
+  void off_any() const { state_->clear_any(); }
   /// rooms() is still as it was. Runs before on_disconnect().
   void on_disconnecting(UniqueFunction<void(DisconnectReason)> handler) const {
     state_->add_disconnecting(std::move(handler));
@@ -123,6 +157,9 @@ class Socket {
   void join(std::string_view room) const { state_->join(room); }
   void join(const std::vector<std::string>& rooms) const {
     for (const std::string& room : rooms) state_->join(room);
+  }
+  void join(Rooms rooms) const {
+    for (const std::string_view room : rooms) state_->join(room);
   }
   void leave(std::string_view room) const { state_->leave(room); }
   /// Its own id first, then those it joined.
@@ -152,15 +189,15 @@ class Socket {
                  is_volatile);
   }
 
-  template <typename... Values>
-  Args ask(std::optional<loop::Clock::duration> limit, std::string_view event,
-           const Values&... values) const {
+  template <typename Reply, typename... Values>
+  Reply ask(std::optional<loop::Clock::duration> limit, std::string_view event,
+            const Values&... values) const {
     impl::check_event_name(event);
-    impl::PendingAck pending(*state_);
+    impl::TypedAck<Reply> pending(*state_);
     state_->send(impl::Encoder([&](std::string& out, std::vector<SharedBuffer>& attachments) {
       impl::encode_event_of(out, impl::namespace_name(*state_), pending.id(), event, attachments, values...);
     }));
-    return pending.wait(limit);
+    return pending.get(limit);
   }
 
   IntrusivePtr<impl::SocketState> state_;

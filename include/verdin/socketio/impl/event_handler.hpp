@@ -44,12 +44,16 @@ class Encoder {
 };
 
 /// One event on its way to its handler.
+class EventHandler;
+
 struct EventCall {
   SocketState& socket;
   std::string_view event;
   json::View payload;               // the array; its first element is the event's name
   std::optional<std::uint64_t> id;  // an acknowledgement is asked for
 
+  /// `handler` was for one event.
+  void spend(const EventHandler& handler) const;
   void decode_failed(const json::DecodeError& error) const;
   void send_ack(const Encoder& encoder) const;
   Ack make_ack() const;
@@ -58,15 +62,19 @@ struct EventCall {
 
 class EventHandler : public RefCounted<EventHandler> {
  public:
-  explicit EventHandler(std::string_view event) : event_(event) {}
+  EventHandler(std::string_view event, bool once) : event_(event), once_(once) {}
   virtual ~EventHandler() = default;
   /// The event it was made for; unlike the packet's, this name is still there after the handler has blocked.
   const std::string& event() const noexcept { return event_; }
   /// On a greenlet. Decodes before anything can block, as the payload is valid no longer.
   virtual void call(const EventCall& event) = 0;
 
+ protected:
+  bool once() const noexcept { return once_; }
+
  private:
   std::string event_;
+  bool once_;
 };
 
 // Empty for what has no operator() or several.
@@ -170,7 +178,8 @@ std::string_view namespace_name(const SocketState& socket);
 template <typename F>
 class TypedHandler final : public EventHandler {
  public:
-  TypedHandler(std::string_view event, F function) : EventHandler(event), function_(std::move(function)) {}
+  TypedHandler(std::string_view event, F function, bool once)
+      : EventHandler(event, once), function_(std::move(function)) {}
 
   void call(const EventCall& event) override {
     using Parameters = typename Signature<F>::Parameters;
@@ -179,6 +188,7 @@ class TypedHandler final : public EventHandler {
     ArgumentReader reader(event, error);
     const bool ok = std::apply([&](auto&... argument) { return (reader.read(argument) && ...); }, arguments);
     if (!ok) return event.decode_failed(error);
+    if (once()) event.spend(*this);
     const auto invoke = [&] {
       return std::apply([&](auto&... argument) { return std::invoke(function_, std::move(*argument)...); },
                         arguments);
@@ -218,7 +228,7 @@ struct ParameterCheck<std::tuple<T...>> {
 
 // Checked here, before anything is instantiated: the compiler's first line is then what is wrong.
 template <typename F>
-IntrusivePtr<EventHandler> make_event_handler(std::string_view event, F&& function) {
+IntrusivePtr<EventHandler> make_event_handler(std::string_view event, F&& function, bool once = false) {
   using Function = std::decay_t<F>;
   if constexpr (std::is_member_pointer_v<Function> ||
                 !requires { typename Signature<Function>::Parameters; }) {
@@ -240,7 +250,7 @@ IntrusivePtr<EventHandler> make_event_handler(std::string_view event, F&& functi
                   "a parameter of a handler needs a default constructor: it is made first, and decoded into");
     return nullptr;
   } else {
-    return IntrusivePtr<EventHandler>(new TypedHandler<Function>(event, std::forward<F>(function)));
+    return IntrusivePtr<EventHandler>(new TypedHandler<Function>(event, std::forward<F>(function), once));
   }
 }
 

@@ -13,6 +13,7 @@
 #include <verdin/base/intrusive_ptr.hpp>
 #include <verdin/base/siphash.hpp>
 #include <verdin/engineio/server.hpp>
+#include <verdin/loop/timer.hpp>
 #include <verdin/protocol/json/document.hpp>
 #include <verdin/socketio/adapter.hpp>
 #include <verdin/socketio/errors.hpp>
@@ -73,15 +74,29 @@ class ServerState {
   json::Document& document() noexcept { return document_; }
   void report(const ErrorInfo& error) noexcept;
 
+  /// For work that found no stack: until there is one, it is tried again and again.
+  void redo_later(IntrusivePtr<SocketState> socket, SocketState::Work work) noexcept;
+  /// The hub ends.
+  void forget_undone() noexcept;
+
   std::atomic<Hub*> hub{nullptr};  // that serves it: from the first connection to the app's end
   bool stopping = false;
+  std::string scratch;  // for the text of one packet
   ErrorHook error_hook;
 
  private:
+  struct Undone {
+    IntrusivePtr<SocketState> socket;
+    SocketState::Work work;
+  };
+  void redo();
+
   Options options_;
   StringMap<IntrusivePtr<NamespaceState>> namespaces_;
   json::Document document_;  // one packet at a time is looked at
   eio::Server engine_;
+  std::vector<Undone> undone_;
+  std::unique_ptr<loop::Timer> redo_timer_;
 };
 
 /// Encodes a packet for many receivers.

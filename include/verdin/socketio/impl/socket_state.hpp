@@ -18,7 +18,6 @@
 #include <verdin/base/intrusive_ptr.hpp>
 #include <verdin/base/unique_function.hpp>
 #include <verdin/protocol/json/value.hpp>
-#include <verdin/runtime/event.hpp>
 #include <verdin/socketio/disconnect_reason.hpp>
 #include <verdin/socketio/handshake.hpp>
 #include <verdin/socketio/impl/event_handler.hpp>
@@ -32,6 +31,10 @@ class Session;
 class Message;
 }  // namespace verdin::eio
 
+namespace verdin::protocol::sio {
+struct PacketHeader;
+}
+
 namespace verdin::sio {
 struct Packet;
 }
@@ -42,24 +45,15 @@ class Client;
 class NamespaceState;
 struct Room;
 
-/// An emit_with_ack() that waits; lies on the stack of its greenlet.
-class PendingAck {
+/// Who waits for the acknowledgements of one id. Both calls come in the hub, and take it off the socket
+/// first.
+class AckWaiter {
  public:
-  explicit PendingAck(SocketState& socket);
-  PendingAck(const PendingAck&) = delete;
-  PendingAck& operator=(const PendingAck&) = delete;
-  ~PendingAck();
+  virtual void answered(SocketState& socket, json::View arguments) = 0;
+  virtual void gone(SocketState& socket) = 0;
 
-  std::uint64_t id() const noexcept { return id_; }
-  /// Throws AckTimeout or SocketDisconnected.
-  Args wait(std::optional<loop::Clock::duration> limit);
-
- private:
-  friend class SocketState;
-  IntrusivePtr<SocketState> socket_;
-  std::uint64_t id_;
-  Event done_;
-  std::optional<Args> answer_;
+ protected:
+  ~AckWaiter() = default;
 };
 
 /// What the application keeps with a socket.
@@ -76,6 +70,7 @@ struct DataOf final : DataHolder {
 class SocketState final : public SharedRefCounted<SocketState> {
  public:
   using DisconnectHook = UniqueFunction<void(DisconnectReason)>;
+  using AnyListener = UniqueFunction<void(const std::string& event, const Args& arguments)>;
   static constexpr std::size_t kIdSize = 20;  // other servers of a cluster tell ids from rooms by it
 
   SocketState(NamespaceState& nsp, Client& client, IntrusivePtr<const Handshake> handshake, json::Value auth);
@@ -100,13 +95,24 @@ class SocketState final : public SharedRefCounted<SocketState> {
   void on_binary_event(std::string text, std::vector<SharedBuffer> attachments, json::View payload,
                        std::optional<std::uint64_t> id);
   void on_ack(std::uint64_t id, json::View payload);
+  /// `waiter` must take itself off again, unless it was called.
+  void expect_ack(std::uint64_t id, AckWaiter& waiter);
+  void forget_ack(std::uint64_t id);
   /// It has gone: leaves its rooms at once, and its handlers hear of it behind the events that came before.
   void end(DisconnectReason reason);
+
+  /// Runs `work` on a greenlet. Where there is no stack for one now it is done later: the socket stays busy.
+  using Work = void (SocketState::*)();
+  void start_work(Work work, const char* name);
 
   // The application's side.
   // What is added when the end was told is dropped: nothing will come, and it would only keep what it holds.
   void on(IntrusivePtr<EventHandler> handler);
   void off(std::string_view event);
+  /// That very handler, if it is still there.
+  void off(const EventHandler& handler);
+  void add_any(AnyListener listener);
+  void clear_any();
   void add_disconnecting(DisconnectHook hook);
   void add_disconnect(DisconnectHook hook);
   void join(std::string_view room);
@@ -123,19 +129,20 @@ class SocketState final : public SharedRefCounted<SocketState> {
   }
 
  private:
-  friend class PendingAck;
   friend class MemoryAdapter;
   friend class Client;
   struct Mail;
   struct Mailbox;
+  class Shift;
 
   /// What few sockets have much of.
   struct Extras {
     std::vector<IntrusivePtr<EventHandler>> handlers;  // few: found by looking at each
+    std::vector<std::shared_ptr<AnyListener>> any;
     std::vector<DisconnectHook> disconnecting;
     std::vector<DisconnectHook> disconnect;
-    std::unordered_map<std::uint64_t, PendingAck*> acks;  // keyed by numbers of our own
-    std::vector<std::string> last_rooms;                  // while the disconnecting handlers run
+    std::unordered_map<std::uint64_t, AckWaiter*> acks;  // keyed by numbers of our own
+    std::vector<std::string> last_rooms;                 // while the disconnecting handlers run
     json::Value auth;
   };
   Extras& extras();
@@ -150,10 +157,14 @@ class SocketState final : public SharedRefCounted<SocketState> {
   void run_event(json::View payload, std::optional<std::uint64_t> id,
                  const IntrusivePtr<EventHandler>& handler);
   void run_mail(Mail& mail);
+  void run_any(json::View payload);
+  bool parse(Mail& mail, protocol::sio::PacketHeader& header) const;
   void drain_mailbox();
   void run_disconnect(DisconnectReason reason);
   void deliver_end();
 
+  template <typename MakeMail>
+  void take_event(json::View payload, std::optional<std::uint64_t> id, const MakeMail& make_mail);
   IntrusivePtr<EventHandler> find_handler(std::string_view event) const;
   void put_in_mailbox(Mail mail);
   Mail take_mail();
@@ -166,6 +177,7 @@ class SocketState final : public SharedRefCounted<SocketState> {
   bool ended_ = false;   // `end_reason_` is to be told, or was
   bool told_ = false;    // the end has been told: handlers are taken no more
   bool paused_ = false;  // its mailbox is full, so its session reads nothing
+  bool undone_ = false;  // busy, but without a greenlet yet
   DisconnectReason end_reason_ = DisconnectReason::transport_close;
   std::uint32_t visited_ = 0;  // the last broadcast that looked at it
   Hub* hub_;
