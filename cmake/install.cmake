@@ -5,6 +5,13 @@ include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/verdin)
 
 install(DIRECTORY include/verdin DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
+# The prefix is known at installation only. The client's files come along if they are there.
+install(CODE "
+  set(VERDIN_CLIENT_DIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/verdin/client\")
+  configure_file(\"${PROJECT_SOURCE_DIR}/cmake/client_dir.hpp.in\"
+    \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_INCLUDEDIR}/${VERDIN_CLIENT_HEADER}\" @ONLY)")
+install(DIRECTORY ${VERDIN_CLIENT_DIR}/ DESTINATION ${CMAKE_INSTALL_DATADIR}/verdin/client OPTIONAL
+  FILES_MATCHING PATTERN "socket.io*.js" PATTERN "socket.io*.js.map")
 install(TARGETS ${VERDIN_LAYERS} EXPORT verdin-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT verdin-targets NAMESPACE verdin:: DESTINATION ${package_dir})
 

@@ -45,9 +45,10 @@ verdin_layer(websocket USES http)
 verdin_layer(engineio USES websocket)
 verdin_layer(socketio USES engineio)
 
-# Where a server looks for the client bundle when the application does not say.
-set_source_files_properties(src/socketio/server.cpp PROPERTIES
-  COMPILE_DEFINITIONS "VERDIN_CLIENT_DIR=\"${VERDIN_CLIENT_DIR}\"")
+# Where a server looks for the client bundle when the application does not say. The installed header names another place.
+set(VERDIN_CLIENT_HEADER verdin/socketio/impl/client_dir.hpp)
+configure_file(cmake/client_dir.hpp.in ${PROJECT_BINARY_DIR}/include/${VERDIN_CLIENT_HEADER} @ONLY)
+target_include_directories(verdin_socketio PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>)
 
 if(VERDIN_FCONTEXT)
   target_compile_definitions(verdin_fiber PUBLIC $<BUILD_INTERFACE:VERDIN_FCONTEXT>)

@@ -43,7 +43,7 @@ void serve(const Settings& settings) {
     archive.ask([](chat::Store& store) { return store.create("Lobby"); });
   }
   chat::sio::Options options;
-  options.client_dir = settings.client;
+  if (!settings.client.empty()) options.client_dir = settings.client;
   chat::sio::Server io(options);
   chat::Chat chat(io, archive);
   chat::http::App app;

@@ -8,7 +8,7 @@ namespace verdin::sio {
 /// What the app mounts: the client's files, and the engine behind them.
 class Server::Endpoint final : public http::Endpoint {
  public:
-  explicit Endpoint(impl::ServerState& state) : state_(state), files_(client_directory(state.options())) {}
+  explicit Endpoint(impl::ServerState& state) : state_(state), files_(state.options().client_dir) {}
 
   void on_request(http::ExchangePtr exchange) override {
     const http::Request& request = exchange->request();
@@ -42,13 +42,6 @@ class Server::Endpoint final : public http::Endpoint {
   }
 
  private:
-  static std::string client_directory(const Options& options) {
-#ifdef VERDIN_CLIENT_DIR
-    if (options.client_dir.empty()) return VERDIN_CLIENT_DIR;
-#endif
-    return options.client_dir;
-  }
-
   impl::ServerState& state_;
   ClientFiles files_;
 };

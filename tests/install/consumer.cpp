@@ -17,6 +17,7 @@ int main() {
     });
     app.listen({"127.0.0.1", 0}).start();
 
+    std::printf("client files: %s\n", verdin::sio::Options().client_dir.c_str());
     std::printf("linked and running: %d\n", answer.get());
     return answer.get() == 42 && app.port() != 0 ? 0 : 1;
   });

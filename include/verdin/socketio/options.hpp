@@ -10,6 +10,7 @@
 
 #include <verdin/engineio/options.hpp>
 #include <verdin/protocol/socketio/packet.hpp>
+#include <verdin/socketio/impl/client_dir.hpp>
 
 namespace verdin::sio {
 
@@ -29,10 +30,10 @@ struct Options {
   std::size_t max_mailbox = 256;
   std::size_t max_mailbox_octets = 1'000'000;
   bool serve_client = true;  ///< the official client's files below `path`
-  /// Where they lie: the `dist` folder of npm's socket.io-client. Empty: what the build of Verdin was told as
-  /// VERDIN_CLIENT_DIR, by default a folder of its source tree, which scripts/demo fills. Without the files
-  /// their names are answered 404, and verdin::log() hears of it.
-  std::string client_dir{};
+  /// Where they lie: the `dist` folder of npm's socket.io-client. By default where an installed Verdin has them,
+  /// and in a build tree what CMake was told as VERDIN_CLIENT_DIR (a folder that scripts/demo fills). Without the
+  /// files their names are answered 404, and verdin::log() hears of it.
+  std::string client_dir = impl::kClientDir;
   /// Makes the adapter of each namespace; empty: in this process's memory.
   std::function<std::unique_ptr<Adapter>()> adapter{};
 };
