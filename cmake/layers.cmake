@@ -17,7 +17,8 @@ function(verdin_layer name)
   endif()
   add_library(verdin::${name} ALIAS ${target})
   target_include_directories(${target} ${scope}
-    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>)
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
+    $<INSTALL_INTERFACE:include>)
   target_compile_features(${target} ${scope} cxx_std_20)
   foreach(layer IN LISTS ARG_USES)
     target_link_libraries(${target} ${scope} verdin_${layer})
@@ -48,7 +49,6 @@ verdin_layer(socketio USES engineio)
 # Where a server looks for the client bundle when the application does not say. The installed header names another place.
 set(VERDIN_CLIENT_HEADER verdin/socketio/impl/client_dir.hpp)
 configure_file(cmake/client_dir.hpp.in ${PROJECT_BINARY_DIR}/include/${VERDIN_CLIENT_HEADER} @ONLY)
-target_include_directories(verdin_socketio PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>)
 
 if(VERDIN_FCONTEXT)
   target_compile_definitions(verdin_fiber PUBLIC $<BUILD_INTERFACE:VERDIN_FCONTEXT>)
