@@ -19,6 +19,7 @@ class FakeLoop final : public loop::Loop {
   loop::WatchPtr accept(int, loop::AcceptHandler&) override { return nullptr; }
   loop::WatchPtr watch(int, loop::Interest, UniqueFunction<void()>) override { return nullptr; }
   loop::WatchPtr on_signal(int, UniqueFunction<void()>) override { return nullptr; }
+  void after_fork() override {}
   void turn(bool) override {}
   void wake() noexcept override {}
   bool has_work() const noexcept override { return false; }
