@@ -30,9 +30,9 @@ struct Options {
   std::size_t max_mailbox = 256;
   std::size_t max_mailbox_octets = 1'000'000;
   bool serve_client = true;  ///< the official client's files below `path`
-  /// Where they lie: the `dist` folder of npm's socket.io-client. By default where an installed Verdin has them,
-  /// and in a build tree what CMake was told as VERDIN_CLIENT_DIR (a folder that scripts/demo fills). Without the
-  /// files their names are answered 404, and verdin::log() hears of it.
+  /// Where they lie: the `dist` folder of npm's socket.io-client. By default where an installed Verdin has
+  /// them, and in a build tree what CMake was told as VERDIN_CLIENT_DIR (a folder that scripts/demo fills).
+  /// Without the files their names are answered 404, and verdin::log() hears of it.
   std::string client_dir = impl::kClientDir;
   /// Makes the adapter of each namespace; empty: in this process's memory.
   std::function<std::unique_ptr<Adapter>()> adapter{};
