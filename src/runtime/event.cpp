@@ -11,7 +11,7 @@ void Event::set() {
 
 void Event::wait() { wait_until(std::nullopt); }
 
-bool Event::wait_for(loop::Clock::duration limit) { return wait_until(loop::Clock::now() + limit); }
+bool Event::wait_for(loop::Clock::duration limit) { return wait_until(impl::due_in(limit)); }
 
 bool Event::wait_until(std::optional<loop::Clock::time_point> due) {
   // Those whom set() has just woken come first.

@@ -10,7 +10,9 @@ GreenletBase& running_greenlet() {
   return *running;
 }
 
-Waiter::Waiter(const char* what) : Link(&Waiter::make_ready), greenlet_(&running_greenlet()), what_(what) {}
+Waiter::Waiter(const char* what) : Link(&Waiter::make_ready), greenlet_(&running_greenlet()), what_(what) {
+  hear_of_end();
+}
 
 Waiter::Waiter(WaitList& list, const char* what) : Waiter(what) { list.push_back(*this); }
 
@@ -24,7 +26,10 @@ bool Waiter::wait_until(std::optional<loop::Clock::time_point> due) {
   std::optional<Alarm> alarm;
   if (due) alarm.emplace(*greenlet_, *due);
   greenlet_->hub().suspend(what_);
-  return woken();
+  if (!orphaned()) return woken();
+  // Whoever owned the list may be gone because everything is.
+  if (greenlet_->hub().ending()) throw GreenletExit();
+  throw DestroyedWhileWaiting();
 }
 
 }  // namespace verdin::impl

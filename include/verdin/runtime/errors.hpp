@@ -60,6 +60,17 @@ struct WrongThread : std::logic_error {
   using std::logic_error::logic_error;
 };
 
+/// A lock was given back by one that does not hold it, taken again by one that holds it already, or a bounded
+/// semaphore was released too often.
+struct LockMisuse : std::logic_error {
+  using std::logic_error::logic_error;
+};
+
+/// What a greenlet waited for was destroyed meanwhile. Thrown into the greenlet that waited.
+struct DestroyedWhileWaiting : std::logic_error {
+  DestroyedWhileWaiting() : std::logic_error("verdin: what this greenlet waited for was destroyed") {}
+};
+
 /// A task of a ThreadPool was dropped before it began.
 struct ThreadTaskDropped : std::runtime_error {
   using std::runtime_error::runtime_error;

@@ -2,7 +2,8 @@
 //
 // set() wakes everybody who waits at that moment, in the order they came; the setter runs on first. set()
 // followed at once by clear() still wakes them. wait() blocks while the flag is down, and queues behind those
-// that set() has just woken. Hub-local: its hub's thread only.
+// that set() has just woken. Hub-local: its hub's thread only; shared/event.hpp has the other. One that is
+// destroyed while greenlets wait for it wakes them with DestroyedWhileWaiting.
 #pragma once
 
 #include <chrono>

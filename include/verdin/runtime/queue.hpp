@@ -1,117 +1,71 @@
-// Queue<T>: first in, first out, between greenlets of one hub; bounded unless told otherwise.
+// Queue<T>, PriorityQueue<T>, LifoQueue<T>: items on their way between greenlets of one hub.
 //
-// put() blocks while it is full, get() while it is empty. A greenlet that is killed or times out while it
-// waits loses and duplicates nothing. After close() puts throw QueueClosed, gets drain what is there and then
-// throw it. A newcomer may take an item before a greenlet that was woken for it (which then waits on, in its
-// place). Hub-local: its hub's thread only.
+//   verdin::Queue<Job> jobs(100);                             // room for 100; Queue<Job> jobs; has no bound
+//   for (Job& job : jobs) { work(job); jobs.task_done(); }    // ends when it is closed and drained
+//
+// put() blocks while it is full, get() while it is empty; who waits is woken first come first served. Barging
+// is allowed: a newcomer may take an item before those who wait get their turn. A greenlet that is killed or
+// times out while it waits loses and duplicates nothing: an item that was not put is still the caller's, also
+// where it was to be moved.
+//
+//   put(item), put_for(item, limit) -> bool, try_put(item) -> bool  QueueClosed after close()
+//   get(), get_for(limit) -> optional, try_get() -> optional        QueueClosed when closed and drained;
+//   try_get
+//                                                                   gives nothing then
+//   peek(), peek_for(limit), try_peek()                             a copy of what get() would give
+//   next() -> optional                                              get(), but nothing where that throws
+//   size(), capacity(), empty(), full(), closed()
+//   task_done(), join(), join_for(limit) -> bool, unfinished()      every put item is a task until it is done
+//   close(Close::drain or now)                                      wakes everybody who waits
+//   Queue(capacity, {items}), Queue(capacity, first, last)          with something in it
+//   ready(), add_link()                                             "there is something to get": linkable.hpp
+//
+// PriorityQueue gives the least item first (by Compare), LifoQueue the latest. A limit of nothing or less has
+// expired: such a call looks, and lets others run once. Costs no allocation but its buffer's growth.
+// Hub-local: its hub's thread only, in callbacks of the hub what does not block; shared/queue.hpp has the
+// other. One that is destroyed while greenlets wait for it wakes them with DestroyedWhileWaiting.
 #pragma once
 
-#include <chrono>
-#include <cstddef>
-#include <deque>
-#include <limits>
-#include <optional>
-#include <stdexcept>
-#include <utility>
+#include <functional>
 
-#include <verdin/runtime/impl/exchange.hpp>
-#include <verdin/runtime/impl/wait_list.hpp>
+#include <verdin/runtime/impl/basic_queue.hpp>
+#include <verdin/runtime/impl/queue_store.hpp>
 
 namespace verdin {
 
-struct QueueClosed : std::runtime_error {
-  QueueClosed() : std::runtime_error("verdin: the queue is closed") {}
+namespace impl {
+
+template <typename T, typename Store>
+class LocalQueue : public BasicQueue<T, Store, LocalSync> {
+ public:
+  using BasicQueue<T, Store, LocalSync>::BasicQueue;
+
+  /// For wait() over several objects: see linkable.hpp. The link takes nothing.
+  void add_link(Link& link) {
+    link.look_only();
+    this->getters.push_back(link);
+    if (this->ready()) this->wake();
+  }
+};
+
+}  // namespace impl
+
+template <typename T>
+class Queue : public impl::LocalQueue<T, impl::Fifo<T>> {
+ public:
+  using impl::LocalQueue<T, impl::Fifo<T>>::LocalQueue;
+};
+
+template <typename T, typename Compare = std::less<T>>
+class PriorityQueue : public impl::LocalQueue<T, impl::Heap<T, Compare>> {
+ public:
+  using impl::LocalQueue<T, impl::Heap<T, Compare>>::LocalQueue;
 };
 
 template <typename T>
-class Queue : private impl::Exchange {
+class LifoQueue : public impl::LocalQueue<T, impl::Lifo<T>> {
  public:
-  static constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
-
-  explicit Queue(std::size_t capacity) : capacity_(capacity) {
-    if (capacity == 0) throw std::invalid_argument("verdin: a queue must have room for one item");
-  }
-
-  std::size_t size() const noexcept { return items_.size(); }
-  bool empty() const noexcept { return items_.empty(); }
-  bool full() const noexcept { return items_.size() >= capacity_; }
-  bool closed() const noexcept { return closed_; }
-
-  void put(T item) { put_until(std::move(item), std::nullopt); }
-  /// False if it stayed full for `limit`.
-  bool put_for(T item, loop::Clock::duration limit) {
-    return put_until(std::move(item), loop::Clock::now() + limit);
-  }
-  /// False if it is full.
-  bool try_put(T item) {
-    if (closed_) throw QueueClosed();
-    if (full()) return false;
-    push(std::move(item));
-    return true;
-  }
-
-  T get() { return *get_until(std::nullopt); }
-  /// nullopt if it stayed empty for `limit`.
-  std::optional<T> get_for(loop::Clock::duration limit) { return get_until(loop::Clock::now() + limit); }
-  /// nullopt if it is empty.
-  std::optional<T> try_get() {
-    if (items_.empty()) return std::nullopt;
-    return pop();
-  }
-
-  void close() {
-    closed_ = true;
-    if (!getters.empty() || !putters.empty()) wake();
-  }
-
- private:
-  bool put_may_go() const noexcept override { return closed_ || !full(); }
-  bool get_may_go() const noexcept override { return closed_ || !items_.empty(); }
-
-  void push(T item) {
-    items_.push_back(std::move(item));
-    if (!getters.empty()) wake();
-  }
-
-  T pop() {
-    T item = std::move(items_.front());
-    items_.pop_front();
-    if (!putters.empty()) wake();
-    return item;
-  }
-
-  bool put_until(T item, std::optional<loop::Clock::time_point> due) {
-    while (!put_may_go()) {
-      if (!wait(putters, due)) return false;
-    }
-    if (closed_) throw QueueClosed();
-    push(std::move(item));
-    return true;
-  }
-
-  std::optional<T> get_until(std::optional<loop::Clock::time_point> due) {
-    while (!get_may_go()) {
-      if (!wait(getters, due)) return std::nullopt;
-    }
-    if (items_.empty()) throw QueueClosed();
-    return pop();
-  }
-
-  /// Waits in `list` until told (true) or due. One that was told and leaves by an exception all the same
-  /// gives its turn to others.
-  bool wait(impl::WaitList& list, std::optional<loop::Clock::time_point> due) {
-    impl::Waiter waiter(list, &list == &getters ? "Queue::get" : "Queue::put");
-    try {
-      return waiter.wait_until(due);
-    } catch (...) {
-      if (waiter.woken()) wake();
-      throw;
-    }
-  }
-
-  std::size_t capacity_;
-  std::deque<T> items_;
-  bool closed_ = false;
+  using impl::LocalQueue<T, impl::Lifo<T>>::LocalQueue;
 };
 
 }  // namespace verdin

@@ -25,6 +25,11 @@ class Link {
   bool notified() const noexcept { return notified_; }
   /// Is it told by this function, and so of the type that has it?
   bool told_by(Notify notify) const noexcept { return notify_ == notify; }
+  bool takes() const noexcept { return takes_; }
+  /// It will take nothing.
+  void look_only() noexcept { takes_ = false; }
+  /// Was its list destroyed while it was in there?
+  bool orphaned() const noexcept { return orphaned_; }
   /// It wants to be told again.
   void rearm() noexcept { notified_ = false; }
   /// Once, until it is armed again.
@@ -33,6 +38,10 @@ class Link {
     notified_ = true;
     notify_(*this);
   }
+
+ protected:
+  /// It is told when its list is destroyed, too.
+  void hear_of_end() noexcept { hears_of_end_ = true; }
 
  private:
   friend class WaitList;
@@ -43,6 +52,8 @@ class Link {
   Notify notify_ = nullptr;
   bool takes_ = false;
   bool notified_ = false;
+  bool hears_of_end_ = false;
+  bool orphaned_ = false;
 };
 
 class WaitList {
@@ -51,7 +62,12 @@ class WaitList {
   WaitList(const WaitList&) = delete;
   WaitList& operator=(const WaitList&) = delete;
   ~WaitList() {
-    while (!empty()) head_.next_->unlink();
+    while (!empty()) {
+      Link& link = front();
+      link.unlink();
+      link.orphaned_ = true;
+      if (link.hears_of_end_) link.notify_(link);
+    }
     head_.next_ = nullptr;
   }
 
@@ -63,6 +79,13 @@ class WaitList {
     link.next_ = &head_;
     head_.prev_->next_ = &link;
     head_.prev_ = &link;
+  }
+  /// For one that was told for nothing: it was the first.
+  void push_front(Link& link) noexcept {
+    link.prev_ = &head_;
+    link.next_ = head_.next_;
+    head_.next_->prev_ = &link;
+    head_.next_ = &link;
   }
   /// Tells the first that was not told yet (and those before it that only look); false if there is none.
   bool wake_one() noexcept {

@@ -3,7 +3,8 @@
 // A Link is told by its function `notify`, which must only queue (make a greenlet or a call ready): whoever
 // notifies runs on. It stays in its list until it is unlinked, so that a greenlet that was woken for nothing
 // waits again in its old place; its destructor takes it out, so one that is killed or times out while it
-// waits leaves nothing behind. A list that dies forgets its links.
+// waits leaves nothing behind. A list that dies forgets its links, but wakes the greenlets that wait in it
+// with DestroyedWhileWaiting (GreenletExit where the hub is ending).
 #pragma once
 
 #include <optional>
@@ -13,6 +14,14 @@
 #include <verdin/runtime/impl/link.hpp>
 
 namespace verdin::impl {
+
+using Due = std::optional<loop::Clock::time_point>;
+
+/// Now and `limit`; the end of time where that is later.
+inline loop::Clock::time_point due_in(loop::Clock::duration limit) {
+  const auto now = loop::Clock::now();
+  return limit > loop::Clock::time_point::max() - now ? loop::Clock::time_point::max() : now + limit;
+}
 
 /// A greenlet that waits; lies on its stack.
 class Waiter : private Link {
@@ -31,6 +40,10 @@ class Waiter : private Link {
   /// is false after that wait.
   void wake() noexcept { tell(); }
   Link& link() noexcept { return *this; }
+  /// It will take nothing.
+  void look_only() noexcept { Link::look_only(); }
+  /// Was the list destroyed? Nothing that it belonged to may be touched then.
+  bool orphaned() const noexcept { return Link::orphaned(); }
   /// Was it woken since it last began to wait?
   bool woken() const noexcept { return notified(); }
 
