@@ -18,7 +18,7 @@ struct ModeDefaults {
 
 constexpr std::string_view kSocketIoPath = "/socket.io/?EIO=4&transport=websocket";
 
-constexpr std::array<ModeDefaults, 9> kModes{{
+constexpr std::array<ModeDefaults, 8> kModes{{
     {"tcp-echo", "", 100, 1},
     {"tcp-cast", "", 500, 1},
     {"ws-echo", "/", 100, 1},
@@ -27,7 +27,6 @@ constexpr std::array<ModeDefaults, 9> kModes{{
     {"broadcast", kSocketIoPath, 500, 1},
     {"idle", kSocketIoPath, 5000, 1},
     {"ping-pong", "", 200, 1},
-    {"tcp-idle", "", 10000, 1},
 }};
 
 const ModeDefaults& defaults_of(Mode mode) { return kModes[static_cast<std::size_t>(mode)]; }
@@ -44,7 +43,7 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("-p,--port", options.port, "port of the server")->required();
   app.add_option("--path", options.path, "request target of the WebSocket handshake");
   app.add_option("-n,--connections", options.connections,
-                 "connections (100; 200 ping-pong; 500 to cast; 5000 idle; 10000 tcp-idle)");
+                 "connections (100; 200 ping-pong; 500 to cast; 5000 idle)");
   app.add_option("-b,--burst", options.burst, "messages in flight per connection (1; 32 in mode burst)");
   app.add_option("-s,--size", options.size, "octets of the string in each message")->capture_default_str();
   app.add_option("--warmup", options.warmup_seconds, "seconds of load before measuring")

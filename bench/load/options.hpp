@@ -17,8 +17,7 @@ enum class Mode : std::uint8_t {
   kBurst,
   kBroadcast,
   kIdle,
-  kPingPong,
-  kTcpIdle
+  kPingPong
 };
 
 struct Options {

@@ -10,8 +10,7 @@ namespace {
 /// Joins and says nothing; the clients answer pings.
 class Idle final : public Scenario {
  public:
-  explicit Idle(Protocol protocol) : protocol_(protocol) {}
-  Protocol protocol() const noexcept override { return protocol_; }
+  Protocol protocol() const noexcept override { return Protocol::kSocketIo; }
   void begin(Driver& driver) override { driver_ = &driver; }
   void on_message(Client&, std::string_view message) override {
     driver_->errors().add("unasked-message", message);
@@ -19,7 +18,6 @@ class Idle final : public Scenario {
   std::size_t outstanding() const noexcept override { return 0; }
 
  private:
-  Protocol protocol_;
   Driver* driver_ = nullptr;
 };
 
@@ -40,12 +38,10 @@ std::unique_ptr<Scenario> make_scenario(const Options& options) {
       return make_broadcast(options);
     case Mode::kPingPong:
       return make_ping_pong(options);
-    case Mode::kTcpIdle:
-      return std::make_unique<Idle>(Protocol::kRaw);
     case Mode::kIdle:
       break;
   }
-  return std::make_unique<Idle>(Protocol::kSocketIo);
+  return std::make_unique<Idle>();
 }
 
 }  // namespace bench

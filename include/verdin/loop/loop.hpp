@@ -79,7 +79,7 @@ class Loop {
   /// Tries to end it early; on_done() comes in any case, with -ECANCELED when that worked.
   virtual void cancel(FileOperation& /*operation*/) {}
 
-  /// To be called in a child process after fork(), before anything else: parts the loop from the parent's.
+  /// In a child process after fork(): parts the loop from the parent's. The first turn does it by itself.
   /// Streams and watches go on in both processes; operations on files do not in the child (no on_done()).
   virtual void after_fork() = 0;
 

@@ -126,6 +126,7 @@ void LibevLoop::arm_timer() {
 }
 
 void LibevLoop::turn(bool may_block) {
+  if (generation_ != fork_generation()) after_fork();
   flush_dirty();
   // Whoever was told has perhaps queued something, or woken somebody outside of the loop: no wait now.
   const bool reported = report_broken();

@@ -9,6 +9,7 @@
 
 #include <verdin/loop/loop.hpp>
 
+#include "loop/fork_generation.hpp"
 #include "loop/send_queue.hpp"
 
 namespace verdin::loop {
@@ -28,7 +29,10 @@ class LibevLoop final : public Loop {
   void turn(bool may_block) override;
   void wake() noexcept override { ev_async_send(ev_, &wake_); }
   bool has_work() const noexcept override;
-  void after_fork() override { ev_loop_fork(ev_); }
+  void after_fork() override {
+    generation_ = fork_generation();
+    ev_loop_fork(ev_);
+  }
 
   struct ev_loop* ev() const noexcept {
     return ev_;
@@ -72,6 +76,7 @@ class LibevLoop final : public Loop {
   std::vector<LibevStream*> graveyard_;
   std::vector<LibevStream*> retired_;
   int work_ = 0;
+  unsigned generation_ = fork_generation();
 };
 
 }  // namespace verdin::loop

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include <unistd.h>
+
 namespace verdin::loop {
 namespace {
 
@@ -23,7 +25,9 @@ constexpr unsigned kFeatures =
 
 Ring::Ring() { open(); }
 
-Ring::~Ring() { io_uring_queue_exit(&ring_); }
+Ring::~Ring() {
+  if (open_) io_uring_queue_exit(&ring_);
+}
 
 void Ring::open() {
   int status = 0;
@@ -42,6 +46,7 @@ void Ring::open() {
   }
   io_uring_ring_dontfork(&ring_);
   enabled_ = false;
+  open_ = true;
 }
 
 /// The thread that enables a ring is the one that may use it: so that is done as late as possible.
@@ -52,8 +57,15 @@ void Ring::enable() noexcept {
   io_uring_register_ring_fd(&ring_);  // saves looking the descriptor up each time; no harm where it fails
 }
 
+/// The rings' memory is not mapped in a child, and its addresses may be somebody else's by now.
+void Ring::abandon() noexcept {
+  ::close(ring_.ring_fd);
+  ring_ = {};
+  open_ = false;
+}
+
 void Ring::renew() {
-  io_uring_queue_exit(&ring_);
+  abandon();
   open();
 }
 

@@ -79,6 +79,8 @@ class Ring {
   io_uring* get() noexcept { return &ring_; }
   /// In a child process: lets go of the parent's ring without disturbing it, and makes one.
   void renew();
+  /// In a child process: the same without a new one; nothing but the destructor may follow.
+  void abandon() noexcept;
 
  private:
   void open();
@@ -86,6 +88,7 @@ class Ring {
 
   io_uring ring_{};
   bool enabled_ = false;
+  bool open_ = false;
 };
 
 }  // namespace verdin::loop

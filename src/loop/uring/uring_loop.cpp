@@ -20,13 +20,14 @@ UringLoop::UringLoop() : buffers_(ring_.get()) {
 }
 
 UringLoop::~UringLoop() {
+  const bool forked = generation_ != fork_generation();
   while (!retired_.empty()) {
     UringStream* stream = retired_.back();
     retired_.pop_back();
     stream->close();
   }
   waker_->drop();
-  end_everything();
+  forked ? ring_.abandon() : end_everything();
   for (UringStream* stream : graveyard_) delete stream;
 }
 
@@ -228,6 +229,7 @@ void UringLoop::free_graveyard() {
 }
 
 void UringLoop::turn(bool may_block) {
+  if (generation_ != fork_generation()) after_fork();
   // Whoever was told has perhaps woken somebody outside of the loop: no wait now.
   const bool reported = report_broken();
   prepare();
@@ -245,6 +247,7 @@ void UringLoop::turn(bool may_block) {
 }
 
 void UringLoop::cancel_now(std::uint64_t user_data) noexcept {
+  if (generation_ != fork_generation()) return;  // the operation is the parent's
   io_uring_sqe* cancellation = entry();
   io_uring_prep_cancel64(cancellation, user_data, 0);
   cancellation->user_data = 0;
@@ -270,6 +273,7 @@ void UringLoop::end_everything() {
 }
 
 void UringLoop::after_fork() {
+  generation_ = fork_generation();
   ring_.renew();
   buffers_.renew(ring_.get());
   completions_.clear();

@@ -16,6 +16,7 @@
 
 #include <verdin/loop/loop.hpp>
 
+#include "loop/fork_generation.hpp"
 #include "loop/send_queue.hpp"
 #include "loop/uring/receive_buffers.hpp"
 #include "loop/uring/ring.hpp"
@@ -136,6 +137,7 @@ class UringLoop final : public Loop {
   UringRegistration* registrations_ = nullptr;
   std::uint64_t in_flight_ = 0;
   int work_ = 0;
+  unsigned generation_ = fork_generation();
 };
 
 }  // namespace verdin::loop

@@ -196,7 +196,7 @@ TEST_P(HardCases, much_is_sent_to_a_slow_reader_in_order) {
   StreamPtr stream = make_stream(checker);
   std::size_t queued = 0;
   std::string got;
-  const std::string text = octets(0, 3'000'000);
+  const std::string text = octets(0, 1'500'000);
   turn_until([&] {
     if (queued < text.size()) {
       const std::size_t count = std::min<std::size_t>(text.size() - queued, 1 + random() % 60'000);

@@ -427,6 +427,32 @@ struct Collector final : StreamHandler {
   bool eof = false;
 };
 
+TEST_P(LoopTest, a_child_process_that_only_ends_disturbs_nobody) {
+  Pipe pipe;
+  int ready = 0;
+  auto watch = loop->watch(pipe.ends[0], Interest::read, [&] { ++ready; });
+  sockaddr_in address{};
+  Acceptor acceptor;
+  auto listener = loop->accept(listen_on_loopback(address), acceptor);
+  loop->turn(false);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    listener.reset();
+    watch.reset();
+    loop.reset();
+    ::_exit(7);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 7) << status;
+  ASSERT_EQ(::write(pipe.ends[1], "x", 1), 1);
+  turn_until([&] { return ready > 0; });
+  const int client = connect_to(address);
+  turn_until([&] { return acceptor.streams.size() == 1; });
+  ::close(client);
+}
+
 TEST_P(LoopTest, goes_on_in_a_child_process) {
   std::array<int, 2> pair{};
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()), 0);
@@ -441,7 +467,6 @@ TEST_P(LoopTest, goes_on_in_a_child_process) {
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
-    loop->after_fork();
     EXPECT_EQ(::write(pipe.ends[1], "x", 1), 1);
     turn_until([&] { return ready > 0; });
     bool woken = false;
