@@ -69,6 +69,14 @@ void DeadlineHeap::sift_down(std::size_t at, Entry entry) noexcept {
   place(at, entry);
 }
 
+void DeadlineHeap::stop_if(bool (*unwanted)(const DeadlineTimer&, const void*), const void* context) {
+  std::vector<DeadlineTimer*> chosen;
+  for (const Entry& entry : entries_) {
+    if (unwanted(*entry.timer, context)) chosen.push_back(entry.timer);
+  }
+  for (DeadlineTimer* timer : chosen) remove(*timer);
+}
+
 void DeadlineHeap::fire(Clock::time_point now) {
   const std::uint64_t started_before = next_sequence_;
   while (!entries_.empty() && entries_.front().due <= now && entries_.front().sequence < started_before) {

@@ -11,9 +11,16 @@ GreenletBase& running_greenlet();
 
 class Alarm {
  public:
-  Alarm(GreenletBase& greenlet, loop::Clock::time_point due)
+  /// Without `ref` it does not keep the loop alive.
+  Alarm(GreenletBase& greenlet, loop::Clock::time_point due, bool ref = true)
       : timer_(greenlet.hub().loop(), &Alarm::ring, &greenlet) {
+    timer_.set_ref(ref);
     timer_.start(due);
+  }
+
+  /// Is `timer` an alarm of a greenlet other than `greenlet`?
+  static bool is_of_another(const loop::DeadlineTimer& timer, const GreenletBase* greenlet) noexcept {
+    return timer.target() == &Alarm::ring && timer.owner() != greenlet;
   }
 
  private:

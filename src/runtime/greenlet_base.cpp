@@ -4,6 +4,7 @@
 #include <verdin/runtime/impl/done_call.hpp>
 #include <verdin/runtime/impl/greenlet_base.hpp>
 
+#include "runtime/fiber_state.hpp"
 #include "runtime/starter.hpp"
 
 namespace verdin::impl {
@@ -40,6 +41,11 @@ bool is_exit(const std::exception_ptr& reason) {
 }  // namespace
 
 const std::exception_ptr GreenletBase::none_;
+
+bool GreenletBase::is_throw_into(const Runnable& item, const GreenletBase* greenlet) noexcept {
+  return item.callback == &PendingThrow::deliver &&
+         static_cast<const PendingThrow&>(item).target.get() == greenlet;
+}
 
 GreenletBase::GreenletBase(Hub& hub, SpawnPoint spawned_at) : hub_(hub), spawned_at_(spawned_at) {}
 
@@ -104,6 +110,7 @@ void GreenletBase::run_to_end() noexcept {
     failure = std::current_exception();
   }
   clear_locals();
+  if (fiber_root_) fiber_root_->end_root();
   finish(std::move(failure), killed);
 }
 

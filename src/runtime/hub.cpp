@@ -36,6 +36,7 @@ Hub::Hub(HubOptions options)
   if (current_hub) throw std::logic_error("verdin: this thread has a hub already");
   idle_workers_.reserve(options_.warm_workers);
   if (options_.report_stack_overflow) impl::install_overflow_report();
+  watch_forks();
   current_hub = this;
 }
 

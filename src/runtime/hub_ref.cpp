@@ -21,6 +21,15 @@ void Inbox::take(std::vector<Task>& empty) {
   tasks_.swap(empty);
 }
 
+void Inbox::after_fork(bool in_child) {
+  if (in_child) {
+    // Not destroyed: what it holds is the parent's.
+    static_cast<void>(new auto(std::move(tasks_)));
+    has_tasks_.store(false, std::memory_order_relaxed);
+  }
+  mutex_.unlock();
+}
+
 void Inbox::close() {
   const std::scoped_lock lock(mutex_);
   closed_.store(true, std::memory_order_release);

@@ -32,7 +32,10 @@ struct PendingKills : Runnable {
 bool kill(GreenletBase& greenlet, std::exception_ptr reason, std::optional<loop::Clock::time_point> due) {
   reason = or_exit(std::move(reason));
   // Its own wish, so that no shield holds it off.
-  if (greenlet.hub().running() == &greenlet) std::rethrow_exception(std::move(reason));
+  if (greenlet.hub().running() == &greenlet) {
+    greenlet.set_thrown(reason);
+    std::rethrow_exception(std::move(reason));
+  }
   greenlet.throw_into(std::move(reason));
   return join(greenlet, due, "Greenlet::kill");
 }

@@ -1,3 +1,4 @@
+#include <verdin/runtime/impl/wait_list.hpp>
 #include <verdin/runtime/sleep.hpp>
 
 #include "runtime/alarm.hpp"
@@ -6,14 +7,19 @@ namespace verdin {
 
 void yield() { Hub::current().yield(); }
 
-void sleep(loop::Clock::duration duration) {
-  if (duration <= loop::Clock::duration::zero()) return yield();
-  sleep_until(loop::Clock::now() + duration);
+void idle() {
+  impl::Waiter waiter(Hub::current().idle_waiters(), "idle");
+  waiter.wait();
 }
 
-void sleep_until(loop::Clock::time_point due) {
+void sleep(loop::Clock::duration duration, Ref ref) {
+  if (duration <= loop::Clock::duration::zero()) return yield();
+  sleep_until(loop::Clock::now() + duration, ref);
+}
+
+void sleep_until(loop::Clock::time_point due, Ref ref) {
   impl::GreenletBase& self = impl::running_greenlet();
-  const impl::Alarm alarm(self, due);
+  const impl::Alarm alarm(self, due, ref == Ref::yes);
   self.hub().suspend("sleep");
 }
 

@@ -149,10 +149,12 @@ void Hub::suspend(const char* what) {
   std::exception_ptr reason = std::move(self.deferred_.front());
   self.deferred_.erase(self.deferred_.begin());
   self.unqueue();
+  self.thrown_ = reason;
   std::rethrow_exception(std::move(reason));
 }
 
 [[gnu::noinline]] void Hub::throw_incoming(GreenletBase& self) {
+  self.thrown_ = self.incoming_;
   std::rethrow_exception(std::exchange(self.incoming_, nullptr));
 }
 

@@ -38,6 +38,15 @@ void Timeout::cancel() noexcept {
   if (expired_) greenlet_->drop_deferred(error_);
 }
 
+bool Timeout::is_of(const impl::Runnable& item, const impl::GreenletBase* greenlet) noexcept {
+  return item.callback == &Timeout::throw_it && static_cast<const Timeout&>(item).greenlet_.get() == greenlet;
+}
+
+bool Timeout::is_of_another(const loop::DeadlineTimer& timer, const impl::GreenletBase* greenlet) noexcept {
+  return timer.target() == &Timeout::on_due &&
+         static_cast<const Timeout*>(timer.owner())->greenlet_.get() != greenlet;
+}
+
 /// Queued behind what is ready: data that came in the same turn gets to the greenlet first, and may end the
 /// scope.
 void Timeout::on_due(void* self) {

@@ -74,6 +74,11 @@ class Context {
   void finish() noexcept;
 
   const Stack& stack() const noexcept { return stack_; }
+  /// From now on `this` is what suspends the code that runs on `other`'s stack: for a fiber inside a fiber.
+  void stand_for(const Context& other) noexcept {
+    stack_ = other.stack_;
+    sanitizer_fiber_ = other.sanitizer_fiber_;
+  }
   /// Meaningful while it is suspended.
   Suspension suspension() const noexcept;
 

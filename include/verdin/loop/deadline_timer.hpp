@@ -29,6 +29,9 @@ class DeadlineTimer {
 
   void start(Clock::time_point due);
   void stop() noexcept;
+  /// Whom it calls.
+  Callback target() const noexcept { return callback_; }
+  void* owner() const noexcept { return owner_; }
   bool active() const noexcept { return index_ != kIdle; }
   /// False: waiting for it alone is waiting for nothing (Loop::has_work()). Before start().
   void set_ref(bool ref) noexcept { ref_ = ref; }
@@ -52,6 +55,8 @@ class DeadlineHeap {
   std::size_t size() const noexcept { return entries_.size(); }
   /// Is any pending that is worth waiting for?
   bool any_ref() const noexcept { return entries_.size() > without_ref_; }
+  /// Stops the timers that `unwanted` names.
+  void stop_if(bool (*unwanted)(const DeadlineTimer& timer, const void* context), const void* context);
   /// Fires what is due at `now`; timers started by the callbacks wait for the next call.
   void fire(Clock::time_point now);
 

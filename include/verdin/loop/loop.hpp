@@ -41,6 +41,9 @@ class Watch {
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
   virtual ~Watch() = default;
+  /// False: waiting for this alone is waiting for nothing (Loop::has_work()). So it is for signals unless set
+  /// otherwise.
+  virtual void set_ref(bool ref) = 0;
 };
 using WatchPtr = std::unique_ptr<Watch>;
 

@@ -122,6 +122,8 @@ class Hub {
   /// Those who wait until there is nothing else to do; and those until nothing can happen any more.
   impl::WaitList& idle_waiters() noexcept { return idle_; }
   impl::WaitList& exhausted_waiters() noexcept { return exhausted_; }
+  /// What suspends the code that runs now.
+  fiber::Context& running_context() noexcept { return running_ ? running_->context_ : context_; }
   /// Is everything being killed?
   bool ending() const noexcept { return ending_; }
   /// Drives the hub until `until`, its main greenlet, has ended.
@@ -152,6 +154,10 @@ class Hub {
   void run_posted();
   void turn(bool may_block);
   void kill_everything();
+  static void watch_forks();
+  void before_fork() noexcept;
+  void after_fork(bool in_child) noexcept;
+  void keep_after_fork(impl::GreenletBase* kept) noexcept;
   void settle(loop::Clock::time_point until);
   void abandon(impl::GreenletBase& greenlet) noexcept;
   bool anything_can_happen() const noexcept;

@@ -46,10 +46,13 @@ class Timeout : private impl::Runnable {
   void cancel() noexcept;
 
  private:
+  friend class Hub;
   friend std::optional<loop::Clock::time_point> deadline() noexcept;
 
   static void on_due(void* self);
   static void throw_it(impl::Runnable* self);
+  static bool is_of(const impl::Runnable& item, const impl::GreenletBase* greenlet) noexcept;
+  static bool is_of_another(const loop::DeadlineTimer& timer, const impl::GreenletBase* greenlet) noexcept;
   bool pending() const noexcept { return timer_.active() || queued(); }
 
   IntrusivePtr<impl::GreenletBase> greenlet_;

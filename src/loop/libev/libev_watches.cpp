@@ -21,6 +21,23 @@ void call(const SharedCallback& callback) {
   (*alive)();
 }
 
+/// Whether a watch keeps the loop busy.
+class Ref {
+ public:
+  Ref(LibevLoop& loop, bool ref) : loop_(loop) { set(ref); }
+  Ref(const Ref&) = delete;
+  Ref& operator=(const Ref&) = delete;
+  ~Ref() { set(false); }
+  void set(bool ref) noexcept {
+    if (ref != ref_) loop_.count_work(ref ? 1 : -1);
+    ref_ = ref;
+  }
+
+ private:
+  LibevLoop& loop_;
+  bool ref_ = false;
+};
+
 class LibevFdWatch final : public Watch {
  public:
   LibevFdWatch(LibevLoop& loop, int fd, Interest interest, UniqueFunction<void()> ready)
@@ -30,12 +47,9 @@ class LibevFdWatch final : public Watch {
     ev_io_init(&io_, on_ready, fd, events);
     io_.data = this;
     ev_io_start(loop_.ev(), &io_);
-    loop_.count_work(1);
   }
-  ~LibevFdWatch() override {
-    ev_io_stop(loop_.ev(), &io_);
-    loop_.count_work(-1);
-  }
+  ~LibevFdWatch() override { ev_io_stop(loop_.ev(), &io_); }
+  void set_ref(bool ref) override { ref_.set(ref); }
 
  private:
   static void on_ready(struct ev_loop*, ev_io* io, int) {
@@ -43,6 +57,7 @@ class LibevFdWatch final : public Watch {
   }
 
   LibevLoop& loop_;
+  Ref ref_{loop_, true};
   SharedCallback ready_;
   ev_io io_;
 };
@@ -58,6 +73,7 @@ class LibevSignalWatch final : public Watch {
     ev_signal_start(loop_.ev(), &signal_);
   }
   ~LibevSignalWatch() override { ev_signal_stop(loop_.ev(), &signal_); }
+  void set_ref(bool ref) override { ref_.set(ref); }
 
  private:
   static void on_delivered(struct ev_loop*, ev_signal* signal, int) {
@@ -65,6 +81,7 @@ class LibevSignalWatch final : public Watch {
   }
 
   LibevLoop& loop_;
+  Ref ref_{loop_, false};
   SharedCallback delivered_;
   ev_signal signal_;
 };
@@ -76,14 +93,13 @@ class LibevListener final : public Watch {
     ev_io_init(&io_, on_ready, fd, EV_READ);
     io_.data = this;
     start();
-    loop_.count_work(1);
   }
   ~LibevListener() override {
     *alive_ = false;
     ev_io_stop(loop_.ev(), &io_);
     ::close(io_.fd);
-    loop_.count_work(-1);
   }
+  void set_ref(bool ref) override { ref_.set(ref); }
 
  private:
   static constexpr std::chrono::milliseconds kFirstRetry{10};
@@ -120,6 +136,7 @@ class LibevListener final : public Watch {
   }
 
   LibevLoop& loop_;
+  Ref ref_{loop_, true};
   AcceptHandler& handler_;
   ev_io io_;
   Timer retry_;

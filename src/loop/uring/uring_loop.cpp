@@ -35,7 +35,7 @@ StreamPtr UringLoop::adopt(int fd) { return StreamPtr(new UringStream(*this, fd)
 
 bool UringLoop::has_work() const noexcept {
   return work_ > 0 || !files_.empty() || !dirty_.empty() || !broken_.empty() || !drained_.empty() ||
-         !resumed_.empty() || !deadlines_.empty() || wheel_.next_due().has_value();
+         !resumed_.empty() || deadlines_.any_ref() || wheel_.next_due().has_value();
 }
 
 void UringLoop::wake() noexcept { waker_->wake(); }

@@ -53,7 +53,9 @@ void set_action(int number, void (*handler)(int)) {
 class UringSignalWatch final : public Watch {
  public:
   UringSignalWatch(UringLoop& loop, int number, UniqueFunction<void()> delivered)
-      : number_(number), delivered_(std::make_shared<UniqueFunction<void()>>(std::move(delivered))) {
+      : loop_(loop),
+        number_(number),
+        delivered_(std::make_shared<UniqueFunction<void()>>(std::move(delivered))) {
     if (number <= 0 || number >= NSIG) throw std::system_error(EINVAL, std::system_category(), "on_signal");
     const std::lock_guard lock(registering);
     Slot& slot = this->slot();
@@ -69,7 +71,12 @@ class UringSignalWatch final : public Watch {
     }
     slot.callbacks.push_back(delivered_);
   }
+  void set_ref(bool ref) override {
+    if (ref != ref_) loop_.count_work(ref ? 1 : -1);
+    ref_ = ref;
+  }
   ~UringSignalWatch() override {
+    set_ref(false);
     const std::lock_guard lock(registering);
     Slot& slot = this->slot();
     std::erase(slot.callbacks, delivered_);
@@ -83,6 +90,8 @@ class UringSignalWatch final : public Watch {
  private:
   Slot& slot() const noexcept { return slots[static_cast<std::size_t>(number_)]; }
 
+  UringLoop& loop_;
+  bool ref_ = false;
   int number_;
   SharedCallback delivered_;
 };

@@ -16,9 +16,17 @@ namespace {
 template <typename T>
 class UringWatch final : public Watch {
  public:
-  explicit UringWatch(UringRegistrationPtr<T> registration) : registration_(std::move(registration)) {}
+  UringWatch(UringLoop& loop, UringRegistrationPtr<T> registration)
+      : loop_(loop), registration_(std::move(registration)) {}
+  ~UringWatch() override { set_ref(true); }
+  void set_ref(bool ref) override {
+    if (ref != ref_) loop_.count_work(ref ? 1 : -1);
+    ref_ = ref;
+  }
 
  private:
+  UringLoop& loop_;
+  bool ref_ = true;  // the registration counts itself
   UringRegistrationPtr<T> registration_;
 };
 
@@ -112,8 +120,9 @@ class UringListener final : public UringRegistration {
 };
 
 template <typename T, typename... Args>
-WatchPtr make_watch(Args&&... args) {
-  return std::make_unique<UringWatch<T>>(UringRegistrationPtr<T>(new T(std::forward<Args>(args)...)));
+WatchPtr make_watch(UringLoop& loop, Args&&... args) {
+  return std::make_unique<UringWatch<T>>(loop,
+                                         UringRegistrationPtr<T>(new T(loop, std::forward<Args>(args)...)));
 }
 
 }  // namespace

@@ -42,6 +42,7 @@ enum class GreenletState : std::uint8_t {
 namespace verdin::impl {
 
 class DoneCall;
+class FiberState;
 
 class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
  public:
@@ -84,6 +85,12 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   /// Forgets an exception that is kept.
   void drop_deferred(const std::exception_ptr& reason) noexcept { std::erase(deferred_, reason); }
 
+  /// The root of the fibers that it runs; null while it has none.
+  IntrusivePtr<FiberState>& fiber_root() noexcept { return fiber_root_; }
+  /// Was this the last exception that was thrown into it?
+  bool was_thrown(const std::exception_ptr& error) const noexcept { return thrown_ == error; }
+  void set_thrown(const std::exception_ptr& error) noexcept { thrown_ = error; }
+
   /// Its values of Locals; null if it has none.
   LocalStore* locals() const noexcept { return locals_.get(); }
   LocalStore& make_locals();
@@ -105,6 +112,7 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   struct PendingThrow;
   struct Starter;
 
+  static bool is_throw_into(const Runnable& item, const GreenletBase* greenlet) noexcept;
   static void entry(void* self);
   static void tell_first(Runnable* self);
   void run_to_end() noexcept;
@@ -124,7 +132,9 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   int uncaught_when_suspended_ = 0;           // > 0: it suspended inside a destructor of an unwinding stack
   std::exception_ptr incoming_;               // thrown as soon as it runs
   std::vector<std::exception_ptr> deferred_;  // thrown when it is no longer shielded
+  std::exception_ptr thrown_;
   std::exception_ptr failure_;
+  IntrusivePtr<FiberState> fiber_root_;
   std::unique_ptr<LocalStore> locals_;
   WaitList links_;  // of those who wait for its end
   std::uint64_t mark_ = 0;

@@ -1,0 +1,76 @@
+// What a hub does when its process forks: the child goes on with the greenlet that forked, and no other.
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include <pthread.h>
+
+#include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/thread_pool.hpp>
+#include <verdin/runtime/timeout.hpp>
+
+#include "runtime/alarm.hpp"
+#include "runtime/starter.hpp"
+
+namespace verdin {
+
+void Hub::watch_forks() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    ::pthread_atfork(
+        [] {
+          if (Hub* hub = current_or_null()) hub->before_fork();
+        },
+        [] {
+          if (Hub* hub = current_or_null()) hub->after_fork(false);
+        },
+        [] {
+          if (Hub* hub = current_or_null()) hub->after_fork(true);
+        });
+  });
+}
+
+void Hub::before_fork() noexcept { inbox_->before_fork(); }
+
+void Hub::after_fork(bool in_child) noexcept {
+  inbox_->after_fork(in_child);
+  if (!in_child) return;
+  // What belongs to threads and greenlets that are not here is left as it is, undestroyed.
+  static_cast<void>(new auto(std::move(posted_)));
+  static_cast<void>(thread_pool_.release());
+  external_ = 0;
+  idle_workers_.clear();
+  keep_after_fork(running_);
+  loop_->after_fork();
+}
+
+void Hub::keep_after_fork(impl::GreenletBase* kept) noexcept {
+  std::vector<impl::Runnable*> queue;
+  while (!ready_.empty()) {
+    queue.push_back(&ready_.front());
+    ready_.front().unqueue();
+  }
+  loop_->deadlines().stop_if(
+      [](const loop::DeadlineTimer& timer, const void* greenlet) {
+        const auto* only = static_cast<const impl::GreenletBase*>(greenlet);
+        return impl::Alarm::is_of_another(timer, only) || Timeout::is_of_another(timer, only);
+      },
+      kept);
+  for (impl::GreenletBase* greenlet : living()) {
+    if (greenlet != kept) abandon(*greenlet);
+  }
+  for (impl::Runnable* item : queue) {
+    if (item->queued() || !item->callback) continue;
+    const bool of_greenlets_end = item->light && item->callback == &impl::GreenletBase::tell_first;
+    if ((item->light && !of_greenlets_end) || Timeout::is_of(*item, kept) ||
+        impl::GreenletBase::is_throw_into(*item, kept)) {
+      ready_.push_back(*item);
+    }
+  }
+  if (!kept || !main_) return;
+  // It takes the main greenlet's place; that is never freed now.
+  if (kept != main_) kept->add_ref();
+  main_ = kept;
+}
+
+}  // namespace verdin
