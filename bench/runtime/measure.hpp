@@ -2,12 +2,13 @@
 // took.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <time.h>
 
 namespace bench {
 
@@ -16,13 +17,19 @@ struct Scenario {
   double (*run)();  ///< nanoseconds (or octets) for each operation
 };
 
+/// Of this thread. Nothing here waits, and CPU time does not count what others take of the core.
+inline double cpu_nanoseconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return 1e9 * static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec);
+}
+
 /// Nanoseconds that function() took, for each of `operations`.
 template <typename F>
 double nanoseconds(std::size_t operations, F&& function) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = cpu_nanoseconds();
   std::forward<F>(function)();
-  const std::chrono::duration<double, std::nano> taken = std::chrono::steady_clock::now() - start;
-  return taken.count() / static_cast<double>(operations);
+  return (cpu_nanoseconds() - start) / static_cast<double>(operations);
 }
 
 /// Runs those that the command line names, or all: {"name": figure, ...}.

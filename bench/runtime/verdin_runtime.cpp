@@ -1,5 +1,6 @@
 // Verdin's side of scripts/bench-runtime: what greenlets cost. gevent_runtime.py does the same with gevent,
 // boost_runtime.cpp with Boost.Fiber.
+#include <chrono>
 #include <memory>
 #include <random>
 #include <vector>

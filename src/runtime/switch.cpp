@@ -56,9 +56,12 @@ void Hub::tell_next(impl::Link& link) noexcept {
   try {
     greenlet.context_.start(stacks_.take(), &GreenletBase::entry, &greenlet);
     greenlet.state_ = GreenletBase::State::suspended;
+    no_stack_ = nullptr;
     return true;
   } catch (...) {
-    greenlet.finish(std::current_exception(), false);
+    // Many may fail together, and memory may be what is short: they share one exception.
+    if (!no_stack_) no_stack_ = std::current_exception();
+    greenlet.finish(no_stack_, false);
     greenlet.release();
     return false;
   }

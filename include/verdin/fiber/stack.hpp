@@ -7,8 +7,8 @@
 // without.
 //
 // Threads: a pool belongs to one thread. take() does not block; it throws std::system_error when the system
-// gives no more address space or mappings. Stacks that come back are reused last in first out, so the warm
-// ones stay warm.
+// gives no more address space or mappings. Stacks that come back are reused last in first out; those that
+// have been idle for longest give their memory back to the system, and keep their addresses.
 #pragma once
 
 #include <cstddef>
@@ -32,24 +32,36 @@ class StackPool {
   StackPool& operator=(const StackPool&) = delete;
   ~StackPool();  ///< unmaps the stacks, unless some are in use still: then none
 
-  Stack take();
-  void give_back(Stack stack) noexcept;
+  Stack take() {
+    if (warm_.empty()) return take_clean();
+    const Stack stack = warm_.back();
+    warm_.pop_back();
+    return stack;
+  }
+  void give_back(Stack stack) noexcept {
+    warm_.push_back(stack);
+    if (warm_.size() == kWarm + kBatch) clean_coldest();
+  }
 
   std::size_t stack_size() const noexcept { return stack_size_; }
-  std::size_t in_use() const noexcept { return made_ - idle_.size(); }
+  std::size_t in_use() const noexcept { return made_ - warm_.size() - clean_.size(); }
 
  private:
   static constexpr std::size_t kStacksASlab = 64;
-  static constexpr std::size_t kWarm = 256;  // idle stacks beyond these give their memory back
+  static constexpr std::size_t kWarm = 256;   // idle stacks beyond these give their memory back,
+  static constexpr std::size_t kBatch = 256;  // so many at once
   static constexpr std::size_t kProtectedGuards = 10'000;
 
+  Stack take_clean();
+  void clean_coldest() noexcept;
   void add_slab();
   void guard(char* page) noexcept;
 
   std::size_t stack_size_;
   std::size_t made_ = 0;
   std::size_t protected_ = 0;
-  std::vector<Stack> idle_;
+  std::vector<Stack> warm_;   // with memory that was touched; the last was used last
+  std::vector<Stack> clean_;  // without
   std::vector<char*> slabs_;
 };
 

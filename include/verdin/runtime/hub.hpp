@@ -188,6 +188,7 @@ class Hub {
   std::vector<Worker*> idle_workers_;
   int external_ = 0;
   std::uint64_t last_mark_ = 0;
+  std::exception_ptr no_stack_;  // of those that found no stack since the last one that did
   ErrorHook error_hook_;
   IntrusivePtr<impl::Inbox> inbox_;
   std::vector<impl::Inbox::Task> posted_;  // taken from the inbox; kept for its memory

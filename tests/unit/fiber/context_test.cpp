@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <cerrno>
 #include <cfenv>
 #include <exception>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -191,7 +193,8 @@ TEST(StackPool, gives_aligned_writable_stacks_and_reuses_the_last_one_first) {
   EXPECT_EQ(pool.in_use(), 2u);
   EXPECT_NE(a.base, b.base);
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(a.top()) % 16, 0u);
-  EXPECT_EQ(a.size, 64 * 1024 - 4096u);
+  EXPECT_LE(a.size, 64 * 1024 - 4096u);
+  EXPECT_GE(a.size, 64 * 1024 - 2 * 4096u);
   for (const Stack& stack : {a, b}) {
     stack.base[0] = 'x';
     stack.top()[-1] = 'y';
@@ -208,13 +211,51 @@ TEST(StackPool, gives_aligned_writable_stacks_and_reuses_the_last_one_first) {
 TEST(StackPool, idle_stacks_beyond_the_warm_ones_give_their_memory_back) {
   StackPool pool(64 * 1024);
   std::vector<Stack> all;
-  for (int i = 0; i < 400; ++i) {
+  for (int i = 0; i < 2000; ++i) {
     all.push_back(pool.take());
     all.back().base[100] = 'x';
   }
+  EXPECT_EQ(pool.in_use(), 2000u);
   for (const Stack& stack : all) pool.give_back(stack);
-  EXPECT_EQ(all.front().base[100], 'x') << "among the first to come back: still warm";
-  EXPECT_EQ(all.back().base[100], '\0') << "the pool was full of warm ones";
+  EXPECT_EQ(pool.in_use(), 0u);
+  EXPECT_EQ(all.back().base[100], 'x') << "the last to come back: still warm";
+  EXPECT_EQ(all.front().base[100], '\0') << "the first: cold, and given back";
+  const auto warm = std::count_if(all.begin(), all.end(), [](const Stack& s) { return s.base[100] == 'x'; });
+  EXPECT_LE(warm, 512);
+  EXPECT_GE(warm, 256);
+}
+
+TEST(StackPool, keeps_the_memory_of_stacks_between_idle_ones) {
+  StackPool pool(64 * 1024);
+  std::vector<Stack> all;
+  for (int i = 0; i < 2000; ++i) {
+    all.push_back(pool.take());
+    all.back().base[100] = 'x';
+    all.back().top()[-1] = 'y';
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (i % 7 != 0) pool.give_back(all[i]);
+  }
+  for (std::size_t i = 0; i < all.size(); i += 7) {
+    ASSERT_EQ(all[i].base[100], 'x') << i;
+    ASSERT_EQ(all[i].top()[-1], 'y') << i;
+    pool.give_back(all[i]);
+  }
+  EXPECT_EQ(pool.in_use(), 0u);
+}
+
+TEST(StackPool, does_not_put_all_stacks_into_the_same_sets_of_the_caches) {
+  StackPool pool;
+  std::set<std::uintptr_t> offsets;
+  std::vector<Stack> all;
+  for (int i = 0; i < 64; ++i) {
+    all.push_back(pool.take());
+    const auto top = reinterpret_cast<std::uintptr_t>(all.back().top());
+    EXPECT_EQ(top % 64, 0u);
+    offsets.insert(top % 4096);
+  }
+  EXPECT_GE(offsets.size(), 16u);
+  for (const Stack& stack : all) pool.give_back(stack);
 }
 
 TEST(StackPool, a_page_below_each_stack_cannot_be_touched) {
