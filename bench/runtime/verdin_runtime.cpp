@@ -1,7 +1,7 @@
 // Verdin's side of scripts/bench-runtime: what greenlets cost. gevent_runtime.py does the same with gevent,
 // boost_runtime.cpp with Boost.Fiber.
 #include <chrono>
-#include <memory>
+#include <deque>
 #include <random>
 #include <vector>
 
@@ -239,18 +239,20 @@ double timer_start_cancel() {
   constexpr std::size_t kPending = 1'000'000;
   return in_hub([] {
     verdin::loop::Loop& loop = verdin::Hub::current().loop();
-    std::vector<std::unique_ptr<verdin::loop::DeadlineTimer>> timers;
+    std::deque<verdin::loop::DeadlineTimer> timers;
     std::minstd_rand random(1);
-    const auto due = [&] { return verdin::loop::Clock::now() + 60s + std::chrono::microseconds(random()); };
+    const auto now = verdin::loop::Clock::now();
+    const auto due = [&] { return now + 60s + std::chrono::microseconds(random()); };
     for (std::size_t i = 0; i < kPending; ++i) {
-      timers.push_back(std::make_unique<verdin::loop::DeadlineTimer>(
-          loop, [](void*) {}, nullptr));
-      timers.back()->start(due());
+      timers
+          .emplace_back(
+              loop, [](void*) {}, nullptr)
+          .start(due());
     }
     verdin::yield();
     return nanoseconds(2 * kPending, [&] {
       for (std::size_t i = 0; i < kPending; ++i) {
-        verdin::loop::DeadlineTimer& timer = *timers[random() % kPending];
+        verdin::loop::DeadlineTimer& timer = timers[random() % kPending];
         timer.stop();
         timer.start(due());
       }

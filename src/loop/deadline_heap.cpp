@@ -1,3 +1,5 @@
+#include <utility>
+
 #include <verdin/loop/deadline_timer.hpp>
 #include <verdin/loop/loop.hpp>
 
@@ -19,28 +21,38 @@ void DeadlineTimer::stop() noexcept {
 
 void DeadlineHeap::place(std::size_t at, const Entry& entry) noexcept {
   entries_[at] = entry;
-  entry.timer->index_ = at;
+  (entry.timer ? entry.timer->index_ : hole_) = at;
 }
 
 void DeadlineHeap::insert(DeadlineTimer& timer, Clock::time_point due) {
   const Entry entry{due, next_sequence_++, &timer};
-  entries_.push_back(entry);
   if (!timer.ref_) ++without_ref_;
+  if (hole_ != kNone) return settle(std::exchange(hole_, kNone), entry);
+  entries_.push_back(entry);
   sift_up(entries_.size() - 1, entry);
 }
 
 void DeadlineHeap::remove(DeadlineTimer& timer) noexcept {
-  const std::size_t at = timer.index_;
-  timer.index_ = DeadlineTimer::kIdle;
+  const std::size_t at = std::exchange(timer.index_, DeadlineTimer::kIdle);
   if (!timer.ref_) --without_ref_;
+  if (hole_ != kNone || at == 0 || at + 1 == entries_.size()) return take_out(at);
+  entries_[at].timer = nullptr;
+  hole_ = at;
+}
+
+/// Puts `entry` where another was, and from there to where it belongs.
+void DeadlineHeap::settle(std::size_t at, const Entry& entry) noexcept {
+  if (at > 0 && entry.before(entries_[(at - 1) / kArity])) {
+    sift_up(at, entry);
+  } else {
+    sift_down(at, entry);
+  }
+}
+
+void DeadlineHeap::take_out(std::size_t at) noexcept {
   const Entry last = entries_.back();
   entries_.pop_back();
-  if (at == entries_.size()) return;
-  if (at > 0 && last.before(entries_[(at - 1) / kArity])) {
-    sift_up(at, last);
-  } else {
-    sift_down(at, last);
-  }
+  if (at < entries_.size()) settle(at, last);
 }
 
 void DeadlineHeap::sift_up(std::size_t at, Entry entry) noexcept {
@@ -72,7 +84,7 @@ void DeadlineHeap::sift_down(std::size_t at, Entry entry) noexcept {
 void DeadlineHeap::stop_if(bool (*unwanted)(const DeadlineTimer&, const void*), const void* context) {
   std::vector<DeadlineTimer*> chosen;
   for (const Entry& entry : entries_) {
-    if (unwanted(*entry.timer, context)) chosen.push_back(entry.timer);
+    if (entry.timer && unwanted(*entry.timer, context)) chosen.push_back(entry.timer);
   }
   for (DeadlineTimer* timer : chosen) remove(*timer);
 }
@@ -80,9 +92,11 @@ void DeadlineHeap::stop_if(bool (*unwanted)(const DeadlineTimer&, const void*), 
 void DeadlineHeap::fire(Clock::time_point now) {
   const std::uint64_t started_before = next_sequence_;
   while (!entries_.empty() && entries_.front().due <= now && entries_.front().sequence < started_before) {
-    DeadlineTimer& timer = *entries_.front().timer;
-    remove(timer);
-    timer.callback_(timer.owner_);
+    DeadlineTimer* const timer = entries_.front().timer;
+    (timer ? timer->index_ : hole_) = kNone;
+    if (timer && !timer->ref_) --without_ref_;
+    take_out(0);
+    if (timer) timer->callback_(timer->owner_);
   }
 }
 

@@ -50,11 +50,12 @@ class DeadlineHeap {
  public:
   void insert(DeadlineTimer& timer, Clock::time_point due);
   void remove(DeadlineTimer& timer) noexcept;
-  bool empty() const noexcept { return entries_.empty(); }
+  bool empty() const noexcept { return size() == 0; }
+  /// Of a heap that is not empty: when fire() is to be called, or a little too early.
   Clock::time_point next_due() const noexcept { return entries_.front().due; }
-  std::size_t size() const noexcept { return entries_.size(); }
+  std::size_t size() const noexcept { return entries_.size() - (hole_ == kNone ? 0 : 1); }
   /// Is any pending that is worth waiting for?
-  bool any_ref() const noexcept { return entries_.size() > without_ref_; }
+  bool any_ref() const noexcept { return size() > without_ref_; }
   /// Stops the timers that `unwanted` names.
   void stop_if(bool (*unwanted)(const DeadlineTimer& timer, const void* context), const void* context);
   /// Fires what is due at `now`; timers started by the callbacks wait for the next call.
@@ -65,18 +66,25 @@ class DeadlineHeap {
   struct Entry {
     Clock::time_point due;
     std::uint64_t sequence;
-    DeadlineTimer* timer;
+    DeadlineTimer* timer;  // null: the hole
     bool before(const Entry& other) const noexcept {
       return due != other.due ? due < other.due : sequence < other.sequence;
     }
   };
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+
   void place(std::size_t at, const Entry& entry) noexcept;
+  void settle(std::size_t at, const Entry& entry) noexcept;
+  void take_out(std::size_t at) noexcept;
   void sift_up(std::size_t at, Entry entry) noexcept;
   void sift_down(std::size_t at, Entry entry) noexcept;
 
   std::vector<Entry> entries_;
   std::uint64_t next_sequence_ = 0;
   std::size_t without_ref_ = 0;
+  // Where the timer stood that was stopped last, unless another has taken the place: timers are mostly
+  // stopped to be started again, and this way it is one move in the heap, not two.
+  std::size_t hole_ = kNone;
 };
 
 }  // namespace verdin::loop

@@ -2,6 +2,7 @@
 #include <functional>
 #include <memory>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -135,6 +136,57 @@ TEST(DeadlineHeapTest, fires_in_order_and_equal_deadlines_in_order_of_start) {
   for (const auto& entry : expected) ids.push_back(entry.second);
   EXPECT_EQ(fired, ids);
   EXPECT_TRUE(loop->deadlines().empty());
+}
+
+TEST(DeadlineHeapTest, does_as_a_sorted_list_does_under_random_starts_and_stops) {
+  const auto loop = Loop::make();
+  const Clock::time_point start = Clock::now();
+  struct Owned {
+    Owned(verdin::loop::Loop& l, std::vector<int>& f, int n)
+        : fired(f), number(n), timer(l, &Owned::on_due, this) {}
+    static void on_due(void* self) {
+      auto& owned = *static_cast<Owned*>(self);
+      owned.fired.push_back(owned.number);
+    }
+    std::vector<int>& fired;
+    int number;
+    DeadlineTimer timer;
+  };
+  std::vector<int> fired;
+  std::vector<std::unique_ptr<Owned>> all;
+  for (int i = 0; i < 60; ++i) all.push_back(std::make_unique<Owned>(*loop, fired, i));
+  std::vector<std::pair<int, int>> pending;  // when (in ms), who; by time, then by order of start
+  std::minstd_rand random(7);
+  int now = 0;
+  for (int step = 0; step < 50'000; ++step) {
+    const int who = static_cast<int>(random() % all.size());
+    const auto is_who = [who](const auto& entry) { return entry.second == who; };
+    if (const auto action = random() % 10; action < 5) {
+      std::erase_if(pending, is_who);
+      const int due = now + static_cast<int>(random() % 50);
+      all[static_cast<std::size_t>(who)]->timer.start(start + std::chrono::milliseconds(due));
+      const auto after = std::find_if(pending.begin(), pending.end(), [&](auto& e) { return e.first > due; });
+      pending.insert(after, {due, who});
+    } else if (action < 9) {
+      std::erase_if(pending, is_who);
+      all[static_cast<std::size_t>(who)]->timer.stop();
+    } else {
+      now += static_cast<int>(random() % 20);
+      std::vector<int> expected;
+      while (!pending.empty() && pending.front().first <= now) {
+        expected.push_back(pending.front().second);
+        pending.erase(pending.begin());
+      }
+      fired.clear();
+      loop->deadlines().fire(start + std::chrono::milliseconds(now));
+      ASSERT_EQ(fired, expected) << "step " << step;
+    }
+    ASSERT_EQ(loop->deadlines().size(), pending.size()) << "step " << step;
+    ASSERT_EQ(loop->deadlines().empty(), pending.empty()) << "step " << step;
+    if (!pending.empty()) {
+      ASSERT_LE(loop->deadlines().next_due(), start + std::chrono::milliseconds(pending.front().first));
+    }
+  }
 }
 
 }  // namespace
