@@ -47,7 +47,12 @@ bool GreenletBase::is_throw_into(const Runnable& item, const GreenletBase* green
          static_cast<const PendingThrow&>(item).target.get() == greenlet;
 }
 
-GreenletBase::GreenletBase(Hub& hub, SpawnPoint spawned_at) : hub_(hub), spawned_at_(spawned_at) {}
+GreenletBase::GreenletBase(Hub& hub, SpawnPoint spawned_at)
+    : hub_(hub),
+      spawned_at_(spawned_at),
+      serial_(++hub.last_serial_),
+      spawned_by_(hub.running() ? hub.running()->serial_ : 0),
+      spawned_when_(hub.loop().now()) {}
 
 GreenletBase::~GreenletBase() {
   while (!links_.empty()) {

@@ -7,6 +7,8 @@
 #include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/thread_pool.hpp>
 
+#include "runtime/monitor/hub_record.hpp"
+#include "runtime/monitor/monitor.hpp"
 #include "runtime/overflow.hpp"
 #include "runtime/report.hpp"
 #include "runtime/starter.hpp"
@@ -37,11 +39,14 @@ Hub::Hub(HubOptions options)
   idle_workers_.reserve(options_.warm_workers);
   if (options_.report_stack_overflow) impl::install_overflow_report();
   watch_forks();
+  record_ = std::make_unique<impl::HubRecord>(*this);
+  if (options_.blocking_limit.count() > 0) impl::start_monitor();
   current_hub = this;
 }
 
 Hub::~Hub() {
   unwind_all();
+  record_.reset();
   thread_pool_.reset();
   // What was accepted is run, and may leave something behind.
   inbox_->close();
@@ -145,6 +150,10 @@ void Hub::remember(impl::GreenletBase& greenlet) noexcept {
 void Hub::forget(impl::GreenletBase& greenlet) noexcept {
   if (!greenlet.listed_) return;
   greenlet.listed_ = false;
+  if (greenlet.id_ != 0) {
+    lowest_free_number_ = std::min<std::size_t>(lowest_free_number_, greenlet.id_ - 1);
+    numbered_[greenlet.id_ - 1] = nullptr;
+  }
   (greenlet.all_prev_ ? greenlet.all_prev_->all_next_ : all_) = greenlet.all_next_;
   if (greenlet.all_next_) greenlet.all_next_->all_prev_ = greenlet.all_prev_;
   greenlet.all_next_ = greenlet.all_prev_ = nullptr;
@@ -210,6 +219,7 @@ void Hub::run_ready() {
 }
 
 void Hub::turn(bool may_block) {
+  count_switch();
   run_posted();
   run_ready();
   loop_->turn(may_block && ready_.empty() && !inbox_->has_tasks());
@@ -221,7 +231,10 @@ bool Hub::anything_can_happen() const noexcept {
 
 void Hub::run_until_done(impl::GreenletBase& until) {
   main_ = &until;
+  const impl::Driving driving(record_.get());
   while (!main_->finished()) {  // not `until`: a fork may put another in its place
+    count_switch();
+    if (impl::monitor_is_lost() && options_.blocking_limit.count() > 0) impl::start_monitor();
     run_posted();
     run_ready();
     if (main_->finished()) break;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/run_info.hpp>
 
 #include "fiber/sanitizers.hpp"
 
@@ -45,6 +46,7 @@ void on_fault(int signal_number, siginfo_t* info, void* context) {
       write_all("verdin: stack overflow in greenlet '");
       write_all(running->name());
       write_all("' (HubOptions::stack_size is the limit)\n");
+      write_emergency_info(STDERR_FILENO);
     }
   }
   if (previous_action.sa_flags & SA_SIGINFO)

@@ -25,7 +25,7 @@ constexpr unsigned kSwitchesAClockLook = 64;  // reading the clock costs as much
 // docs/decisions/0005-own-switch.md.
 
 inline bool Hub::time_is_up() noexcept {
-  if (++switches_ % kSwitchesAClockLook == 0) [[unlikely]]
+  if (count_switch() % kSwitchesAClockLook == 0) [[unlikely]]
     look_at_clock();
   return slice_over_;
 }

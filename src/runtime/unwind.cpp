@@ -7,6 +7,7 @@
 #include <verdin/loop/deadline_timer.hpp>
 #include <verdin/runtime/hub.hpp>
 
+#include "runtime/monitor/hub_record.hpp"
 #include "runtime/report.hpp"
 #include "runtime/starter.hpp"
 
@@ -48,6 +49,7 @@ void Hub::unwind_all() noexcept {
   // A greenlet may block while it cleans up, and may even swallow the kill: it is told again, a limited
   // number of times.
   ending_ = true;
+  const impl::Driving driving(record_.get());
   idle_workers_.clear();
   for (int kill = 0; kill < kKills && all_; ++kill) {
     kill_everything();

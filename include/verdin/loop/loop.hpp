@@ -8,6 +8,7 @@
 // due. Ready data is delivered before timers fire: data that is there beats its own timeout.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -96,13 +97,18 @@ class Loop {
   /// The time when this turn's poll returned: cheap, and old by what was done since.
   Clock::time_point now() const noexcept { return now_; }
   Clock::time_point update_now() noexcept { return now_ = Clock::now(); }
+  /// From any thread: is turn() blocked in the kernel, so that no callback runs?
+  bool waiting() const noexcept { return waiting_.load(std::memory_order_relaxed); }
 
   TimerWheel& wheel() noexcept { return wheel_; }
   DeadlineHeap& deadlines() noexcept { return deadlines_; }
 
  protected:
   Loop() : now_(Clock::now()), wheel_(now_) {}
+  /// To be told by the backend around each wait.
+  void set_waiting(bool waiting) noexcept { waiting_.store(waiting, std::memory_order_relaxed); }
 
+  std::atomic<bool> waiting_{false};
   Clock::time_point now_;
   TimerWheel wheel_;
   DeadlineHeap deadlines_;

@@ -9,7 +9,9 @@
 // there, and must not block (BlockingSwitchOutError).
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -26,6 +28,11 @@ namespace verdin {
 
 class ThreadPool;
 
+namespace impl {
+class HubRecord;
+struct HubInspector;
+}  // namespace impl
+
 struct HubOptions {
   std::size_t stack_size =
       fiber::StackPool::kDefaultSize;  ///< octets of address space for each greenlet, guard included
@@ -37,6 +44,9 @@ struct HubOptions {
   std::chrono::milliseconds unwind_limit{10'000};
   bool report_stack_overflow =
       true;  ///< a SIGSEGV handler that names the greenlet (not under AddressSanitizer)
+  std::chrono::nanoseconds blocking_limit =
+      std::chrono::milliseconds(100);  ///< who holds the hub longer is reported; 0: nobody. See blocking.hpp
+  int sample_signal = SIGURG;          ///< stops the thread of a blocked hub to copy its stack; 0: no stacks
 };
 
 class Hub {
@@ -133,6 +143,7 @@ class Hub {
 
  private:
   friend class impl::GreenletBase;
+  friend struct impl::HubInspector;
   friend class Shield;
   class Worker;
 
@@ -152,6 +163,11 @@ class Hub {
   [[noreturn]] void throw_incoming(impl::GreenletBase& self);
   void run_ready();
   void run_posted();
+  std::uint32_t count_switch() noexcept {
+    const std::uint32_t count = switches_.load(std::memory_order_relaxed) + 1;
+    switches_.store(count, std::memory_order_relaxed);
+    return count;
+  }
   void turn(bool may_block);
   void kill_everything();
   static void watch_forks();
@@ -174,10 +190,10 @@ class Hub {
   const fiber::ThreadState& thread_ = fiber::ThreadState::of_this_thread();
   impl::ReadyQueue ready_;
   impl::GreenletBase* running_ = nullptr;
-  impl::GreenletBase* main_ = nullptr;   // when it ends, so does the hub's run
-  impl::GreenletBase* ended_ = nullptr;  // left its stack for good; freed by whoever runs next
-  bool dispatching_ = false;             // the hub waits for a task it started: a block returns to it
-  unsigned switches_ = 0;
+  impl::GreenletBase* main_ = nullptr;      // when it ends, so does the hub's run
+  impl::GreenletBase* ended_ = nullptr;     // left its stack for good; freed by whoever runs next
+  bool dispatching_ = false;                // the hub waits for a task it started: a block returns to it
+  std::atomic<std::uint32_t> switches_{0};  // written here only; the monitor looks whether it moves
   bool slice_over_ = false;
   bool ending_ = false;
   loop::Clock::time_point slice_end_{};
@@ -185,6 +201,9 @@ class Hub {
   std::size_t greenlet_count_ = 0;
   impl::WaitList idle_;
   impl::WaitList exhausted_;
+  std::uint64_t last_serial_ = 0;
+  std::vector<impl::GreenletBase*> numbered_;  // by their ids; see run_info.hpp
+  std::size_t lowest_free_number_ = 0;
   std::vector<Worker*> idle_workers_;
   int external_ = 0;
   std::uint64_t last_mark_ = 0;
@@ -193,6 +212,7 @@ class Hub {
   IntrusivePtr<impl::Inbox> inbox_;
   std::vector<impl::Inbox::Task> posted_;  // taken from the inbox; kept for its memory
   std::unique_ptr<ThreadPool> thread_pool_;
+  std::unique_ptr<impl::HubRecord> record_;
 };
 
 /// While one is alive, nothing is thrown into the greenlet that made it: kills and timeouts wait until it has

@@ -27,7 +27,9 @@ LibevLoop::LibevLoop(unsigned backend_flags)
   // Runs first of all that a poll has brought: callbacks must not start timers by a clock from before a long
   // wait.
   ev_check_init(&polled_, [](struct ev_loop*, ev_check* check, int) {
-    static_cast<LibevLoop*>(check->data)->update_now();
+    auto& loop = *static_cast<LibevLoop*>(check->data);
+    loop.set_waiting(false);
+    loop.update_now();
   });
   polled_.data = this;
   ev_set_priority(&polled_, EV_MAXPRI);
@@ -132,7 +134,9 @@ void LibevLoop::turn(bool may_block) {
   const bool reported = report_broken();
   const bool wait = may_block && !reported;
   if (wait) arm_timer();
+  set_waiting(wait);
   ev_run(ev_, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
+  set_waiting(false);
   deliver_ready();
   wheel_.fire(now_);
   deadlines_.fire(now_);

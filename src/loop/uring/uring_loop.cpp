@@ -138,7 +138,9 @@ std::optional<Clock::time_point> UringLoop::next_due() const {
 void UringLoop::enter(bool wait) {
   bool all = true;
   if (wait && ring_.ready() == 0) {
+    set_waiting(true);
     all = ring_.submit_and_wait(next_due());
+    set_waiting(false);
   } else if (ring_.prepared() > 0 || ring_.kernel_has_work()) {
     all = ring_.submit();
   }

@@ -43,6 +43,7 @@ namespace verdin::impl {
 
 class DoneCall;
 class FiberState;
+struct HubInspector;
 
 class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
  public:
@@ -61,6 +62,13 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   const std::exception_ptr& exit_reason() const noexcept { return killed_ ? failure_ : none_; }
   void set_observed() noexcept { observed_ = true; }
   const fiber::Stack& stack() const noexcept { return context_.stack(); }
+  /// Where it goes on; meaningful while it is suspended.
+  fiber::Suspension suspension() const noexcept { return context_.suspension(); }
+  /// Tells it from all others that its hub ever had; and the one that spawned it (0: none did).
+  std::uint64_t serial() const noexcept { return serial_; }
+  std::uint64_t spawned_by() const noexcept { return spawned_by_; }
+  /// As the loop's clock was: old by what was done since the last poll.
+  loop::Clock::time_point spawned_when() const noexcept { return spawned_when_; }
 
   std::string_view name() const noexcept { return name_.empty() ? std::string_view(label_) : name_; }
   void set_name(std::string name) { name_ = std::move(name); }
@@ -109,6 +117,7 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   friend class verdin::Timeout;
   friend std::optional<loop::Clock::time_point> verdin::deadline() noexcept;
   friend class DoneCall;
+  friend struct HubInspector;
   struct PendingThrow;
   struct Starter;
 
@@ -141,6 +150,10 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   const char* label_ = "greenlet";
   const char* waiting_for_ = "";
   SpawnPoint spawned_at_;
+  std::uint64_t serial_;
+  std::uint64_t spawned_by_;
+  loop::Clock::time_point spawned_when_;
+  unsigned id_ = 0;  // given when it is first listed: see run_info.hpp
   std::string name_;
   std::unique_ptr<Starter> starter_;    // the delay before its start
   Timeout* innermost_limit_ = nullptr;  // of the Timeout scopes it is in
