@@ -1,0 +1,114 @@
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+#include <stdexcept>
+#include <system_error>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <verdin/net/pipe.hpp>
+
+#include "net/wait_fd.hpp"
+
+namespace verdin {
+namespace {
+
+[[noreturn]] void fail(const char* what) {
+  throw std::system_error(errno, std::generic_category(), std::string("verdin: ") + what);
+}
+
+/// Keeps SIGPIPE from this thread: pipes have no MSG_NOSIGNAL, and the disposition is the application's.
+class NoSigpipe {
+ public:
+  NoSigpipe() noexcept {
+    sigset_t pending;
+    ::sigemptyset(&pending);
+    ::sigpending(&pending);
+    was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
+    ::sigemptyset(&sigpipe_);
+    ::sigaddset(&sigpipe_, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
+  }
+  NoSigpipe(const NoSigpipe&) = delete;
+  NoSigpipe& operator=(const NoSigpipe&) = delete;
+  ~NoSigpipe() {
+    const int error = errno;
+    const timespec at_once{};
+    if (broken_ && !was_pending_) ::sigtimedwait(&sigpipe_, nullptr, &at_once);
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    errno = error;
+  }
+  void broken() noexcept { broken_ = true; }
+
+ private:
+  sigset_t sigpipe_;
+  sigset_t before_;
+  bool was_pending_ = false;
+  bool broken_ = false;
+};
+
+}  // namespace
+
+void Descriptor::reset() noexcept {
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+std::ptrdiff_t PipeReader::try_read(std::span<char> into) {
+  for (;;) {
+    const ssize_t n = ::read(end_.get(), into.data(), into.size());
+    if (n >= 0) return n;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return -1;
+    if (errno != EINTR) fail("read from a pipe");
+  }
+}
+
+std::size_t PipeReader::read(std::span<char> into) {
+  if (into.empty()) return 0;
+  for (;;) {
+    if (const std::ptrdiff_t n = try_read(into); n >= 0) return static_cast<std::size_t>(n);
+    impl::wait_fd(end_.get(), loop::Interest::read);
+  }
+}
+
+std::string PipeReader::read_all(std::size_t limit) {
+  std::string all;
+  std::array<char, 16 * 1024> buffer;
+  while (const std::size_t n = read(buffer)) {
+    if (n > limit - all.size()) throw std::length_error("verdin: more came through a pipe than was allowed");
+    all.append(buffer.data(), n);
+  }
+  return all;
+}
+
+std::size_t PipeWriter::try_write(std::string_view data) {
+  NoSigpipe guard;
+  for (;;) {
+    const ssize_t n = ::write(end_.get(), data.data(), data.size());
+    if (n >= 0) return static_cast<std::size_t>(n);
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
+    if (errno == EPIPE) guard.broken();
+    if (errno != EINTR) fail("write to a pipe");
+  }
+}
+
+void PipeWriter::write(std::string_view data) {
+  while (!data.empty()) {
+    const std::size_t n = try_write(data);
+    data.remove_prefix(n);
+    if (n == 0) impl::wait_fd(end_.get(), loop::Interest::write);
+  }
+}
+
+Pipe make_pipe(bool nonblocking_read, bool nonblocking_write) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) fail("pipe");
+  Pipe pipe{Descriptor(ends[0]), Descriptor(ends[1])};
+  if (nonblocking_read && ::fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) fail("fcntl");
+  if (nonblocking_write && ::fcntl(ends[1], F_SETFL, O_NONBLOCK) != 0) fail("fcntl");
+  return pipe;
+}
+
+}  // namespace verdin
