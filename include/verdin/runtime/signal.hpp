@@ -2,7 +2,7 @@
 //
 // Deliveries that come close together may be one. The registration ends with the returned object.
 // Registrations do not keep the hub from noticing that nothing else can happen. One hub of a process may
-// watch a given signal at a time.
+// watch a given signal at a time (std::logic_error for a second one).
 #pragma once
 
 #include <memory>
