@@ -4,7 +4,10 @@
 #include <verdin/base/log.hpp>
 #include <verdin/engineio/server.hpp>
 #include <verdin/http/http.hpp>
+#include <verdin/net/console.hpp>
+#include <verdin/net/process.hpp>
 #include <verdin/runtime/barrier.hpp>
+#include <verdin/runtime/blocking.hpp>
 #include <verdin/runtime/channel.hpp>
 #include <verdin/runtime/condition.hpp>
 #include <verdin/runtime/event.hpp>
@@ -18,6 +21,7 @@
 #include <verdin/runtime/queue.hpp>
 #include <verdin/runtime/rlock.hpp>
 #include <verdin/runtime/run.hpp>
+#include <verdin/runtime/run_info.hpp>
 #include <verdin/runtime/scoped_greenlet.hpp>
 #include <verdin/runtime/semaphore.hpp>
 #include <verdin/runtime/signal.hpp>
