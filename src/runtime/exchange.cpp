@@ -7,6 +7,7 @@ namespace verdin::impl {
 
 void Exchange::wake() {
   if (queued()) return;
+  told_ = 0;
   getters_turn_ = false;
   done_something_ = false;
   Hub::current().make_ready(static_cast<Runnable&>(*this));
@@ -15,7 +16,11 @@ void Exchange::wake() {
 /// Tells the first of `list`, who runs before everything else, and then this again.
 void Exchange::tell(WaitList& list) {
   Hub& hub = Hub::current();
-  hub.make_ready_first(*this);
+  if (++told_ % kTellsARound == 0) {
+    hub.make_ready(static_cast<Runnable&>(*this));
+  } else {
+    hub.make_ready_first(*this);
+  }
   Link& link = list.front();
   link.unlink();
   hub.tell_next(link);

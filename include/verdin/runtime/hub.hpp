@@ -88,6 +88,8 @@ class Hub {
   impl::GreenletBase* running() const noexcept { return running_; }
   bool in_hub() const noexcept { return running_ == nullptr; }
   std::size_t greenlet_count() const noexcept { return greenlet_count_; }
+  /// Those of greenlets that have started, and have not ended.
+  std::size_t stacks_in_use() const noexcept { return stacks_.in_use(); }
 
   ThreadPool& thread_pool();
   /// Tells that an answer from outside the loop is on its way (a task on another thread).

@@ -230,6 +230,28 @@ TEST(Event, one_that_dies_before_its_waiters_were_told_leaves_nothing_behind) {
   });
 }
 
+TEST(Queue, two_that_exchange_for_ever_keep_nobody_from_running) {
+  verdin::run([] {
+    verdin::Queue<int> queue(1);
+    bool over = false;
+    auto puts = verdin::spawn([&] {
+      while (!over) queue.put(1);
+      queue.close();
+    });
+    auto takes = verdin::spawn([&] {
+      try {
+        for (;;) queue.get();
+      } catch (const verdin::QueueClosed&) {
+      }
+    });
+    verdin::yield();
+    verdin::yield();
+    verdin::sleep(1ms);
+    over = true;
+    verdin::join_all(puts, takes);
+  });
+}
+
 TEST(Queue, hands_items_over_in_order_and_blocks_at_its_bound) {
   verdin::run([] {
     verdin::Queue<int> queue(2);

@@ -3,6 +3,8 @@
 // Woken by one entry of the ready queue, a putter and a getter in turn, as long as something can be done:
 // each runs until it suspends before the next is looked at, and whatever became ready after wake() waits for
 // all of them. That is gevent's order: the differential test holds us to it.
+// But where gevent would serve two that exchange one item after the other for ever, and nobody else, here
+// everybody has a turn after kTellsARound of them.
 #pragma once
 
 #include <verdin/runtime/impl/link.hpp>
@@ -31,9 +33,12 @@ class Exchange : private Runnable {
   virtual bool get_may_go() const noexcept = 0;
 
  private:
+  static constexpr int kTellsARound = 64;
+
   static void tell_first(Runnable* self);
   void tell(WaitList& list);
 
+  int told_ = 0;
   bool getters_turn_ = false;
   bool done_something_ = false;  // in this turn of both
 };

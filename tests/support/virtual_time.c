@@ -2,8 +2,9 @@
  * gevent and linked by the one that runs Verdin, so that sleeps and timeouts of the differential test cost
  * nothing and never race.
  *
- * Clocks stand still; a wait for events with a timeout looks once, and when nothing is there the clocks move
- * on by the timeout. One microsecond is added, because libev fires a timer only when its time is over. */
+ * Clocks stand still for whoever asks; a wait for events with a timeout looks once, and when nothing is there
+ * the clocks move on by the timeout. One microsecond is added, because libev fires a timer only when its time
+ * is over. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -12,6 +13,9 @@
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Called after each look for events, if it is set. */
+void (*virtual_time_on_poll)(void) = NULL;
 
 static long long now_us = 1000000000LL; /* a thousand seconds */
 
@@ -38,6 +42,7 @@ time_t time(time_t* out) {
 int epoll_pwait(int fd, struct epoll_event* events, int most, int timeout, const sigset_t* mask) {
   const long ready = syscall(SYS_epoll_pwait, fd, events, most, timeout > 0 ? 0 : timeout, mask, _NSIG / 8);
   if (ready == 0 && timeout > 0) now_us += timeout * 1000LL + 1;
+  if (virtual_time_on_poll) virtual_time_on_poll();
   return (int)ready;
 }
 
