@@ -2,6 +2,7 @@
 #include <utility>
 #include <vector>
 
+#include <verdin/runtime/impl/wait_list.hpp>
 #include <verdin/runtime/join.hpp>
 
 #include "runtime/alarm.hpp"
@@ -13,18 +14,32 @@ std::exception_ptr or_exit(std::exception_ptr reason) {
   return reason ? std::move(reason) : std::make_exception_ptr(GreenletExit{});
 }
 
-/// The one event in which kill_all() throws into everybody.
+/// The one event in which everybody is thrown into. Who waits for that comes next, before everything else.
 struct PendingKills : Runnable {
   explicit PendingKills(Hub& where) : hub(where) { callback = &PendingKills::deliver; }
 
   static void deliver(Runnable* runnable) {
     const std::unique_ptr<PendingKills> self(static_cast<PendingKills*>(runnable));
     self->hub.throw_into_each(self->targets, self->reason);
+    if (self->killer.empty()) return;  // it was killed itself, or does not wait
+    Link& link = self->killer.front();
+    link.unlink();
+    self->hub.tell_next(link);
+  }
+
+  /// Queues it, and waits until all have been thrown into.
+  static void deliver_and_wait(std::unique_ptr<PendingKills> kills, const char* what) {
+    Waiter waiter(what);
+    kills->killer.push_back(waiter.link());
+    Hub& hub = kills->hub;
+    hub.make_ready(static_cast<Runnable&>(*kills.release()));
+    waiter.wait();
   }
 
   Hub& hub;
   std::vector<IntrusivePtr<GreenletBase>> targets;
   std::exception_ptr reason;
+  WaitList killer;
 };
 
 }  // namespace
@@ -36,7 +51,12 @@ bool kill(GreenletBase& greenlet, std::exception_ptr reason, std::optional<loop:
     greenlet.set_thrown(reason);
     std::rethrow_exception(std::move(reason));
   }
-  greenlet.throw_into(std::move(reason));
+  if (greenlet.finished() || greenlet.cancel_start(reason)) return true;
+  const IntrusivePtr<GreenletBase> alive(&greenlet);  // the last handle may go meanwhile
+  auto kills = std::make_unique<PendingKills>(greenlet.hub());
+  kills->targets.push_back(alive);
+  kills->reason = std::move(reason);
+  PendingKills::deliver_and_wait(std::move(kills), "Greenlet::kill");
   return join(greenlet, due, "Greenlet::kill");
 }
 

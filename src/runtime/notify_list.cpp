@@ -14,7 +14,7 @@ void move_to_end(WaitList& list, Link& mark) noexcept {
 bool NotifyList::notifying() noexcept {
   if (phase_ != Phase::idle) return true;
   if (!queued()) return false;
-  if (holds_links()) return true;
+  if (&links_.front() != stop_ || more_->linked()) return true;
   // All that were to be told have gone: it is as if nothing had happened.
   unqueue();
   stop_->unlink();
@@ -26,12 +26,14 @@ void NotifyList::notify() {
     if (links_.empty()) return;
     Hub::current().make_ready(static_cast<Runnable&>(*this));
   }
-  move_to_end(links_, phase_ == Phase::idle ? *stop_ : *more_);
+  if (phase_ != Phase::idle) return move_to_end(links_, *more_);
+  more_->unlink();
+  move_to_end(links_, *stop_);
 }
 
 void NotifyList::add_behind(Link& link) noexcept {
   links_.push_back(link);
-  move_to_end(links_, phase_ == Phase::idle ? *stop_ : *more_);
+  move_to_end(links_, *more_);
 }
 
 /// What it queues stands before itself, and it before everything else.

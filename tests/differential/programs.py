@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 #  - a second set() of an AsyncResult: overwrites there, throws here;
 #  - Queue(0), which is unbounded there and refused here;
 #  - reports of errors that nobody took: at once there, with the last handle here;
+#  - kill() of oneself: throws at once here, there only when what is ready has had its turn;
 #  - main is killed by nobody: it is the thread's own stack in gevent, a greenlet like others here.
 
 
@@ -59,6 +60,7 @@ class Generator:
         self.random = random.Random(seed)
         self.times = self.random.sample(range(1, 20000), 200)
         self.counts = {}
+        self.body = '0'  # whose operations are made
 
     def program(self):
         pick = self.random
@@ -72,8 +74,8 @@ class Generator:
         self.families = [family for family in FAMILIES if family[1] is None or family[1] in self.counts]
         program.bodies['0'] = [Operation(['spawn', body]) for body in self.bodies if pick.random() < 0.7]
         program.bodies['0'] += self.block(0, pick.randint(1, 8))
-        for body in self.bodies:
-            program.bodies[body] = self.block(0, pick.randint(1, 8))
+        for self.body in self.bodies:
+            program.bodies[self.body] = self.block(0, pick.randint(1, 8))
         return program
 
     def block(self, depth, most):
@@ -88,6 +90,8 @@ class Generator:
         words = []
         for word in pick.choice(patterns).split():
             words += self.fill(word, kind)
+        if words[0] in ('kill', 'kill_for') and words[1] == self.body:
+            return self.operation(depth)
         return Operation(words)
 
     def nested(self, depth):

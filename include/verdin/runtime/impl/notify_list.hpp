@@ -23,7 +23,7 @@ class NotifyList : private Runnable {
 
   /// Waits for the next notify().
   void add(Link& link) noexcept { links_.push_back(link); }
-  /// Is told as well, behind those who are being told.
+  /// Is told as well, behind those who are being told. Only while notifying().
   void add_behind(Link& link) noexcept;
   /// Have some been notified, and not all of them been told?
   bool notifying() noexcept;
@@ -34,9 +34,6 @@ class NotifyList : private Runnable {
   enum class Phase : unsigned char { idle, first, behind };
 
   static void tell_first(Runnable* self);
-  bool holds_links() noexcept {
-    return !links_.empty() && &links_.front() != stop_ && &links_.front() != more_;
-  }
   void end_of_phase() noexcept;
 
   WaitList links_;
