@@ -14,7 +14,7 @@
 
 namespace verdin {
 
-Process::Process(std::vector<std::string> argv, const ProcessOptions& options)
+Process::Process(const std::vector<std::string>& argv, const ProcessOptions& options)
     : max_output_(options.max_output) {
   Hub& hub = Hub::current();
   impl::ParentEnds ends;
@@ -136,11 +136,12 @@ std::optional<ProcessResult> Process::communicate_for(loop::Clock::duration limi
   return communicate_until(loop::Clock::now() + limit, input);
 }
 
-ProcessResult run_process(std::vector<std::string> argv, ProcessOptions options, std::string_view input) {
+ProcessResult run_process(const std::vector<std::string>& argv, ProcessOptions options,
+                          std::string_view input) {
   options.in = input.empty() && options.in.kind() != Stdio::Kind::inherit ? options.in : Stdio::pipe();
   if (options.out.kind() == Stdio::Kind::inherit) options.out = Stdio::pipe();
   if (options.err.kind() == Stdio::Kind::inherit) options.err = Stdio::pipe();
-  Process process(std::move(argv), options);
+  Process process(argv, options);
   try {
     return process.communicate(input);
   } catch (...) {
@@ -149,12 +150,13 @@ ProcessResult run_process(std::vector<std::string> argv, ProcessOptions options,
   }
 }
 
-std::string check_output(std::vector<std::string> argv, ProcessOptions options, std::string_view input) {
+std::string check_output(const std::vector<std::string>& argv, ProcessOptions options,
+                         std::string_view input) {
   const std::string program = argv.empty() ? std::string() : argv[0];
-  ProcessResult result = run_process(std::move(argv), std::move(options), input);
+  ProcessResult result = run_process(argv, std::move(options), input);
   if (result.exit_code == 0) return std::move(result.out);
-  throw ProcessError("verdin: '" + program + "' ended with " + std::to_string(result.exit_code),
-                     std::move(result));
+  const std::string what = "verdin: '" + program + "' ended with " + std::to_string(result.exit_code);
+  throw ProcessError(what, std::move(result));
 }
 
 }  // namespace verdin

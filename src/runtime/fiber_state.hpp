@@ -49,7 +49,7 @@ class FiberState {
  private:
   ~FiberState() = default;
 
-  static void entry(void* self);
+  static void entry(void* fiber);
   static FiberState& receiver(FiberState& target, Delivery& delivery);
   void hand_over(FiberState& to, Delivery delivery);
   Delivery arrive();

@@ -36,6 +36,7 @@ void Hub::after_fork(bool in_child) noexcept {
   inbox_->after_fork(in_child);
   if (!in_child) return;
   // What belongs to threads and greenlets that are not here is left as it is, undestroyed.
+  // Out of memory here is the end of the child. NOLINTNEXTLINE(bugprone-unhandled-exception-at-new)
   static_cast<void>(new auto(std::move(posted_)));
   static_cast<void>(thread_pool_.release());
   external_ = 0;

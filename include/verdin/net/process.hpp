@@ -86,7 +86,7 @@ struct ProcessError : std::runtime_error {
 class Process {
  public:
   /// Starts `argv`; argv[0] is looked up in PATH unless it has a slash.
-  explicit Process(std::vector<std::string> argv, const ProcessOptions& options = {});
+  explicit Process(const std::vector<std::string>& argv, const ProcessOptions& options = {});
   Process(Process&&) noexcept = default;
   Process& operator=(Process&& other) noexcept;
   ~Process();
@@ -137,10 +137,10 @@ class Process {
 
 /// Starts, communicates, and waits; outputs that the options say nothing of are pipes, the input is `input`.
 /// If the greenlet is killed or times out meanwhile, so is the program (SIGKILL).
-ProcessResult run_process(std::vector<std::string> argv, ProcessOptions options = {},
+ProcessResult run_process(const std::vector<std::string>& argv, ProcessOptions options = {},
                           std::string_view input = {});
 /// What it wrote to its output. ProcessError if its exit code is not 0.
-std::string check_output(std::vector<std::string> argv, ProcessOptions options = {},
+std::string check_output(const std::vector<std::string>& argv, ProcessOptions options = {},
                          std::string_view input = {});
 
 }  // namespace verdin

@@ -145,13 +145,13 @@ class Greenlet {
 
   /// Kills it and blocks until it is dead, cleanup code included. `reason`, if given, is thrown instead of
   /// GreenletExit.
-  void kill(std::exception_ptr reason = nullptr) { impl::kill(*state_, std::move(reason), std::nullopt); }
+  void kill(const std::exception_ptr& reason = nullptr) { impl::kill(*state_, reason, std::nullopt); }
   /// As kill(), but waits for `limit` at most; false if it lives on.
-  bool kill_for(loop::Clock::duration limit, std::exception_ptr reason = nullptr) {
-    return impl::kill(*state_, std::move(reason), loop::Clock::now() + limit);
+  bool kill_for(loop::Clock::duration limit, const std::exception_ptr& reason = nullptr) {
+    return impl::kill(*state_, reason, loop::Clock::now() + limit);
   }
   /// As kill(), without waiting.
-  void kill_async(std::exception_ptr reason = nullptr) { impl::kill_async(*state_, std::move(reason)); }
+  void kill_async(const std::exception_ptr& reason = nullptr) { impl::kill_async(*state_, reason); }
 
   /// Calls `target` once when it has ended (soon, if it has already), in the order in which links and joiners
   /// came. In the hub: it must not block (BlockingSwitchOutError). What it throws is reported, and others are

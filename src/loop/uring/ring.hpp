@@ -34,6 +34,11 @@ template <typename T>
 std::uint64_t user_data(T* object, Tag tag) noexcept {
   return reinterpret_cast<std::uintptr_t>(object) | static_cast<std::uint64_t>(tag);
 }
+/// The pointer back. The kernel carries it as a number, so there is no way around the cast.
+template <typename T>
+T* object_of(std::uint64_t user_data) noexcept {
+  return reinterpret_cast<T*>(user_data & ~kTagMask);  // NOLINT(performance-no-int-to-ptr)
+}
 
 class Ring {
  public:

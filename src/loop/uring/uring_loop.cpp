@@ -154,7 +154,7 @@ void UringLoop::harvest() {
   const auto take = [this](const io_uring_cqe& entry) {
     const Tag tag = static_cast<Tag>(entry.user_data & kTagMask);
     if (tag == Tag::quick_send) {
-      reinterpret_cast<UringStream*>(entry.user_data & ~kTagMask)->on_quick_send_failed(entry.res);
+      object_of<UringStream>(entry.user_data)->on_quick_send_failed(entry.res);
       return;
     }
     if (!(entry.flags & IORING_CQE_F_MORE)) --in_flight_;
@@ -183,9 +183,8 @@ void UringLoop::deliver() {
 }
 
 void UringLoop::deliver_one(const Completion& completion) {
-  const std::uint64_t object = completion.user_data & ~kTagMask;
-  if (object == 0) return;
-  auto* const stream = reinterpret_cast<UringStream*>(object);
+  auto* const stream = object_of<UringStream>(completion.user_data);
+  if (!stream) return;
   switch (static_cast<Tag>(completion.user_data & kTagMask)) {
     case Tag::receive:
       return stream->on_receive(completion.result, completion.flags);
@@ -194,7 +193,7 @@ void UringLoop::deliver_one(const Completion& completion) {
     case Tag::cancel:
       return stream->on_cancelled(completion.result);
     case Tag::operation:
-      return reinterpret_cast<UringOperation*>(object)->complete(completion.result, completion.flags);
+      return object_of<UringOperation>(completion.user_data)->complete(completion.result, completion.flags);
     case Tag::quick_send:
       break;
   }

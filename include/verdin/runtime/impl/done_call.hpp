@@ -37,7 +37,7 @@ class DoneCall final : public RefCounted<DoneCall>, private Link, private Runnab
   DoneCall(GreenletBase& greenlet, Call call, bool spawned, When when);
 
   static void on_told(Link& link) noexcept;
-  static void run(Runnable* self);
+  static void run(Runnable* runnable);
   bool wanted() const noexcept;
 
   GreenletBase* greenlet_;

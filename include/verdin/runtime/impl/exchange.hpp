@@ -35,7 +35,7 @@ class Exchange : private Runnable {
  private:
   static constexpr int kTellsARound = 64;
 
-  static void tell_first(Runnable* self);
+  static void tell_first(Runnable* runnable);
   void tell(WaitList& list);
 
   int told_ = 0;

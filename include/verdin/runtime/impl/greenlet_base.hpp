@@ -123,7 +123,7 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
 
   static bool is_throw_into(const Runnable& item, const GreenletBase* greenlet) noexcept;
   static void entry(void* self);
-  static void tell_first(Runnable* self);
+  static void tell_first(Runnable* runnable);
   void run_to_end() noexcept;
   void finish(std::exception_ptr failure, bool killed) noexcept;
   void schedule_links() noexcept;

@@ -33,7 +33,7 @@ class NotifyList : private Runnable {
  private:
   enum class Phase : unsigned char { idle, first, behind };
 
-  static void tell_first(Runnable* self);
+  static void tell_first(Runnable* runnable);
   void end_of_phase() noexcept;
 
   WaitList links_;

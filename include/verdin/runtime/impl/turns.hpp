@@ -39,7 +39,7 @@ class Turns : private Runnable {
   }
 
  private:
-  static void tell_first(Runnable* self);
+  static void tell_first(Runnable* runnable);
   bool may_go() const noexcept { return may_go_(owner_); }
 
   MayGo may_go_;
