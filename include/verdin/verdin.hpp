@@ -24,6 +24,13 @@
 #include <verdin/runtime/run_info.hpp>
 #include <verdin/runtime/scoped_greenlet.hpp>
 #include <verdin/runtime/semaphore.hpp>
+#include <verdin/runtime/shared/channel.hpp>
+#include <verdin/runtime/shared/condition.hpp>
+#include <verdin/runtime/shared/event.hpp>
+#include <verdin/runtime/shared/future.hpp>
+#include <verdin/runtime/shared/mutex.hpp>
+#include <verdin/runtime/shared/queue.hpp>
+#include <verdin/runtime/shared/semaphore.hpp>
 #include <verdin/runtime/signal.hpp>
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/runtime/spawn.hpp>

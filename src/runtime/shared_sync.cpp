@@ -1,0 +1,163 @@
+#include <optional>
+#include <utility>
+
+#include <verdin/base/log.hpp>
+#include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/impl/shared_sync.hpp>
+
+#include "runtime/alarm.hpp"
+
+namespace verdin::impl {
+namespace {
+
+/// Null on a plain thread. Throws BlockingSwitchOutError in a callback of a hub.
+GreenletBase* running_or_thread() { return Hub::current_or_null() ? &running_greenlet() : nullptr; }
+
+}  // namespace
+
+SharedWaitList::~SharedWaitList() {
+  if (!empty()) log(LogLevel::error, "verdin: a shared object was destroyed while somebody waited for it");
+}
+
+bool SharedWaitList::wake_one() noexcept {
+  for (SharedWaiter* waiter = first_; waiter; waiter = waiter->next_) {
+    if (waiter->told_) continue;
+    waiter->wake();
+    if (waiter->takes_) return true;
+  }
+  return false;
+}
+
+void SharedWaitList::wake_all() noexcept {
+  for (SharedWaiter* waiter = first_; waiter; waiter = waiter->next_) waiter->wake();
+}
+
+SharedWaiter::SharedWaiter(std::unique_lock<std::mutex>& guard, SharedWaitList& list, const char* what,
+                           bool takes)
+    : guard_(guard), list_(list), what_(what), greenlet_(running_or_thread()), takes_(takes) {
+  prev_ = list_.last_;
+  (prev_ ? prev_->next_ : list_.first_) = this;
+  list_.last_ = this;
+}
+
+SharedWaiter::~SharedWaiter() {
+  (prev_ ? prev_->next_ : list_.first_) = next_;
+  (next_ ? next_->prev_ : list_.last_) = prev_;
+}
+
+void SharedWaiter::wake() noexcept {
+  if (std::exchange(told_, true)) return;
+  if (!greenlet_) return wake_thread_.notify_one();
+  Hub& hub = greenlet_->hub();
+  if (Hub::current_or_null() == &hub) return hub.make_ready(*greenlet_);
+  on_its_way_ = true;
+  if (wake_list_.push(*this)) hub.post([list = &wake_list_] { list->drain(); });
+}
+
+bool SharedWaiter::wait_until(const Due& due) {
+  told_ = false;
+  return greenlet_ ? park(due) : block(due);
+}
+
+bool SharedWaiter::block(const Due& due) {
+  const auto told = [this] { return told_; };
+  if (!due) {
+    wake_thread_.wait(guard_, told);
+    return true;
+  }
+  return wake_thread_.wait_until(guard_, *due, told);
+}
+
+bool SharedWaiter::park(const Due& due) {
+  Hub& hub = greenlet_->hub();
+  hub.expect_external(1);
+  guard_.unlock();
+  try {
+    std::optional<Alarm> alarm;
+    if (due) alarm.emplace(*greenlet_, *due);
+    hub.suspend(what_);
+  } catch (...) {
+    come_back();
+    throw;
+  }
+  come_back();
+  return told_;
+}
+
+void SharedWaiter::come_back() noexcept {
+  greenlet_->hub().expect_external(-1);
+  guard_.lock();
+  if (on_its_way_) wake_list_.drain();  // told, but up by another cause: nothing may come after it has gone
+}
+
+// Out of line on purpose: a compiler may keep the address of a thread_local across a switch.
+[[gnu::noinline]] WakeList& WakeList::current() noexcept {
+  thread_local WakeList list;
+  return list;
+}
+
+bool WakeList::push(SharedWaiter& waiter) noexcept {
+  SharedWaiter* last = last_.load(std::memory_order_relaxed);
+  do {
+    waiter.next_to_wake_ = last;
+  } while (!last_.compare_exchange_weak(last, &waiter, std::memory_order_release, std::memory_order_relaxed));
+  return !last;
+}
+
+void WakeList::drain() noexcept {
+  SharedWaiter* latest = last_.exchange(nullptr, std::memory_order_acquire);
+  SharedWaiter* first = nullptr;
+  while (latest) {  // turned round: first told, first woken
+    SharedWaiter* const before = std::exchange(latest->next_to_wake_, first);
+    first = std::exchange(latest, before);
+  }
+  for (SharedWaiter* waiter = first; waiter; waiter = waiter->next_to_wake_) {
+    waiter->on_its_way_ = false;
+    Hub& hub = waiter->greenlet_->hub();
+    if (hub.running() != waiter->greenlet_) hub.make_ready(*waiter->greenlet_);
+  }
+}
+
+const void* SharedSync::self() noexcept {
+  thread_local const char thread = 0;
+  const Hub* const hub = Hub::current_or_null();
+  if (!hub) return &thread;
+  return hub->in_hub() ? static_cast<const void*>(hub) : hub->running();
+}
+
+bool SharedSync::Turns::await(Guard& guard, const Due& due) {
+  SharedWaiter waiter(guard, list_, "shared::Semaphore::acquire");
+  ++takers_;
+  try {
+    while (!may_go_(owner_) && waiter.wait_until(due)) {
+    }
+  } catch (...) {
+    --takers_;
+    waiter.pass_on();
+    throw;
+  }
+  --takers_;
+  return may_go_(owner_);
+}
+
+void SharedSync::Exchange::wake() noexcept {
+  if (get_may_go()) getters.wake_one();
+  if (put_may_go()) putters.wake_one();
+}
+
+bool SharedSync::Exchange::wait(Guard& guard, List& list, const Due& due, bool takes) {
+  const bool gets = &list == &getters;
+  SharedWaiter waiter(guard, list, gets ? "shared::Queue::get" : "shared::Queue::put", takes);
+  const auto may_go = [this, gets] { return gets ? get_may_go() : put_may_go(); };
+  try {
+    while (!may_go()) {
+      if (!waiter.wait_until(due)) return may_go();
+    }
+  } catch (...) {
+    waiter.pass_on();
+    throw;
+  }
+  return true;
+}
+
+}  // namespace verdin::impl
