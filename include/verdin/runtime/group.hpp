@@ -60,7 +60,8 @@ class Group : public impl::GroupBase {
   /// values in the order of the items, or what the first failing item threw.
   template <typename F, typename... Ranges>
   auto map(F&& function, Ranges&&... ranges) {
-    return impl::map([this](auto&& task) { return this->spawn(std::move(task)); }, function, ranges...);
+    return impl::map([this](auto&& task) { return this->spawn(std::forward<decltype(task)>(task)); },
+                     function, ranges...);
   }
   template <typename F, typename... Ranges>
   auto imap(F&& function, Ranges&&... ranges) {
@@ -75,7 +76,7 @@ class Group : public impl::GroupBase {
   template <typename F, typename... Ranges>
   auto lazily(bool ordered, F&& function, Ranges&&... ranges) {
     return impl::make_map_range<F, Ranges...>(
-        ordered, kLookAhead, [this](auto&& task) { return this->spawn(std::move(task)); },
+        ordered, kLookAhead, [this](auto&& task) { return this->spawn(std::forward<decltype(task)>(task)); },
         std::forward<F>(function), std::forward<Ranges>(ranges)...);
   }
 };

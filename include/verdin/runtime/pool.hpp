@@ -88,7 +88,8 @@ class Pool : public impl::GroupBase {
   template <typename F, typename... Ranges>
   auto map(F&& function, Ranges&&... ranges) {
     if (in_member()) return impl::map_in_place(function, ranges...);
-    return impl::map([this](auto&& task) { return this->spawn(std::move(task)); }, function, ranges...);
+    return impl::map([this](auto&& task) { return this->spawn(std::forward<decltype(task)>(task)); },
+                     function, ranges...);
   }
   template <typename F, typename... Ranges>
   auto imap(F&& function, Ranges&&... ranges) {
@@ -114,8 +115,8 @@ class Pool : public impl::GroupBase {
     const std::size_t ahead = capacity() <= Group::kLookAhead / 2 ? 2 * capacity() : Group::kLookAhead;
     return impl::make_map_range<F, Ranges...>(
         ordered, std::max<std::size_t>(ahead, 1),
-        [this](auto&& task) { return this->spawn(std::move(task)); }, std::forward<F>(function),
-        std::forward<Ranges>(ranges)...);
+        [this](auto&& task) { return this->spawn(std::forward<decltype(task)>(task)); },
+        std::forward<F>(function), std::forward<Ranges>(ranges)...);
   }
 
   bool add_until(const AnyGreenlet& greenlet, std::optional<loop::Clock::time_point> due);
