@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { ask, client, close_all, connected, fence, joined, rejoined, upgraded } from './lib/client.mjs';
-import { Server } from './lib/server.mjs';
+import { sanitized, Server } from './lib/server.mjs';
 import { Socket } from './lib/engine.mjs';
 import { event, slow, within } from './lib/wait.mjs';
 
@@ -76,7 +76,8 @@ describe('an orderly stop', { concurrency: 3 }, () => {
       await server.stop();
       assert.ok(Date.now() - start <= 2000 * slow, `it took ${Date.now() - start} ms`);
     });
-  it('with nobody there, twice asked', async () => {
+  // A sanitizer's own end takes so long that the second signal may find nobody to handle it.
+  it('with nobody there, twice asked', { skip: sanitized }, async () => {
     const server = await Server.start('interop_server');
     server.child.kill('SIGTERM');
     await server.stop();

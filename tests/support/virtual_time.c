@@ -17,7 +17,8 @@
 /* Called after each look for events, if it is set. */
 void (*virtual_time_on_poll)(void) = NULL;
 
-static long long now_us = 1000000000LL; /* a thousand seconds */
+/* A thousand seconds. Atomic: other threads of the program ask for the time, too. */
+static _Atomic long long now_us = 1000000000LL;
 
 int clock_gettime(clockid_t id, struct timespec* time) {
   (void)id;
