@@ -7,6 +7,7 @@
 
 namespace verdin {
 
+// NOLINTNEXTLINE(bugprone-throw-keyword-missing): none is thrown, but what is thrown by default
 Timeout::Timeout(std::optional<loop::Clock::duration> limit) : Timeout(limit, std::exception_ptr()) {}
 
 Timeout::Timeout(std::optional<loop::Clock::duration> limit, std::exception_ptr error)

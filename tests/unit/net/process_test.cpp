@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -106,14 +107,22 @@ TEST(Process, communicate_that_ran_out_of_time_is_tried_again_and_loses_nothing)
 }
 
 TEST(Process, a_greenlet_killed_in_communicate_leaves_the_process_as_it_was) {
-  verdin::run([] {
-    Process process(shell("echo begun; cat"), kPipes);
+  // It ends only when it is told to, so that the greenlet is there to be killed.
+  const std::string gate = testing::TempDir() + "communicate_gate." + std::to_string(::getpid());
+  ASSERT_EQ(::mkfifo(gate.c_str(), 0600), 0);
+  const int fd = ::open(gate.c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  verdin::run([&] {
+    Process process(shell("echo begun; cat; read line <" + gate), kPipes);
     auto reader = verdin::spawn([&] { process.communicate("kept\n"); });
     while (process.in().open()) verdin::sleep(1ms);  // everything was sent
     reader.kill();
     EXPECT_TRUE(reader.killed());
+    EXPECT_EQ(::write(fd, "go\n", 3), 3);
     EXPECT_EQ(process.communicate().out, "begun\nkept\n");
   });
+  ::close(fd);
+  std::filesystem::remove(gate);
 }
 
 TEST(Process, wait_with_a_limit) {

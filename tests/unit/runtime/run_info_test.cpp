@@ -197,6 +197,7 @@ class OtherHub {
     hub_.load()->post([this] { over_.set(); });
     thread_.join();
   }
+  void unblock() { released_.store(true); }
 
  private:
   verdin::Event over_;
@@ -215,14 +216,15 @@ TEST(RunInfo, other_threads_hubs_answer_a_plain_thread) {
 }
 
 TEST(RunInfo, other_threads_hubs_answer_a_greenlet_that_waits_suspended) {
-  const OtherHub other(false);
-  verdin::run([] {
+  OtherHub other(true);
+  verdin::run([&] {
     int turns = 0;
     bool done = false;
     auto beside = verdin::spawn([&] {
       while (!done) {
         verdin::yield();
         ++turns;
+        other.unblock();  // so that no answer is there before this one had its turn
       }
     });
     const auto info = verdin::run_info({.limit = 60s});

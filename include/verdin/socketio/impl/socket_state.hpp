@@ -103,7 +103,7 @@ class SocketState final : public SharedRefCounted<SocketState> {
 
   /// Runs `work` on a greenlet. Where there is no stack for one now it is done later: the socket stays busy.
   using Work = void (SocketState::*)();
-  void start_work(Work work, const char* name);
+  void start_work(Work task, const char* name);
 
   // The application's side.
   // What is added when the end was told is dropped: nothing will come, and it would only keep what it holds.
