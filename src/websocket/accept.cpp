@@ -1,3 +1,4 @@
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -25,6 +26,7 @@ codec::HandshakeRequest handshake_of(const http::Request& request) {
 }
 
 std::string answer_to(const codec::HandshakeRequest& handshake, const Options& options,
+                      const std::optional<codec::DeflateAgreement>& deflate,
                       std::span<const http::Header> extra) {
   std::string head;
   http::http1::append_status_line(head, 101);
@@ -36,6 +38,7 @@ std::string answer_to(const codec::HandshakeRequest& handshake, const Options& o
     const std::string_view chosen = codec::select_subprotocol(*handshake.protocols, options.subprotocols);
     if (!chosen.empty()) http::http1::append_header(head, "Sec-WebSocket-Protocol", chosen);
   }
+  if (deflate) http::http1::append_header(head, "Sec-WebSocket-Extensions", deflate->answer);
   for (const http::Header& header : extra) {
     http::http1::check_header(header.name, header.value);
     http::http1::append_header(head, header.name, header.value);
@@ -52,12 +55,18 @@ IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const Options
     refuse(*exchange, verdict.status, verdict.reason);
     return nullptr;
   }
-  const std::string answer = answer_to(handshake, options, extra);
+  std::optional<codec::DeflateAgreement> deflate;
+  if (options.deflate && handshake.extensions) {
+    deflate = codec::agree_on_deflate(*handshake.extensions, *options.deflate);
+  }
+  const std::string answer = answer_to(handshake, options, deflate, extra);
   std::string early_input;
   loop::StreamPtr stream = exchange->take_stream(early_input);
   if (!stream) return nullptr;
   stream->send(answer);
-  return make_intrusive<Connection>(std::move(stream), options, handler, early_input);
+  std::optional<codec::DeflateParams> params;
+  if (deflate) params = deflate->params;
+  return make_intrusive<Connection>(std::move(stream), options, handler, early_input, params);
 }
 
 void refuse(http::Exchange& exchange, int status, std::string_view reason) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <verdin/loop/loop.hpp>
+#include <verdin/protocol/websocket/deflater.hpp>
 #include <verdin/websocket/connection.hpp>
 
 namespace verdin::websocket {
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::size_t kPadding = loop::kReadPadding;
 static_assert(kPadding >= codec::kMessagePadding);
+constexpr std::size_t kKeptScratch = 64 * 1024;
 
 std::uint32_t narrow(std::uint64_t number) noexcept {
   return static_cast<std::uint32_t>(
@@ -38,8 +40,17 @@ struct Connection::Extras {
   std::string input;        // came early, or was read before a pause; kPadding octets longer than that
 };
 
+/// The sending side; the receiving one is in the decoder.
+struct Connection::Compression {
+  Compression(const codec::DeflateParams& params, const DeflateOptions& options) noexcept
+      : deflater(params, options), threshold(std::max<std::size_t>(options.threshold, 1)) {}
+
+  codec::Deflater deflater;
+  std::size_t threshold;
+};
+
 Connection::Connection(loop::StreamPtr stream, const Options& options, ConnectionHandler& handler,
-                       std::string_view early_input)
+                       std::string_view early_input, const std::optional<codec::DeflateParams>& deflate)
     : stream_(std::move(stream)),
       handler_(&handler),
       decoder_(codec::Role::server, options.max_message_size),
@@ -47,6 +58,10 @@ Connection::Connection(loop::StreamPtr stream, const Options& options, Connectio
       drop_limit_(narrow(options.drop_limit)),
       backpressure_timeout_(narrow(options.backpressure_timeout)),
       close_timeout_(narrow(options.close_timeout)) {
+  if (deflate) {
+    compression_ = std::make_unique<Compression>(*deflate, options.deflate.value_or(DeflateOptions{}));
+    decoder_.enable_deflate(*deflate);
+  }
   if (!early_input.empty()) {
     keep(early_input);
     extras_->input_timer.start(std::chrono::milliseconds(0));
@@ -171,6 +186,24 @@ void Connection::append_frame(Opcode opcode, std::string_view payload) {
   queued(size + payload.size());
 }
 
+/// False if it is to be sent as it is.
+bool Connection::append_compressed(Opcode opcode, std::string_view message) {
+  if (!compression_ || message.size() < compression_->threshold || codec::is_control(opcode)) return false;
+  codec::Deflater& deflater = compression_->deflater;
+  thread_local std::string compressed;
+  compressed.clear();
+  deflater.deflate(message, compressed);
+  if (compressed.size() >= message.size() && !deflater.takes_over()) return false;
+  char header[codec::kMaxServerFrameHeader];
+  const std::size_t size = codec::write_header(header, opcode, compressed.size());
+  codec::mark_compressed(header);
+  std::string& queue = stream_->send_in_place();
+  queue.append(header, size).append(compressed);
+  queued(size + compressed.size());
+  if (compressed.capacity() > kKeptScratch) std::string().swap(compressed);
+  return true;
+}
+
 void Connection::append_close_frame(std::uint16_t code, std::string_view reason) {
   char payload[codec::kMaxControlPayload];
   append_frame(Opcode::close, {payload, codec::write_close_payload(payload, code, reason)});
@@ -178,7 +211,7 @@ void Connection::append_close_frame(std::uint16_t code, std::string_view reason)
 
 bool Connection::send(Opcode opcode, std::string_view message) {
   if (!is_open()) return false;
-  append_frame(opcode, message);
+  if (!append_compressed(opcode, message)) append_frame(opcode, message);
   return true;
 }
 

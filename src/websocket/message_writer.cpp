@@ -1,3 +1,5 @@
+#include <utility>
+
 #include <verdin/websocket/connection.hpp>
 
 namespace verdin::websocket {
@@ -26,6 +28,12 @@ MessageWriter::~MessageWriter() {
 bool MessageWriter::finish(Opcode opcode) {
   if (!connection_) return false;
   const std::size_t payload = out_->size() - start_ - kReserved;
+  if (connection_->compression_) [[unlikely]] {
+    // It is to leave in another form: taken back, and queued anew.
+    const std::string message = out_->substr(start_ + kReserved);
+    out_->resize(start_);
+    return std::exchange(connection_, nullptr)->send(opcode, message);
+  }
   char header[codec::kMaxServerFrameHeader];
   const std::size_t size = codec::write_header(header, opcode, payload);
   if (size > kReserved) out_->insert(start_, size - kReserved, '\0');

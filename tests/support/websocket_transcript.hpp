@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,9 +30,11 @@ inline std::string describe(const protocol::websocket::DecoderEvent& event) {
 
 /// Pieces of `piece` octets; each in a block of its own with the padding that a loop gives, and nothing more.
 inline Transcript decode_in_pieces(std::string_view octets, std::size_t piece, std::size_t limit = 1'000'000,
-                                   protocol::websocket::Role role = protocol::websocket::Role::server) {
+                                   protocol::websocket::Role role = protocol::websocket::Role::server,
+                                   const std::optional<protocol::websocket::DeflateParams>& deflate = {}) {
   using Kind = protocol::websocket::DecoderEvent::Kind;
   protocol::websocket::FrameDecoder decoder(role, limit);
+  if (deflate) decoder.enable_deflate(*deflate);
   Transcript transcript;
   for (std::size_t at = 0; at < octets.size(); at += piece) {
     const std::size_t size = std::min(piece, octets.size() - at);

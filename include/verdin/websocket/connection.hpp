@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -51,9 +52,11 @@ class ConnectionHandler {
 class Connection final : public RefCounted<Connection>, private loop::StreamHandler {
  public:
   /// Takes over a stream on which the handshake is done, as the server. `early_input` is what came behind the
-  /// handshake's request: served from the loop soon, before anything else. accept() does all this.
+  /// handshake's request: served from the loop soon, before anything else. `deflate`: what the handshake
+  /// agreed on. accept() does all this.
   Connection(loop::StreamPtr stream, const Options& options, ConnectionHandler& handler,
-             std::string_view early_input = {});
+             std::string_view early_input = {},
+             const std::optional<protocol::websocket::DeflateParams>& deflate = {});
 
   /// Who is called from now on; null: nobody (messages are dropped).
   void set_handler(ConnectionHandler* handler) noexcept { handler_ = handler; }
@@ -63,7 +66,7 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   bool send_binary(std::string_view message) { return send(Opcode::binary, message); }
   /// `opcode` is text or binary.
   bool send(Opcode opcode, std::string_view message);
-  /// Whole frames, from protocol::websocket::make_frame().
+  /// Whole frames, from protocol::websocket::make_frame(); they leave as they are.
   bool send_frame(const SharedBuffer& frames);
   /// At most 125 octets (more are cut). The peer's answer comes as on_pong().
   bool ping(std::string_view payload = {});
@@ -97,6 +100,7 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
     closed
   };
   struct Extras;
+  struct Compression;
 
   ~Connection();
 
@@ -114,6 +118,7 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   void dispatch(const protocol::websocket::DecoderEvent& event);
   void on_close_frame(std::span<const char> payload);
   void append_frame(Opcode opcode, std::string_view payload);
+  bool append_compressed(Opcode opcode, std::string_view message);
   void append_close_frame(std::uint16_t code, std::string_view reason);
   void queued(std::size_t frame_size);
   void over_limit(std::size_t unsent_before);
@@ -135,7 +140,8 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   loop::StreamPtr stream_;
   ConnectionHandler* handler_;
   protocol::websocket::FrameDecoder decoder_;
-  std::unique_ptr<Extras> extras_;  // while a timer runs or input waits
+  std::unique_ptr<Extras> extras_;            // while a timer runs or input waits
+  std::unique_ptr<Compression> compression_;  // only with permessage-deflate
   std::uint32_t send_limit_;
   std::uint32_t drop_limit_;
   std::uint32_t backpressure_timeout_;  // ms

@@ -4,14 +4,17 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <verdin/protocol/websocket/close_code.hpp>
+#include <verdin/protocol/websocket/deflate_offer.hpp>
 
 namespace verdin::websocket {
 
 namespace close_code = protocol::websocket::close_code;
+using protocol::websocket::DeflateOptions;
 
 /// Limits in octets. The send limits count what is queued and not yet taken by the kernel, frame headers
 /// included; values above 4 GB - 1 and times above 49 days are cut to that.
@@ -26,6 +29,9 @@ struct Options {
   std::chrono::milliseconds backpressure_timeout{10'000};
   /// So long may the peer take to answer our close frame.
   std::chrono::milliseconds close_timeout{5'000};
+  /// permessage-deflate (RFC 7692), where the client offers it; none: it is declined. Compressed messages are
+  /// subject to max_message_size as what they stand for.
+  std::optional<DeflateOptions> deflate{};
   /// Subprotocols that accept() may agree to.
   std::vector<std::string> subprotocols{};
 };

@@ -10,6 +10,7 @@ using Status = HeaderResult::Status;
 
 constexpr unsigned kFin = 0x80;
 constexpr unsigned kReserved = 0x70;
+constexpr unsigned kCompressed = 0x40;
 constexpr unsigned kMasked = 0x80;
 constexpr unsigned kLength16 = 126;
 constexpr unsigned kLength64 = 127;
@@ -37,9 +38,10 @@ Word mask_word(char* at, Word mask) noexcept {
 }
 
 /// What the first two octets show; empty if nothing is wrong.
-std::string_view fault(unsigned first, unsigned second, Role role) noexcept {
+std::string_view fault(unsigned first, unsigned second, Role role, bool deflate) noexcept {
   const unsigned opcode = first & 0x0F;
-  if (first & kReserved) return "reserved bit set";
+  const bool may_be_compressed = deflate && (opcode == 1 || opcode == 2);
+  if (first & kReserved & ~(may_be_compressed ? kCompressed : 0)) return "reserved bit set";
   if ((opcode > 2 && opcode < 8) || opcode > 10) return "reserved opcode";
   if (((second & kMasked) != 0) != (role == Role::server)) {
     return role == Role::server ? "frame not masked" : "frame masked";
@@ -53,11 +55,13 @@ std::string_view fault(unsigned first, unsigned second, Role role) noexcept {
 
 }  // namespace
 
-HeaderResult read_header(std::span<const char> octets, Role role, FrameHeader& header) noexcept {
+HeaderResult read_header(std::span<const char> octets, Role role, FrameHeader& header,
+                         bool deflate) noexcept {
   if (octets.size() < 2) return {};
   const unsigned first = octet(octets, 0);
   const unsigned second = octet(octets, 1);
-  if (const std::string_view reason = fault(first, second, role); !reason.empty()) return bad(reason);
+  if (const std::string_view reason = fault(first, second, role, deflate); !reason.empty())
+    return bad(reason);
   std::uint64_t length = second & 0x7F;
   std::size_t size = 2;
   if (length == kLength16) {
@@ -75,6 +79,7 @@ HeaderResult read_header(std::span<const char> octets, Role role, FrameHeader& h
   header.payload_size = length;
   header.opcode = static_cast<Opcode>(first & 0x0F);
   header.fin = (first & kFin) != 0;
+  header.compressed = (first & kCompressed) != 0;
   header.mask = {};
   if (second & kMasked) {
     if (octets.size() < size + 4) return {};

@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <verdin/protocol/utf8.hpp>
 #include <verdin/protocol/websocket/close_code.hpp>
 #include <verdin/protocol/websocket/frame_decoder.hpp>
 
+#include "protocol/websocket/inflater.hpp"
 #include "protocol/websocket/message_buffer.hpp"
 
 namespace verdin::protocol::websocket {
@@ -42,6 +44,7 @@ bool all_ascii(std::uint8_t ored) noexcept { return ored < 0x80; }
 
 constexpr std::string_view kNotUtf8 = "text is not UTF-8";
 constexpr std::string_view kTooBig = "message too big";
+constexpr std::string_view kNotDeflate = "compressed data is invalid";
 constexpr std::string_view kNothingToContinue = "continuation of no message";
 
 }  // namespace
@@ -54,6 +57,7 @@ struct FrameDecoder::Assembly {
   Utf8Validator utf8;
   Opcode message_opcode = Opcode::continuation;  // continuation: not inside a message
   bool in_frame = false;
+  bool compressed = false;  // the message
   std::uint8_t header_size = 0;
   std::uint8_t control_size = 0;
   char header[kMaxFrameHeader];  // the part of a header that came in an earlier piece
@@ -62,16 +66,16 @@ struct FrameDecoder::Assembly {
   bool in_message() const noexcept { return message_opcode != Opcode::continuation; }
   bool needed() const noexcept { return in_frame || in_message() || header_size > 0; }
 
-  HeaderResult take_header(std::span<char>& input, Role role) noexcept {
+  HeaderResult take_header(std::span<char>& input, Role role, bool deflate) noexcept {
     if (header_size == 0) {
-      const HeaderResult result = read_header(input, role, frame);
+      const HeaderResult result = read_header(input, role, frame, deflate);
       if (result.status == Status::ok) input = input.subspan(result.size);
       if (result.status != Status::need_more) return result;
     }
     HeaderResult result;
     while (result.status == Status::need_more && !input.empty()) {
       header[header_size++] = take(input, 1)[0];
-      result = read_header({header, header_size}, role, frame);
+      result = read_header({header, header_size}, role, frame, deflate);
     }
     if (result.status == Status::ok) header_size = 0;
     return result;
@@ -88,26 +92,44 @@ struct FrameDecoder::Assembly {
   }
 };
 
+struct FrameDecoder::Inflation {
+  explicit Inflation(bool takes_over) noexcept : inflater(takes_over) {}
+
+  Inflater inflater;
+  MessageBuffer message;  // handed out, until the next call
+};
+
 FrameDecoder::FrameDecoder(Role role, std::size_t max_message_size) noexcept
     : max_message_size_(max_message_size), role_(role) {}
 FrameDecoder::~FrameDecoder() = default;
 
+void FrameDecoder::enable_deflate(const DeflateParams& params) {
+  const bool alone =
+      role_ == Role::server ? params.client_no_context_takeover : params.server_no_context_takeover;
+  inflation_ = std::make_unique<Inflation>(!alone);
+}
+
 void FrameDecoder::reset() noexcept {
   assembly_.reset();
+  inflation_.reset();
   failed_ = false;
 }
 
 std::size_t FrameDecoder::memory() const noexcept {
-  return assembly_ ? sizeof(Assembly) + assembly_->message.memory() : 0;
+  const std::size_t collected = assembly_ ? sizeof(Assembly) + assembly_->message.memory() : 0;
+  const std::size_t restored = inflation_ ? inflation_->message.memory() + inflation_->inflater.memory() : 0;
+  return collected + restored;
 }
 
 Event FrameDecoder::fail(std::uint16_t code, std::string_view reason) noexcept {
   assembly_.reset();
+  inflation_.reset();
   failed_ = true;
   return {Kind::failed, code, {}, reason};
 }
 
 Event FrameDecoder::next(std::span<char>& input) {
+  if (inflation_ && inflation_->message.memory() > 0) inflation_->message = {};
   if (assembly_) {
     if (assembly_->needed()) return next_in_assembly(input);
     assembly_.reset();
@@ -120,19 +142,20 @@ Event FrameDecoder::next(std::span<char>& input) {
 /// The usual case: between messages, and the next one is a frame that is all there.
 Event FrameDecoder::next_in_piece(std::span<char>& input) {
   FrameHeader header;
-  const HeaderResult result = read_header(input, role_, header);
+  const HeaderResult result = read_header(input, role_, header, inflation_ != nullptr);
   if (result.status == Status::bad) return fail(close_code::kProtocolError, result.reason);
   if (result.status == Status::need_more || !header.fin || header.opcode == Opcode::continuation ||
       header.payload_size > input.size() - result.size) {
     assembly_ = std::make_unique_for_overwrite<Assembly>();
     return next_in_assembly(input);
   }
-  if (header.payload_size > max_message_size_ && !is_control(header.opcode)) {
+  if (header.payload_size > size_limit(header.compressed) && !is_control(header.opcode)) {
     return fail(close_code::kMessageTooBig, kTooBig);
   }
   input = input.subspan(result.size);
   const std::span<char> payload = take(input, static_cast<std::size_t>(header.payload_size));
   const std::uint8_t ored = apply_mask(payload, header.mask);
+  if (header.compressed) return restore(header.opcode, payload);
   if (header.opcode == Opcode::text && !all_ascii(ored) && !is_utf8({payload.data(), payload.size()})) {
     return fail(close_code::kInvalidData, kNotUtf8);
   }
@@ -143,7 +166,7 @@ Event FrameDecoder::next_in_assembly(std::span<char>& input) {
   for (;;) {
     Assembly& a = *assembly_;
     if (!a.in_frame) {
-      const HeaderResult result = a.take_header(input, role_);
+      const HeaderResult result = a.take_header(input, role_, inflation_ != nullptr);
       if (result.status == Status::need_more) return {};
       if (result.status == Status::bad) return fail(close_code::kProtocolError, result.reason);
       if (const Event event = begin_frame(a.frame); event.kind == Kind::failed) return event;
@@ -164,9 +187,10 @@ Event FrameDecoder::begin_frame(const FrameHeader& header) {
   } else {
     if (a.in_message()) return fail(close_code::kProtocolError, "new message inside a message");
     a.message_opcode = header.opcode;
+    a.compressed = header.compressed;
   }
   // Both are below 2^63: the first by read_header(), the second as it is memory.
-  if (header.payload_size + a.message.size() > max_message_size_) {
+  if (header.payload_size + a.message.size() > size_limit(a.compressed)) {
     return fail(close_code::kMessageTooBig, kTooBig);
   }
   return {};
@@ -191,7 +215,7 @@ Event FrameDecoder::take_data(std::span<char>& input) {
   Assembly& a = *assembly_;
   std::uint8_t ored = 0;
   const std::span<char> payload = a.take_payload(input, ored);
-  if (a.message_opcode == Opcode::text && !(all_ascii(ored) && a.utf8.complete()) &&
+  if (a.message_opcode == Opcode::text && !a.compressed && !(all_ascii(ored) && a.utf8.complete()) &&
       !a.utf8.feed({payload.data(), payload.size()})) {
     return fail(close_code::kInvalidData, kNotUtf8);
   }
@@ -199,13 +223,15 @@ Event FrameDecoder::take_data(std::span<char>& input) {
   if (ends && a.message.size() == 0 && !payload.empty()) {
     // Nothing was collected before (a header came in two pieces): no need to begin now.
     a.in_frame = false;
+    if (a.compressed) return restore(std::exchange(a.message_opcode, Opcode::continuation), payload);
     const Kind kind = kind_of(a.message_opcode);
     if (kind == Kind::text && !a.utf8.complete()) return fail(close_code::kInvalidData, kNotUtf8);
     a.message_opcode = Opcode::continuation;
     return {kind, 0, payload, {}};
   }
   const auto rest = static_cast<std::size_t>(a.remaining);
-  a.message.append(payload, a.frame.fin ? a.message.size() + payload.size() + rest : max_message_size_);
+  a.message.append(payload, a.frame.fin ? a.message.size() + payload.size() + rest
+                                        : static_cast<std::size_t>(size_limit(a.compressed)));
   if (a.remaining > 0) return {};
   a.in_frame = false;
   return ends ? end_message() : Event{};
@@ -213,10 +239,34 @@ Event FrameDecoder::take_data(std::span<char>& input) {
 
 Event FrameDecoder::end_message() {
   Assembly& a = *assembly_;
+  if (a.compressed) return restore(std::exchange(a.message_opcode, Opcode::continuation), a.message.finish());
   const Kind kind = kind_of(a.message_opcode);
   if (kind == Kind::text && !a.utf8.complete()) return fail(close_code::kInvalidData, kNotUtf8);
   a.message_opcode = Opcode::continuation;
   return {kind, 0, a.message.finish(), {}};
+}
+
+/// A message that was collected, or lies in the input.
+Event FrameDecoder::restore(Opcode opcode, std::span<const char> compressed) {
+  MessageBuffer& message = inflation_->message;
+  switch (inflation_->inflater.inflate(compressed, max_message_size_, message)) {
+    case Inflater::Result::bad:
+      return fail(close_code::kInvalidData, kNotDeflate);
+    case Inflater::Result::too_big:
+      return fail(close_code::kMessageTooBig, kTooBig);
+    case Inflater::Result::ok:
+      break;
+  }
+  const std::span<char> restored = message.finish();
+  if (opcode == Opcode::text && !is_utf8({restored.data(), restored.size()})) {
+    return fail(close_code::kInvalidData, kNotUtf8);
+  }
+  return {kind_of(opcode), 0, restored, {}};
+}
+
+/// What cannot be compressed becomes a little larger by it.
+std::uint64_t FrameDecoder::size_limit(bool compressed) const noexcept {
+  return compressed ? std::uint64_t{max_message_size_} + max_message_size_ / 1024 + 64 : max_message_size_;
 }
 
 }  // namespace verdin::protocol::websocket

@@ -15,6 +15,7 @@ class HeaderReader {
   explicit HeaderReader(std::string_view value) noexcept : rest_(value) {}
 
   bool at_end() const noexcept { return rest_.empty(); }
+  std::string_view rest() const noexcept { return rest_; }
   void skip_blanks() noexcept;
   /// Consumes `c` if it is next.
   bool accept(char c) noexcept;

@@ -5,11 +5,24 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <utility>
 
 namespace verdin::protocol::websocket {
 
 class MessageBuffer {
  public:
+  MessageBuffer() = default;
+  MessageBuffer(MessageBuffer&& other) noexcept
+      : data_(std::move(other.data_)),
+        size_(std::exchange(other.size_, 0)),
+        capacity_(std::exchange(other.capacity_, 0)) {}
+  MessageBuffer& operator=(MessageBuffer&& other) noexcept {
+    data_ = std::move(other.data_);
+    size_ = std::exchange(other.size_, 0);
+    capacity_ = std::exchange(other.capacity_, 0);
+    return *this;
+  }
+
   /// `expected`: octets that the message will have altogether, as far as known; growth does not go beyond it.
   void append(std::span<const char> octets, std::size_t expected);
   /// The message, with kMessagePadding zeros behind it.

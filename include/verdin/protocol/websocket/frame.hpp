@@ -33,6 +33,7 @@ struct FrameHeader {
   MaskKey mask{};  // zeros if the frame is not masked
   Opcode opcode = Opcode::continuation;
   bool fin = false;
+  bool compressed = false;  // RSV1 of a message's first frame (RFC 7692, section 6)
 };
 
 struct HeaderResult {
@@ -44,8 +45,10 @@ struct HeaderResult {
 
 /// Reads the header at the front of `octets`, as received by `role`. Refused as soon as the octets show it:
 /// reserved bits and opcodes, a mask missing (server) or present (client), fragmented or long control frames,
-/// a length that is not in its shortest form or has the top bit set.
-HeaderResult read_header(std::span<const char> octets, Role role, FrameHeader& header) noexcept;
+/// a length that is not in its shortest form or has the top bit set. `deflate`: permessage-deflate was agreed
+/// on, so that the first frame of a message may say that it is compressed.
+HeaderResult read_header(std::span<const char> octets, Role role, FrameHeader& header,
+                         bool deflate = false) noexcept;
 
 /// Writes an unmasked header and returns its size: 2, 4 or 10. `to` has room for kMaxServerFrameHeader
 /// octets.
@@ -54,6 +57,9 @@ std::size_t write_header(char* to, Opcode opcode, std::uint64_t payload_size, bo
 /// kMaxFrameHeader.
 std::size_t write_header(char* to, Opcode opcode, std::uint64_t payload_size, MaskKey mask,
                          bool fin = true) noexcept;
+
+/// Makes a written header say that the message is compressed.
+inline void mark_compressed(char* header) noexcept { *header = static_cast<char>(*header | 0x40); }
 
 /// Size of the unmasked header of a payload of that size.
 constexpr std::size_t header_size(std::uint64_t payload_size) noexcept {

@@ -1,0 +1,41 @@
+// Deflater: compresses the messages of one connection (RFC 7692, section 7.2.1). No I/O.
+//
+// Threads: one at a time. Throws std::bad_alloc. Without context takeover it owns no memory: all deflaters of
+// a thread that agree in their parameters use one context, and the result can be sent to all of them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <verdin/protocol/websocket/deflate_offer.hpp>
+
+namespace verdin::protocol::websocket {
+
+class Deflater {
+ public:
+  /// The sending side of a server that agreed on `params`.
+  Deflater(const DeflateParams& params, const DeflateOptions& options) noexcept;
+  Deflater(const Deflater&) = delete;
+  Deflater& operator=(const Deflater&) = delete;
+  ~Deflater();
+
+  /// Appends the payload of the compressed message to `to`. With context takeover it must be sent then, in
+  /// this order, or the peer cannot read what follows.
+  void deflate(std::string_view message, std::string& to);
+
+  bool takes_over() const noexcept { return takes_over_; }
+
+ private:
+  struct Context;
+
+  Context& context();
+
+  std::unique_ptr<Context> own_;  // with takeover, from the first message on
+  int window_bits_;
+  int level_;
+  int memory_level_;
+  bool takes_over_;
+};
+
+}  // namespace verdin::protocol::websocket

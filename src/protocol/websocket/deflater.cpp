@@ -1,0 +1,95 @@
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <limits>
+#include <new>
+#include <vector>
+
+#include <zlib.h>
+
+#include <verdin/protocol/websocket/deflater.hpp>
+
+namespace verdin::protocol::websocket {
+namespace {
+
+constexpr std::size_t kPiece = 16 * 1024;
+constexpr std::size_t kTail = 4;  // 00 00 ff ff, which is not sent
+constexpr std::size_t kSharedContexts = 8;
+
+}  // namespace
+
+struct Deflater::Context {
+  Context(int bits, int effort, int memory) : window_bits(bits), level(effort), memory_level(memory) {
+    // Negative: raw deflate, without a header.
+    if (::deflateInit2(&stream, effort, Z_DEFLATED, -bits, memory, Z_DEFAULT_STRATEGY) != Z_OK) {
+      throw std::bad_alloc();
+    }
+  }
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+  ~Context() { ::deflateEnd(&stream); }
+
+  /// The calling thread's, for messages that stand alone.
+  static Context& shared(int bits, int effort, int memory) {
+    thread_local std::vector<std::unique_ptr<Context>> contexts;  // the one used last is the last
+    const auto found = std::find_if(contexts.begin(), contexts.end(), [&](const auto& each) {
+      return each->window_bits == bits && each->level == effort && each->memory_level == memory;
+    });
+    if (found != contexts.end()) {
+      std::rotate(found, found + 1, contexts.end());
+    } else {
+      auto made = std::make_unique<Context>(bits, effort, memory);
+      if (contexts.size() == kSharedContexts) contexts.erase(contexts.begin());
+      contexts.push_back(std::move(made));
+    }
+    return *contexts.back();
+  }
+
+  z_stream stream{};
+  int window_bits;
+  int level;
+  int memory_level;
+};
+
+Deflater::Deflater(const DeflateParams& params, const DeflateOptions& options) noexcept
+    : window_bits_(std::clamp(params.server_max_window_bits, 9, 15)),
+      level_(std::clamp(options.level, 1, 9)),
+      memory_level_(std::clamp(options.memory_level, 1, 9)),
+      takes_over_(!params.server_no_context_takeover) {}
+
+Deflater::~Deflater() = default;
+
+Deflater::Context& Deflater::context() {
+  if (!takes_over_) {
+    Context& context = Context::shared(window_bits_, level_, memory_level_);
+    ::deflateReset(&context.stream);
+    return context;
+  }
+  if (!own_) own_ = std::make_unique<Context>(window_bits_, level_, memory_level_);
+  return *own_;
+}
+
+void Deflater::deflate(std::string_view message, std::string& to) {
+  if (message.empty()) {
+    to.push_back('\0');  // zlib does not flush twice in a row (section 7.2.3.6)
+    return;
+  }
+  z_stream& stream = context().stream;
+  thread_local std::array<char, kPiece> piece;
+  std::size_t left = message.size();
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(message.data()));
+  do {
+    const std::size_t now = std::min<std::size_t>(left, std::numeric_limits<uInt>::max());
+    stream.avail_in = static_cast<uInt>(now);
+    left -= now;
+    do {
+      stream.next_out = reinterpret_cast<Bytef*>(piece.data());
+      stream.avail_out = kPiece;
+      ::deflate(&stream, left > 0 ? Z_NO_FLUSH : Z_SYNC_FLUSH);
+      to.append(piece.data(), kPiece - stream.avail_out);
+    } while (stream.avail_out == 0);
+  } while (left > 0);
+  to.resize(to.size() - kTail);
+}
+
+}  // namespace verdin::protocol::websocket

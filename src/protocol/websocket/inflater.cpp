@@ -1,0 +1,103 @@
+#include "protocol/websocket/inflater.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <new>
+
+#include <zlib.h>
+
+namespace verdin::protocol::websocket {
+namespace {
+
+constexpr std::size_t kPiece = 16 * 1024;
+constexpr int kWindowBits = 15;  // reads what was made with any smaller window, too
+constexpr std::size_t kWindow = 1 << kWindowBits;
+constexpr std::array<char, 4> kTail = {'\x00', '\x00', '\xff', '\xff'};
+constexpr std::size_t kContextSize = kWindow + 10 * 1024;  // zlib's window and state
+
+/// inflate() stands at a block's end, with nothing half read: its way to say so is a bit of data_type.
+bool between_blocks(const z_stream& stream) noexcept { return (stream.data_type & 128) != 0; }
+
+}  // namespace
+
+struct Inflater::Context {
+  Context() {
+    if (::inflateInit2(&stream, -kWindowBits) != Z_OK) throw std::bad_alloc();
+  }
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+  ~Context() { ::inflateEnd(&stream); }
+
+  /// The calling thread's, for messages that stand alone.
+  static Context& shared() {
+    thread_local Context context;
+    return context;
+  }
+
+  /// A block with BFINAL ends zlib's stream, but not the message (section 7.2.3.4): what follows may refer to
+  /// what was.
+  void restart() {
+    const auto window = std::make_unique_for_overwrite<Bytef[]>(kWindow);
+    uInt size = 0;
+    ::inflateGetDictionary(&stream, window.get(), &size);
+    ::inflateReset(&stream);
+    if (size > 0) ::inflateSetDictionary(&stream, window.get(), size);
+    ended = true;
+  }
+
+  Result feed(std::span<const char> input, std::size_t limit, MessageBuffer& to) {
+    thread_local std::array<char, kPiece> piece;
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(input.data()));
+    stream.avail_in = static_cast<uInt>(input.size());
+    do {
+      stream.next_out = reinterpret_cast<Bytef*>(piece.data());
+      stream.avail_out = kPiece;
+      ended = false;
+      const int status = ::inflate(&stream, Z_SYNC_FLUSH);
+      if (status == Z_MEM_ERROR) throw std::bad_alloc();
+      if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) return Result::bad;
+      const std::size_t made = kPiece - stream.avail_out;
+      if (made > limit - to.size()) return Result::too_big;
+      to.append({piece.data(), made}, limit);
+      if (status == Z_STREAM_END) restart();
+      if (status == Z_BUF_ERROR && made == 0) break;
+    } while (stream.avail_in > 0 || stream.avail_out == 0);
+    return Result::ok;
+  }
+
+  z_stream stream{};
+  bool ended = false;  // the last that was read was the end of a block with BFINAL
+};
+
+Inflater::Inflater(bool takes_over) noexcept : takes_over_(takes_over) {}
+Inflater::~Inflater() = default;
+
+std::size_t Inflater::memory() const noexcept { return own_ ? sizeof(Context) + kContextSize : 0; }
+
+Inflater::Context& Inflater::context() {
+  if (!takes_over_) {
+    Context& context = Context::shared();
+    ::inflateReset(&context.stream);
+    return context;
+  }
+  if (!own_) own_ = std::make_unique<Context>();
+  return *own_;
+}
+
+Inflater::Result Inflater::inflate(std::span<const char> payload, std::size_t limit, MessageBuffer& to) {
+  if (payload.empty()) return Result::ok;  // an empty message, though a strange one
+  Context& from = context();
+  constexpr std::size_t kMost = std::numeric_limits<uInt>::max();
+  while (!payload.empty()) {
+    const std::span<const char> now = payload.first(std::min(payload.size(), kMost));
+    if (const Result result = from.feed(now, limit, to); result != Result::ok) return result;
+    payload = payload.subspan(now.size());
+  }
+  // A message may end with such a block, and without the tail of another.
+  if (from.ended) return Result::ok;
+  if (const Result result = from.feed(kTail, limit, to); result != Result::ok) return result;
+  return between_blocks(from.stream) ? Result::ok : Result::bad;
+}
+
+}  // namespace verdin::protocol::websocket

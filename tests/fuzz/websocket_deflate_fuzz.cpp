@@ -1,0 +1,99 @@
+// permessage-deflate: any list of offers is agreed on or declined, and what is agreed on keeps to its
+// grammar; any compressed octets, cut anywhere, give the same events and stay within the limit; what is
+// compressed comes back. The first octets choose; the rest is the list, the frames and the message.
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <verdin/protocol/websocket/deflate_offer.hpp>
+#include <verdin/protocol/websocket/deflater.hpp>
+#include <verdin/protocol/websocket/frame.hpp>
+#include <verdin/protocol/websocket/frame_decoder.hpp>
+#include <verdin/protocol/websocket/handshake.hpp>
+
+namespace {
+
+using namespace verdin::protocol::websocket;
+using Kind = DecoderEvent::Kind;
+
+constexpr std::size_t kLimit = 20'000;
+
+void require(bool condition) {
+  if (!condition) std::abort();
+}
+
+std::string run(std::string_view octets, const DeflateParams& params, std::size_t piece) {
+  FrameDecoder decoder(Role::client, kLimit);  // unmasked frames are what the fuzzer writes best
+  decoder.enable_deflate(params);
+  std::string events;
+  for (std::size_t at = 0; at < octets.size();) {
+    const std::size_t size = std::min(piece, octets.size() - at);
+    const std::unique_ptr<char[]> block(new char[size + kMessagePadding]());
+    std::memcpy(block.get(), octets.data() + at, size);
+    std::span<char> input(block.get(), size);
+    at += size;
+    for (;;) {
+      const DecoderEvent event = decoder.next(input);
+      require(decoder.memory() <= 2 * at + 2 * kLimit + 60'000);
+      if (event.kind == Kind::need_more) break;
+      require(event.payload.size() <= kLimit);
+      events += std::to_string(static_cast<int>(event.kind)) + ':' + std::to_string(event.code) + ':';
+      events.append(event.payload.data(), event.payload.size());
+      events += '\n';
+    }
+  }
+  return events;
+}
+
+void check_offers(std::string_view offers, const DeflateOptions& options) {
+  const auto agreement = agree_on_deflate(offers, options);
+  if (!agreement) return;
+  require(is_extension_list(agreement->answer));
+  const DeflateParams& params = agreement->params;
+  require(params.server_max_window_bits >= 9 && params.server_max_window_bits <= 15);
+  require(params.client_max_window_bits >= 8 && params.client_max_window_bits <= 15);
+  // What was agreed on, offered again, is agreed on again.
+  const auto again = agree_on_deflate(agreement->answer, options);
+  require(again && again->answer == agreement->answer);
+}
+
+void check_round_trip(std::string_view message, const DeflateParams& params, const DeflateOptions& options) {
+  Deflater deflater(params, options);
+  std::string frames;
+  for (int i = 0; i < 2; ++i) {
+    std::string payload;
+    deflater.deflate(message, payload);
+    char header[kMaxServerFrameHeader];
+    const std::size_t size = write_header(header, Opcode::binary, payload.size());
+    mark_compressed(header);
+    frames.append(header, size).append(payload);
+  }
+  const std::string one =
+      std::to_string(static_cast<int>(Kind::binary)) + ":0:" + std::string(message) + '\n';
+  require(run(frames, params, frames.size()) == one + one);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size < 4 || size > 10'000) return 0;
+  DeflateOptions options;
+  options.server_no_context_takeover = data[0] & 1;
+  options.client_no_context_takeover = data[0] & 2;
+  options.server_max_window_bits = 9 + data[1] % 7;
+  options.client_max_window_bits = 8 + data[1] / 16 % 8;
+  DeflateParams params;
+  params.server_no_context_takeover = data[0] & 4;
+  params.server_max_window_bits = options.server_max_window_bits;
+  const std::string_view rest(reinterpret_cast<const char*>(data) + 4, size - 4);
+  check_offers(rest, options);
+  const std::string whole = run(rest, params, rest.size() + 1);
+  require(run(rest, params, 1 + data[2] % 50) == whole);
+  require(run(rest, params, 1) == whole);
+  check_round_trip(rest, params, options);
+  return 0;
+}

@@ -1,0 +1,267 @@
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include <verdin/protocol/websocket/deflate_offer.hpp>
+#include <verdin/protocol/websocket/deflater.hpp>
+#include <verdin/protocol/websocket/frame_decoder.hpp>
+
+#include "support/websocket_client_frames.hpp"
+#include "support/websocket_transcript.hpp"
+
+namespace verdin::protocol::websocket {
+namespace {
+
+using namespace std::string_literals;
+using test::client_frame;
+using test::decode_in_pieces;
+using Events = std::vector<std::string>;
+
+constexpr unsigned kText = 0x81, kBinary = 0x82, kCompressedText = 0xC1, kCompressedBinary = 0xC2;
+
+/// As much is left to the client as can be.
+DeflateOptions open_options() {
+  DeflateOptions options;
+  options.server_no_context_takeover = false;
+  options.client_no_context_takeover = false;
+  return options;
+}
+
+std::string answer_to(std::string_view offers, const DeflateOptions& options = open_options()) {
+  const auto agreement = agree_on_deflate(offers, options);
+  return agreement ? agreement->answer : "declined";
+}
+
+struct OfferCase {
+  const char* offers;
+  const char* answer;
+};
+
+TEST(DeflateOffer, IsHonouredOrDeclined) {
+  const OfferCase cases[] = {
+      {"permessage-deflate", "permessage-deflate"},
+      {"permessage-deflate; client_max_window_bits", "permessage-deflate"},
+      {"permessage-deflate; client_max_window_bits=10", "permessage-deflate; client_max_window_bits=10"},
+      {"permessage-deflate; client_max_window_bits=8", "permessage-deflate; client_max_window_bits=8"},
+      {"permessage-deflate; client_max_window_bits=\"12\"", "permessage-deflate; client_max_window_bits=12"},
+      {"permessage-deflate; server_max_window_bits=9", "permessage-deflate; server_max_window_bits=9"},
+      {"permessage-deflate; server_max_window_bits=15", "permessage-deflate; server_max_window_bits=15"},
+      {"permessage-deflate;server_no_context_takeover", "permessage-deflate; server_no_context_takeover"},
+      {"permessage-deflate ; client_no_context_takeover ; server_max_window_bits = 10",
+       "permessage-deflate; client_no_context_takeover; server_max_window_bits=10"},
+      // zlib makes 9 of 8; the next offer is taken.
+      {"permessage-deflate; server_max_window_bits=8", "declined"},
+      {"permessage-deflate; server_max_window_bits=8, permessage-deflate", "permessage-deflate"},
+      {"x-webkit-deflate-frame, permessage-deflate; client_no_context_takeover",
+       "permessage-deflate; client_no_context_takeover"},
+      {"foo; bar=\"a\", permessage-deflate", "permessage-deflate"},
+      {"permessage-deflate; unknown", "declined"},
+      {"permessage-deflate; server_no_context_takeover=1", "declined"},
+      {"permessage-deflate; server_no_context_takeover; server_no_context_takeover", "declined"},
+      {"permessage-deflate; server_max_window_bits", "declined"},
+      {"permessage-deflate; server_max_window_bits=", "declined"},
+      {"permessage-deflate; server_max_window_bits=7", "declined"},
+      {"permessage-deflate; server_max_window_bits=16", "declined"},
+      {"permessage-deflate; server_max_window_bits=09", "declined"},
+      {"permessage-deflate; server_max_window_bits=100", "declined"},
+      {"permessage-deflate; server_max_window_bits=9; server_max_window_bits=9", "declined"},
+      {"permessage-deflate; client_max_window_bits=0", "declined"},
+      {"permessage-deflate; client_max_window_bits; client_max_window_bits=9", "declined"},
+      {"permessage-deflate; client_max_window_bits=9; client_max_window_bits", "declined"},
+      {"Permessage-deflate2", "declined"},
+      {"", "declined"},
+  };
+  for (const OfferCase& each : cases) EXPECT_EQ(answer_to(each.offers), each.answer) << each.offers;
+}
+
+TEST(DeflateOffer, TheServersWishesCount) {
+  DeflateOptions options;
+  EXPECT_EQ(answer_to("permessage-deflate", options),
+            "permessage-deflate; server_no_context_takeover; client_no_context_takeover");
+  options = open_options();
+  options.server_max_window_bits = 11;
+  options.client_max_window_bits = 12;
+  EXPECT_EQ(answer_to("permessage-deflate", options), "permessage-deflate; server_max_window_bits=11");
+  EXPECT_EQ(answer_to("permessage-deflate; client_max_window_bits", options),
+            "permessage-deflate; server_max_window_bits=11; client_max_window_bits=12");
+  EXPECT_EQ(answer_to("permessage-deflate; client_max_window_bits=9; server_max_window_bits=13", options),
+            "permessage-deflate; server_max_window_bits=11; client_max_window_bits=9");
+}
+
+/// What comes out of frames that a client with `params` sent, for each way of cutting them the same.
+Events decoded(std::string_view octets, const DeflateParams& params = {}, std::size_t limit = 1'000'000) {
+  const auto decode = [&](std::size_t piece) {
+    return decode_in_pieces(octets, piece, limit, Role::server, params).events;
+  };
+  Events events = decode(octets.size() + 1);
+  for (std::size_t piece : {1, 2, 3, 7, 64}) EXPECT_EQ(decode(piece), events) << piece;
+  return events;
+}
+
+// RFC 7692, section 7.2.3.
+const std::string kHello = "\xF2\x48\xCD\xC9\xC9\x07\x00"s;
+
+TEST(Deflate, ReadsTheExamplesOfTheRfc) {
+  const std::string again = "\xF2\x00\x11\x00\x00"s;
+  const std::string stored = "\x00\x05\x00\xFA\xFFHello\x00"s;
+  const std::string last_block = "\xF3\x48\xCD\xC9\xC9\x07\x00\x00"s;
+  const std::string two_blocks = "\xF2\x48\x05\x00\x00\x00\xFF\xFF\xCA\xC9\xC9\x07\x00"s;
+  const Events hello = {"text:Hello"};
+  EXPECT_EQ(decoded(client_frame(kCompressedText, kHello)), hello);
+  EXPECT_EQ(decoded(client_frame(0x41, kHello.substr(0, 3)) + client_frame(0x80, kHello.substr(3))), hello);
+  EXPECT_EQ(decoded(client_frame(kCompressedText, kHello) + client_frame(kCompressedText, again)),
+            (Events{"text:Hello", "text:Hello"}));
+  EXPECT_EQ(decoded(client_frame(kCompressedText, stored)), hello);
+  EXPECT_EQ(decoded(client_frame(kCompressedText, last_block)), hello);
+  EXPECT_EQ(decoded(client_frame(kCompressedText, two_blocks)), hello);
+  EXPECT_EQ(decoded(client_frame(kCompressedBinary, "\x00"s)), (Events{"binary:"}));
+}
+
+TEST(Deflate, AMessageMayEndInALastBlockAndTheWindowStays) {
+  const std::string last_block = "\xF3\x48\xCD\xC9\xC9\x07\x00"s;  // without the empty block behind it
+  const std::string again = "\xF2\x00\x11\x00\x00"s;               // refers to what was before
+  EXPECT_EQ(decoded(client_frame(kCompressedText, last_block) + client_frame(kCompressedText, again)),
+            (Events{"text:Hello", "text:Hello"}));
+}
+
+TEST(Deflate, PlainMessagesAndControlFramesGoBetween) {
+  const std::string octets = client_frame(kText, "plain") + client_frame(0x41, kHello.substr(0, 2)) +
+                             client_frame(0x89, "ping") + client_frame(0x80, kHello.substr(2)) +
+                             client_frame(kBinary, "more");
+  EXPECT_EQ(decoded(octets), (Events{"text:plain", "ping:ping", "text:Hello", "binary:more"}));
+}
+
+TEST(Deflate, TheBitIsRefusedWhereItMayNotBe) {
+  const Events fault = {"failed:1002"};
+  EXPECT_EQ(decoded(client_frame(0xC9, "ping")), fault);
+  EXPECT_EQ(decoded(client_frame(0xC8, "")), fault);
+  EXPECT_EQ(decoded(client_frame(0x01, "a") + client_frame(0xC0, "b")), fault);
+  EXPECT_EQ(decoded(client_frame(0x41, kHello) + client_frame(0xC0, "")), fault);
+  EXPECT_EQ(decoded(client_frame(0xA1, "rsv2")), fault);
+  EXPECT_EQ(decoded(client_frame(0x91, "rsv3")), fault);
+  EXPECT_EQ(decode_in_pieces(client_frame(kCompressedText, kHello), 100).events, fault);  // not agreed on
+}
+
+TEST(Deflate, InvalidDataIsTheClientsFault) {
+  const Events fault = {"failed:1007"};
+  EXPECT_EQ(decoded(client_frame(kCompressedText, "\xFF\xFF\xFF\xFF")), fault);
+  EXPECT_EQ(decoded(client_frame(kCompressedText, kHello.substr(0, 4))), fault);  // ends inside a block
+  const std::string not_utf8 = "\x00\x02\x00\xFD\xFF\xC3\x28\x00"s;
+  EXPECT_EQ(decoded(client_frame(kCompressedText, not_utf8)), fault);
+  EXPECT_EQ(decoded(client_frame(kCompressedBinary, not_utf8)), (Events{"binary:\xC3("}));
+  // Without takeover what was before is not there to be referred to.
+  DeflateParams alone;
+  alone.client_no_context_takeover = true;
+  EXPECT_EQ(
+      decoded(client_frame(kCompressedText, kHello) + client_frame(kCompressedText, "\xF2\x00\x11\x00\x00"s),
+              alone),
+      (Events{"text:Hello", "failed:1007"}));
+}
+
+std::string deflated(std::string_view message, const DeflateParams& params = {},
+                     const DeflateOptions& options = open_options()) {
+  std::string payload;
+  Deflater(params, options).deflate(message, payload);
+  return payload;
+}
+
+TEST(Deflate, ABombIsStoppedAtTheLimit) {
+  const std::string bomb = deflated(std::string(50'000'000, 'x'));
+  ASSERT_LT(bomb.size(), 60'000u);
+  const auto transcript =
+      decode_in_pieces(client_frame(kCompressedBinary, bomb), 65'536, 100'000, Role::server, DeflateParams{});
+  EXPECT_EQ(transcript.events, (Events{"failed:1009"}));
+  EXPECT_LT(transcript.most_memory, 400'000u);
+}
+
+TEST(Deflate, TheLimitIsOfTheMessageItself) {
+  std::mt19937 random(1);
+  std::string noise(1000, '\0');
+  for (char& c : noise) c = static_cast<char>(random());
+  const std::string payload = deflated(noise);
+  ASSERT_GT(payload.size(), noise.size());  // it cannot be compressed
+  EXPECT_EQ(decoded(client_frame(kCompressedBinary, payload), {}, 1000), (Events{"binary:" + noise}));
+  EXPECT_EQ(decoded(client_frame(kCompressedBinary, payload), {}, 999), (Events{"failed:1009"}));
+  const std::string promised = client_frame(kCompressedBinary, std::string(1200, 'x'));
+  EXPECT_EQ(decoded(promised.substr(0, 8), {}, 1000), (Events{"failed:1009"}));  // from its header
+}
+
+/// Restores what a server's Deflater made, with zlib itself and no larger a window than was agreed on.
+class Client {
+ public:
+  explicit Client(int window_bits) { inflateInit2(&stream_, -window_bits); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  ~Client() { inflateEnd(&stream_); }
+
+  std::optional<std::string> read(std::string payload) {
+    payload += "\x00\x00\xFF\xFF"s;
+    std::string message;
+    char piece[4096];
+    stream_.next_in = reinterpret_cast<Bytef*>(payload.data());
+    stream_.avail_in = static_cast<uInt>(payload.size());
+    do {
+      stream_.next_out = reinterpret_cast<Bytef*>(piece);
+      stream_.avail_out = sizeof piece;
+      const int status = inflate(&stream_, Z_SYNC_FLUSH);
+      if (status != Z_OK && status != Z_BUF_ERROR) return std::nullopt;
+      message.append(piece, sizeof piece - stream_.avail_out);
+    } while (stream_.avail_out == 0 || stream_.avail_in > 0);
+    return message;
+  }
+
+ private:
+  z_stream stream_{};
+};
+
+/// Words that come again, near and far.
+std::string prose(std::mt19937& random, std::size_t size) {
+  std::string text;
+  while (text.size() < size) text += "word" + std::to_string(random() % 3000) + ' ';
+  text.resize(size);
+  return text;
+}
+
+TEST(Deflate, WhatIsSentKeepsToTheWindowAndTheTakeover) {
+  std::mt19937 random(2);
+  for (int bits : {9, 10, 12, 15}) {
+    for (bool takeover : {false, true}) {
+      DeflateParams params;
+      params.server_max_window_bits = bits;
+      params.server_no_context_takeover = !takeover;
+      Deflater server(params, open_options());
+      Deflater other(params, open_options());  // shares the context, if there is no takeover
+      Client client(bits);
+      for (std::size_t size : {1, 10, 5000, 70'000, 300, 0, 0, 40'000}) {
+        const std::string message = prose(random, size);
+        std::string payload, unused;
+        server.deflate(message, payload);
+        other.deflate("between", unused);
+        EXPECT_EQ(client.read(payload), message) << bits << ' ' << takeover << ' ' << size;
+        if (!takeover) {
+          EXPECT_EQ(Client(bits).read(payload), message);  // each stands alone
+        }
+      }
+    }
+  }
+}
+
+TEST(Deflate, TakeoverMakesTheSecondMessageSmaller) {
+  std::mt19937 random(3);
+  const std::string message = prose(random, 3000);
+  DeflateParams params;
+  std::string first, second;
+  Deflater server(params, open_options());
+  server.deflate(message, first);
+  server.deflate(message, second);
+  EXPECT_LT(second.size() * 10, first.size());
+}
+
+}  // namespace
+}  // namespace verdin::protocol::websocket
