@@ -15,9 +15,9 @@ namespace verdin::loop {
 class ReceiveBuffers {
  public:
   static constexpr std::uint16_t kGroup = 1;
-  static constexpr std::size_t kSize = 16 * 1024;
+  static constexpr std::size_t kSize = 2 * 1024;
   static constexpr unsigned kFirst = 64;
-  static constexpr unsigned kMost = 512;  // a power of two
+  static constexpr unsigned kMost = 128;  // a power of two
 
   /// Throws std::system_error where they cannot be registered.
   explicit ReceiveBuffers(io_uring* ring);

@@ -231,6 +231,7 @@ void UringLoop::free_graveyard() {
 
 void UringLoop::turn(bool may_block) {
   if (generation_ != fork_generation()) after_fork();
+  ++turns_;
   // Whoever was told has perhaps woken somebody outside of the loop: no wait now.
   const bool reported = report_broken();
   prepare();

@@ -58,6 +58,7 @@ class UringLoop final : public Loop {
   void add_stream(UringStream& stream);
   void remove_stream(UringStream& stream) noexcept;
   void count_work(int change) noexcept { work_ += change; }
+  std::uint32_t turns() const noexcept { return turns_; }
 
   /// Where the pieces of a send lie until it is submitted.
   static constexpr std::size_t kGatherLimit = 64;
@@ -137,6 +138,7 @@ class UringLoop final : public Loop {
   UringRegistration* registrations_ = nullptr;
   std::uint64_t in_flight_ = 0;
   int work_ = 0;
+  std::uint32_t turns_ = 0;
   unsigned generation_ = fork_generation();
 };
 

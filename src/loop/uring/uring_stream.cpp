@@ -14,6 +14,11 @@
 namespace verdin::loop {
 namespace {
 
+// As much as the other backends read of a stream in a turn.
+constexpr std::size_t kTurnBudget = 64 * 1024;
+// There is rarely less: small pieces that double would litter the heap.
+constexpr std::size_t kLeastKept = 64 * 1024;
+
 bool try_again(int result) { return result == -EAGAIN || result == -EINTR || result == -ECANCELED; }
 
 }  // namespace
@@ -52,7 +57,7 @@ void UringStream::update() {
     counted_ = busy;
     loop_.count_work(busy ? 1 : -1);
   }
-  if (wanted != (receiving_ && !cancelling_)) touch();
+  if (wants_receive() != (receiving_ && !cancelling_)) touch();
   if (wanted && kept_ && !resumed_) {
     resumed_ = true;
     loop_.add_resumed(*this);
@@ -73,7 +78,7 @@ void UringStream::prepare() {
 
 /// Several receives at once would race for the data: a new one waits for the old one's end.
 void UringStream::prepare_receive() {
-  const bool wanted = wants_data();
+  const bool wanted = wants_receive();
   if (receiving_) {
     if (!wanted && !cancelling_) {
       cancelling_ = true;
@@ -135,8 +140,22 @@ void UringStream::on_receive(int result, unsigned flags) {
 
 void UringStream::take_data(char* data, std::size_t size) {
   if (closed_ || error_ != 0 || finish_timer_) return;
-  if (!wants_data() || kept_) return keep(data, size);
+  if (!wants_data() || kept_ || over_budget(size)) {
+    keep(data, size);
+    return update();
+  }
   handler_->on_data({data, size});
+}
+
+/// A receive takes what there is, and one peer that floods could fill a turn with megabytes.
+bool UringStream::over_budget(std::size_t size) noexcept {
+  if (budget_turn_ != loop_.turns()) {
+    budget_turn_ = loop_.turns();
+    delivered_ = 0;
+  }
+  if (delivered_ >= kTurnBudget) return true;
+  delivered_ += static_cast<std::uint32_t>(size);
+  return false;
 }
 
 void UringStream::take_end(int error) {
@@ -163,8 +182,8 @@ void UringStream::take_end(int error) {
 void UringStream::keep(const char* data, std::size_t size) {
   if (!kept_) kept_ = std::make_unique<Kept>();
   if (kept_->size + size > kept_->capacity) {
-    const std::size_t capacity = std::max(kept_->size + size, kept_->capacity * 2);
-    std::unique_ptr<char[]> larger(new char[capacity + kReadPadding]());
+    const std::size_t capacity = std::max({kept_->size + size, kept_->capacity * 2, kLeastKept});
+    std::unique_ptr<char[]> larger(new char[capacity + kReadPadding]);
     if (kept_->size > 0) std::memcpy(larger.get(), kept_->data.get(), kept_->size);
     kept_->data = std::move(larger);
     kept_->capacity = capacity;
@@ -176,10 +195,24 @@ void UringStream::keep(const char* data, std::size_t size) {
 void UringStream::deliver_kept() {
   resumed_ = false;
   if (!wants_data() || !kept_) return;
-  const std::unique_ptr<Kept> kept = std::move(kept_);
-  if (kept->size > 0 && !finish_timer_) handler_->on_data({kept->data.get(), kept->size});
-  if (!kept->ended && kept->error == 0) return;
-  take_end(kept->error);
+  if (!finish_timer_ && over_budget(std::min(kept_->size - kept_->begin, kTurnBudget))) return update();
+  std::unique_ptr<Kept> kept = std::move(kept_);
+  const std::size_t size = finish_timer_ ? 0 : std::min(kept->size - kept->begin, kTurnBudget);
+  if (size > 0) {
+    // The handler may use the octets behind its data, and the next part lies there.
+    char* const data = kept->data.get() + kept->begin;
+    std::array<char, kReadPadding> behind;
+    std::memcpy(behind.data(), data + size, kReadPadding);
+    kept->begin += size;
+    handler_->on_data({data, size});
+    std::memcpy(data + size, behind.data(), kReadPadding);
+  }
+  if (closed_) return;
+  if (kept->begin < kept->size && !finish_timer_) {
+    kept_ = std::move(kept);
+  } else if (kept->ended || kept->error != 0) {
+    take_end(kept->error);
+  }
   update();
 }
 

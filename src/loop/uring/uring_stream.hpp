@@ -49,9 +49,10 @@ class UringStream final : public Stream {
 
  private:
   friend class UringLoop;
-  /// What came in while nobody wanted it.
+  /// What came in while nobody wanted it, or was more than a stream's share of a turn.
   struct Kept {
     std::unique_ptr<char[]> data;
+    std::size_t begin = 0;  // what is before it has been delivered
     std::size_t size = 0;
     std::size_t capacity = 0;
     bool ended = false;
@@ -64,6 +65,8 @@ class UringStream final : public Stream {
   bool wants_data() const noexcept {
     return (handler_ != nullptr || finish_timer_) && !paused_ && !eof_ && !closed_ && error_ == 0;
   }
+  bool wants_receive() const noexcept { return wants_data() && !kept_; }
+  bool over_budget(std::size_t size) noexcept;
   SendQueue& queue();
   void touch();
   void update();
@@ -89,6 +92,8 @@ class UringStream final : public Stream {
   int fd_;
   int error_ = 0;
   std::size_t quick_size_ = 0;
+  std::uint32_t budget_turn_ = 0;  // of the loop, in which so much was delivered:
+  std::uint32_t delivered_ = 0;
   std::uint8_t operations_ = 0;  // completions that are still to come
   bool dirty_ : 1 = false;
   bool broken_ : 1 = false;

@@ -118,6 +118,30 @@ TEST_P(HardCases, many_readers_at_once_get_every_octet) {
   for (const auto& c : checkers) EXPECT_TRUE(c->correct);
 }
 
+TEST_P(HardCases, a_flood_leaves_room_for_others_in_each_turn) {
+  Checker flood;
+  Checker other;
+  StreamPtr flooded = make_stream(flood);
+  StreamPtr quiet = make_stream(other);
+  const std::string text = octets(0, 4'000'000);
+  std::size_t sent = 0;
+  std::size_t most = 0;
+  turn_until([&] {
+    for (int i = 0; i < 20; ++i) {
+      const ssize_t n = ::send(peers[0], text.data() + sent, text.size() - sent, MSG_DONTWAIT);
+      if (n > 0) sent += static_cast<std::size_t>(n);
+    }
+    const std::size_t before_turn = flood.received;
+    turn();
+    most = std::max(most, flood.received - before_turn);
+    return flood.received == text.size();
+  });
+  EXPECT_TRUE(flood.correct);
+  EXPECT_LE(most, 128u * 1024);
+  ASSERT_EQ(::send(peers[1], octets(0, 3).data(), 3, 0), 3);
+  turn_until([&] { return other.received == 3; });
+}
+
 TEST_P(HardCases, pausing_and_resuming_at_random_loses_nothing) {
   constexpr std::size_t kTotal = 4'000'000;
   Checker checker;
