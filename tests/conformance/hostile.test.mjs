@@ -607,7 +607,7 @@ describe('memory', { skip: sanitized && 'a sanitizer has its own memory' }, () =
   });
   /** The server's own memory must not grow by more than 4 MB at any moment of the attack. */
   const bounded = (name, attack) =>
-    strict(name, async () => {
+    strict(name, async (test) => {
       const { server, canary } = here;
       const start = server.rss();
       let top = start;
@@ -619,7 +619,9 @@ describe('memory', { skip: sanitized && 'a sanitizer has its own memory' }, () =
         clearInterval(timer);
       }
       top = Math.max(top, server.rss());
-      assert.ok(top - start <= kBound, `grew by ${((top - start) / 1048576).toFixed(1)} MB`);
+      const growth = `grew by ${((top - start) / 1048576).toFixed(1)} MB`;
+      test.diagnostic(growth);
+      assert.ok(top - start <= kBound, growth);
     });
 
   /** Sends `data` again and again until that many octets are through, or nothing moves for a second, or it is thrown out. */

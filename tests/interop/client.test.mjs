@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { ask, client, close_all, collect, connected, fence, joined, modes } from './lib/client.mjs';
 import { request } from './lib/http.mjs';
 import { Server } from './lib/server.mjs';
-import { Channel, event, within } from './lib/wait.mjs';
+import { slow, Channel, event, within } from './lib/wait.mjs';
 
 const kServerTypes = [null, true, false, 0, -1, 1.5, 1e21, 9007199254740991, '', 'h\u00e9llo \u4e16\u754c \u{1f642} \u2028 "\\ \u0001\u0000', [], {}, [1, [2, [3]]], { a: { b: [null] } }];
 const kClientTypes = [...kServerTypes, -0.1, 5e-324, 1.7976931348623157e308, -9007199254740991, 4294967296, '\ud83d\ude42'.repeat(100), '</script>', '\u007f\u0080\ufeff\uffff', { '': { ' ': 1, '__proto__x': 2, é: 3 } }, Array.from({ length: 200 }, (_, i) => i)];
@@ -202,7 +202,8 @@ for (const mode of Object.keys(modes)) {
         const [reason, details] = await end;
         if (mode === 'polling') {
           assert.equal(reason, 'transport error');
-          assert.equal(details.description, 413);
+          // The poll that was sent meanwhile may come behind the body, and find the session gone.
+          assert.ok([413, 400].includes(details.description), String(details.description));
         } else {
           assert.equal(reason, 'transport close');
           assert.equal(details.context.code, 1009);
@@ -235,7 +236,7 @@ for (const mode of Object.keys(modes)) {
         }
         assert.deepEqual(await ask(sockets[0], 'ask-all', 5000, room), [[0, 1, 2], 0]);
         sockets[1].off('question');
-        assert.deepEqual(await ask(sockets[0], 'ask-all', 60, room), [[0, 2], 1]);
+        assert.deepEqual(await ask(sockets[0], 'ask-all', 1000 * slow, room), [[0, 2], 1]);
         sockets[1].on('question', () => sockets[1].disconnect());
         assert.deepEqual(await ask(sockets[0], 'ask-all', 5000, room), [[0, 2], 1]);
         sockets[2].on('question', () => {});
