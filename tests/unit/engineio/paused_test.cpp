@@ -179,18 +179,26 @@ TEST(PausedSession, refuses_a_post_behind_one_that_is_not_taken) {
 
 TEST(PausedSession, ends_with_a_post_half_taken) {
   const auto check = [](auto end, const std::string& ended) {
-    with_server([&](http::App& app, Recorder& recorder) {
+    eio::Options options;
+    options.cors.origins = {"https://friend.example"};
+    const auto body = [&](http::App& app, Recorder& recorder) {
       PollingPeer peer(app, kPath);
       recorder.then = [&] { recorder.session->pause(); };
-      auto post = verdin::spawn([&] { return peer.post(payload_of(100)); });
+      const std::string request =
+          post_request(peer.target(), payload_of(100), "Origin: https://friend.example\r\n");
+      auto post = verdin::spawn([&] { return http_exchange(app, request); });
       recorder.wait_for_messages(1);
       end(*recorder.session);
-      EXPECT_EQ(body_of(post.get()), "ok");
+      const std::string answer = post.get();
+      EXPECT_EQ(body_of(answer), "ok");
+      EXPECT_NE(answer.find("Access-Control-Allow-Origin: https://friend.example\r\n"), std::string::npos)
+          << "a page of that origin may read it, as it may any other answer: " << answer;
       recorder.session->resume();
       let_others_run();
       EXPECT_EQ(recorder.messages.size(), 1u);
       EXPECT_EQ(recorder.ended, ended);
-    });
+    };
+    with_server(body, options);
   };
   check([](eio::Session& session) { session.close(); }, "");
   check([](eio::Session& session) { session.drop(); }, "");
