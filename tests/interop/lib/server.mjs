@@ -25,7 +25,7 @@ function command(name) {
   if (given) return given.split(' ');
   const build = process.env.VERDIN_BUILD;
   if (!build) throw new Error('VERDIN_BUILD is not set: run the suites with tests/interop/run.mjs');
-  return [join(build, 'tests', 'conformance', name)];
+  return [name === 'verdin-chat' ? join(build, 'apps', 'chat', name) : join(build, 'tests', 'conformance', name)];
 }
 
 export class Server {
@@ -55,7 +55,7 @@ export class Server {
       );
       server.child.stdout.on('data', (chunk) => {
         text += chunk;
-        const found = /^listening on 127\.0\.0\.1:(\d+)$/m.exec(text);
+        const found = /^(?:listening on |chat is on http:\/\/)127\.0\.0\.1:(\d+)\/?$/m.exec(text);
         if (found) resolve(Number(found[1]));
       });
     });
