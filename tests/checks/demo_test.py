@@ -65,6 +65,32 @@ class DemoTest(unittest.TestCase):
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(timeout=20), 0, process.stdout.read())
 
+    def test_tells_clients_to_reconnect_on_an_interrupt(self):
+        port = free_port()
+        process = self.start(port)
+        self.read_until(process, rf":{port}/")
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+            client.sendall(f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n"
+                           "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
+            join = b"40/chat,"
+            client.sendall(bytes([0x81, 0x80 | len(join), 0, 0, 0, 0]) + join)  # a mask of zeros
+            said = b""
+            while b'40/chat,{"sid"' not in said:
+                said += self.received(client)
+            process.send_signal(signal.SIGINT)
+            while part := self.received(client, allow_end=True):
+                said += part
+        # A DISCONNECT packet would tell the client to stay away; 1001, "going away", has it come back.
+        self.assertNotIn(b"41/chat", said)
+        self.assertRegex(said, re.compile(rb"\x88[\x02-\x7d]\x03\xe9", re.DOTALL))
+        self.assertEqual(process.wait(timeout=20), 0)
+
+    def received(self, client, allow_end=False):
+        part = client.recv(65536)
+        if not part and not allow_end:
+            self.fail("the server closed the connection")
+        return part
+
     def test_says_so_when_the_port_is_taken(self):
         with socket.socket() as other:
             other.bind(("127.0.0.1", 0))
