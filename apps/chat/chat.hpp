@@ -1,14 +1,18 @@
 // The chat's namespaces: "/chat" for a room's page and "/rooms" for the page of rooms.
 //
-// /chat, from the client, with what is acknowledged:
-//   join SLUG                      true {slug, name} | false REASON       enters a room, and leaves the one
-//   before history AFTER                  {messages, complete}                   the last messages with an id
-//   above AFTER nickname NICK                  true NICK | false REASON               needs a room "user
-//   message" TEXT [NONCE]    true {id, at, nonce} | false REASON    needs a nickname; a nonce is stored once
+// /chat, from the client, with what is acknowledged (`false` comes with the reason):
+//
+// - join SLUG: true {slug, name} or false REASON. Enters a room, and leaves the one before.
+// - history AFTER: {messages, complete}. The last messages with an id above AFTER.
+// - nickname NICK: true NICK or false REASON. Needs a room.
+// - user message TEXT [NONCE]: true {id, at, nonce} or false REASON. Needs a nickname; a nonce counts once.
+//
 // and to everybody in the room:
-//   msg_to_room FROM TEXT {id, at, nonce}     to everybody but its author's connection
-//   announcement TEXT {kind, nick}
-//   nicknames [NICK...]
+//
+// - msg_to_room FROM TEXT {id, at, nonce}, to everybody but its author's connection
+// - announcement TEXT {kind, nick}
+// - nicknames [NICK...]
+//
 // The connection's auth may have a token of the client's making: connections with one token are one person.
 // /rooms only tells: `rooms [summary...]` on connection, then `room summary` for each that changes.
 //
