@@ -29,9 +29,14 @@ class Barrier::Arrival {
   }
   /// How the round ended; open if `due` came before that.
   Outcome wait_until(const impl::Due& due) {
-    const bool told = waiter_.wait_until(due);
-    // Its place is taken by now: the round is complete as soon as its action is.
-    if (!told && std::count(barrier_.leaving_.begin(), barrier_.leaving_.end(), this) > 0) waiter_.wait();
+    try {
+      const bool told = waiter_.wait_until(due);
+      // Its place is taken by now: the round is complete as soon as its action is.
+      if (!told && std::count(barrier_.leaving_.begin(), barrier_.leaving_.end(), this) > 0) waiter_.wait();
+    } catch (...) {
+      if (outcome_ != Outcome::complete) throw;
+      impl::throw_later(std::current_exception());  // the others are on their way, and so is this one
+    }
     if (outcome_ != Outcome::destroyed) return outcome_;
     if (Hub::current().ending()) throw GreenletExit();
     throw DestroyedWhileWaiting();

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include <verdin/runtime/impl/wait_list.hpp>
 
 #include "runtime/alarm.hpp"
@@ -9,6 +11,8 @@ GreenletBase& running_greenlet() {
   if (!running) throw BlockingSwitchOutError("verdin: a call that blocks was made in the hub");
   return *running;
 }
+
+void throw_later(std::exception_ptr error) { running_greenlet().throw_when_suspended(std::move(error)); }
 
 Waiter::Waiter(const char* what) : Link(&Waiter::make_ready), greenlet_(&running_greenlet()), what_(what) {
   hear_of_end();

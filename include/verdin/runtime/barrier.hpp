@@ -4,7 +4,8 @@
 // on. Those who come while it runs wait for the next round.
 // A wait_for() that takes too long breaks the barrier, as abort() and an action that throws do: everybody who
 // waits or comes later gets BrokenBarrier, until reset(), which turns those away who wait then. A greenlet
-// that is killed or times out of a scope of its own while it waits only leaves; its place is free again.
+// that is killed or times out of a scope of its own while it waits only leaves; its place is free again. If
+// the round was complete by then, wait() returns, and the exception comes when it suspends next.
 // Hub-local: its hub's thread only. One that is destroyed while greenlets wait for it wakes them with
 // DestroyedWhileWaiting.
 #pragma once

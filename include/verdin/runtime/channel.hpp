@@ -2,7 +2,8 @@
 //
 // put() blocks until a getter has taken the item, get() until a putter is there; both are served first come
 // first served, and newcomers never overtake. A greenlet that is killed or times out while it waits loses and
-// duplicates nothing: an item that was not taken is still the caller's, also where it was to be moved.
+// duplicates nothing: an item that was not taken is still the caller's, also where it was to be moved; and
+// put() returns if it was taken, and the exception comes when the putter suspends next.
 //
 //   put(item), put_for(item, limit) -> bool, try_put(item) -> bool  QueueClosed after close()
 //   get(), get_for(limit) -> optional, try_get() -> optional        QueueClosed after close()

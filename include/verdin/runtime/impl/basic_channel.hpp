@@ -1,12 +1,14 @@
 // Internal. What Channel and shared::Channel have in common. See channel.hpp.
 //
-// A putter that waits keeps its item; a getter takes it when it runs, so a kill of either costs nothing. Only
-// try_put(), which does not wait, gives the item to a getter that is still on its way; where that one is
-// killed, the next getter has it.
+// A putter that waits keeps its item; a getter takes it when it runs, so a kill of either costs nothing: what
+// comes to a putter whose item was just taken is thrown when it suspends next. A getter that has waited is
+// followed by its putter, as in gevent. Only try_put(), which does not wait, gives the item to a getter that
+// is still on its way; where that one is killed, the next getter has it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <utility>
 
@@ -69,7 +71,7 @@ class BasicChannel {
   std::optional<T> try_get() {
     [[maybe_unused]] const Guard guard(mutex_);
     if (getting_ > 0 || !has_item()) return std::nullopt;
-    return take();
+    return take(false);
   }
   std::optional<T> next() {
     bool in_time = true;
@@ -128,7 +130,7 @@ class BasicChannel {
   bool has_item() const noexcept { return handed_.size() > 0 || offers_.size() > 0; }
   bool may_get() const noexcept { return closed_ || has_item(); }
 
-  T take() {
+  T take(bool has_waited) {
     if (handed_.size() > 0 && (offers_.size() == 0 || handed_.front().turn < offers_.front().turn)) {
       T item = std::move(handed_.front().item);
       handed_.pop_front();
@@ -138,7 +140,7 @@ class BasicChannel {
     T item = std::move(*offer.item);
     offers_.remove(offer);
     offer.taken = true;
-    offer.waiter->wake();
+    has_waited ? offer.waiter->wake_next() : offer.waiter->wake();
     return item;
   }
 
@@ -161,9 +163,15 @@ class BasicChannel {
     getters_.wake_one();
     try {
       waiter.wait_until(due);
+    } catch (const DestroyedWhileWaiting&) {
+      if (!offer.taken) throw;
     } catch (...) {
-      if (!waiter.orphaned() && !offer.taken) offers_.remove(offer);
-      throw;
+      if (offer.taken) {
+        throw_later(std::current_exception());
+      } else {
+        if (!waiter.orphaned()) offers_.remove(offer);
+        throw;
+      }
     }
     if (offer.taken) return true;
     offers_.remove(offer);
@@ -173,7 +181,7 @@ class BasicChannel {
 
   std::optional<T> get_until(const Due& due, bool& in_time) {
     Guard guard(mutex_);
-    if (getting_ == 0 && may_get()) return has_item() ? std::optional<T>(take()) : std::nullopt;
+    if (getting_ == 0 && may_get()) return has_item() ? std::optional<T>(take(false)) : std::nullopt;
     typename Sync::Waiter waiter(guard, getters_, "Channel::get");
     ++getting_;
     try {
@@ -190,7 +198,7 @@ class BasicChannel {
     --getting_;
     if (!has_item()) return std::nullopt;
     in_time = true;
-    std::optional<T> item(take());
+    std::optional<T> item(take(true));
     if (has_item()) getters_.wake_one();  // one that came meanwhile was not told
     return item;
   }

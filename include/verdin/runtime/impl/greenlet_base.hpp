@@ -90,6 +90,10 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   void throw_now(std::exception_ptr reason);
   /// Ends one that has not started, as if it had thrown `reason`; false if it has.
   bool cancel_start(const std::exception_ptr& reason);
+  /// Keeps what was thrown into it, before all others, until it suspends again.
+  void throw_when_suspended(std::exception_ptr reason) {
+    deferred_.insert(deferred_.begin(), std::move(reason));
+  }
   /// Forgets an exception that is kept.
   void drop_deferred(const std::exception_ptr& reason) noexcept { std::erase(deferred_, reason); }
 

@@ -48,6 +48,8 @@ struct LocalSync {
   struct Waiter : impl::Waiter {
     Waiter(Guard&, List& list, const char* what) : impl::Waiter(list, what), list_(list) {}
     void wake() noexcept { link().tell(); }
+    /// Who wakes it is followed by it.
+    void wake_next() noexcept { Hub::current().tell_next(link()); }
     /// It leaves by an exception: a wake-up that it has had is another's.
     void pass_on() noexcept {
       if (!orphaned() && woken()) list_.wake_one();

@@ -71,6 +71,7 @@ class SharedWaiter {
   /// The list outlives its waiters.
   static constexpr bool orphaned() noexcept { return false; }
   void wake() noexcept;
+  void wake_next() noexcept { wake(); }
   /// It leaves by an exception: a wake-up that it has had is another's.
   void pass_on() noexcept {
     if (told_ && takes_) list_.wake_one();

@@ -7,6 +7,7 @@
 // with DestroyedWhileWaiting (GreenletExit where the hub is ending).
 #pragma once
 
+#include <exception>
 #include <optional>
 
 #include <verdin/loop/deadline_timer.hpp>
@@ -22,6 +23,10 @@ inline loop::Clock::time_point due_in(loop::Clock::duration limit) {
   const auto now = loop::Clock::now();
   return limit > loop::Clock::time_point::max() - now ? loop::Clock::time_point::max() : now + limit;
 }
+
+/// What was thrown into the running greenlet came when the call that it is in had done its work: it is thrown
+/// when the greenlet suspends next.
+void throw_later(std::exception_ptr error);
 
 /// A greenlet that waits; lies on its stack.
 class Waiter : private Link {
