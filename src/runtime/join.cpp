@@ -54,19 +54,15 @@ std::vector<GreenletBase*> join_all(std::span<GreenletBase* const> greenlets, co
     GreenletBase& greenlet = *greenlets[i];
     if (!greenlet.mark(mark)) continue;
     ++distinct;
-    if (greenlet.finished()) {
-      if (!join.failed) join.add(greenlet);
-      continue;
-    }
     entries[i].join = &join;
     entries[i].greenlet = &greenlet;
     greenlet.add_link(entries[i]);
   }
+  // Those that have ended tell it, too, soon: the order is that of the ends, as far as it is known.
   join.wanted = std::min(options.count, distinct);
-  if (join.ended.size() > join.wanted) join.ended.resize(join.wanted);
-  if (join.complete()) {
-    if (!greenlets.empty()) join.joiner.hub().yield();
-    return std::move(join.ended);
+  if (join.wanted == 0) {
+    if (distinct > 0) join.joiner.hub().yield();
+    return {};
   }
   std::optional<Alarm> alarm;
   if (due) alarm.emplace(join.joiner, *due);

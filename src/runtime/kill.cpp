@@ -78,10 +78,17 @@ void kill_all(std::span<GreenletBase* const> greenlets, const KillOptions& optio
   std::vector<IntrusivePtr<GreenletBase>> kept;
   if (options.wait) kept = kills->targets;  // the handles may go meanwhile
   kills->reason = reason;
-  Hub& hub = kills->hub;
-  hub.make_ready(static_cast<Runnable&>(*kills.release()));
-  if (!options.wait) return;
-  join_all(alive, {.limit = options.limit});
+  if (!options.wait) {
+    Hub& hub = kills->hub;
+    return hub.make_ready(static_cast<Runnable&>(*kills.release()));
+  }
+  const auto start = loop::Clock::now();
+  PendingKills::deliver_and_wait(std::move(kills), "kill_all");
+  std::erase_if(alive, [](const GreenletBase* greenlet) { return greenlet->finished(); });
+  if (alive.empty()) return;
+  JoinOptions rest;
+  if (options.limit) rest.limit = *options.limit - (loop::Clock::now() - start);
+  join_all(alive, rest);
   for (const GreenletBase* greenlet : alive) {
     if (!greenlet->finished()) throw TimeoutExpired(nullptr);
   }

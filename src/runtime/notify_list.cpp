@@ -27,6 +27,7 @@ void NotifyList::notify() {
     Hub::current().make_ready(static_cast<Runnable&>(*this));
   }
   if (phase_ != Phase::idle) return move_to_end(links_, *more_);
+  if (more_->linked() && more_is_last_) return;  // nobody came since; who came behind stays there
   more_->unlink();
   move_to_end(links_, *stop_);
 }
@@ -34,6 +35,7 @@ void NotifyList::notify() {
 void NotifyList::add_behind(Link& link) noexcept {
   links_.push_back(link);
   move_to_end(links_, *more_);
+  more_is_last_ = true;
 }
 
 /// What it queues stands before itself, and it before everything else.

@@ -22,7 +22,10 @@ class NotifyList : private Runnable {
   ~NotifyList() { unqueue(); }
 
   /// Waits for the next notify().
-  void add(Link& link) noexcept { links_.push_back(link); }
+  void add(Link& link) noexcept {
+    links_.push_back(link);
+    more_is_last_ = false;
+  }
   /// Is told as well, behind those who are being told. Only while notifying().
   void add_behind(Link& link) noexcept;
   /// Have some been notified, and not all of them been told?
@@ -43,6 +46,7 @@ class NotifyList : private Runnable {
   Link* stop_ = &marks_[0];
   Link* more_ = &marks_[1];
   Phase phase_ = Phase::idle;  // of the round that is under way
+  bool more_is_last_ = false;  // as far as is known
 };
 
 }  // namespace verdin::impl
