@@ -7,7 +7,8 @@
 // greenlet runs, after it. Whoever was hit is replaced by another that does the rest of its work. Then
 // everybody must come to an end (nobody is stuck), the scenario's own checks must hold (nothing is lost or
 // there twice), and neither a greenlet nor a stack may be left. Time is virtual: link support/virtual_time.c.
-// See ticker.hpp for how the moments are found.
+// See ticker.hpp for how the moments are found. A scenario that waits for threads or processes has an
+// Outside.
 #pragma once
 
 #include <chrono>
@@ -22,12 +23,23 @@
 
 #include <verdin/runtime/greenlet.hpp>
 #include <verdin/runtime/run.hpp>
+#include <verdin/runtime/run_info.hpp>
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/runtime/timeout.hpp>
 
 #include "support/ticker.hpp"
 
+extern "C" int virtual_time_patience;
+
 namespace verdin::test {
+
+/// While one is alive, the hub really waits for events, and time passes as they take.
+struct Outside {
+  Outside() { virtual_time_patience = 60'000; }
+  Outside(const Outside&) = delete;
+  Outside& operator=(const Outside&) = delete;
+  ~Outside() { virtual_time_patience = 0; }
+};
 
 enum class Fault { kill, exception, timeout, two_kills, own_limit };
 
@@ -64,6 +76,10 @@ class Trial {
   /// Plays all roles to their end.
   void run() {
     const Ticker ticker([this] { tick(); });
+    // Who waits for another thread is not found by LoopExit.
+    loop::DeadlineTimer watchdog(Hub::current().loop(), &Trial::on_stuck, this);
+    watchdog.set_ref(false);
+    watchdog.start(loop::Clock::now() + std::chrono::hours(100));
     for (std::size_t i = 0; i < roles_.size(); ++i) {
       roles_[i].greenlet = spawn([this, i] { i == plan_.victim ? play_victim() : play(roles_[i].work); });
       // The names are what a report of those who wait for ever shows.
@@ -73,8 +89,7 @@ class Trial {
       join_all_roles();
     } catch (const LoopExit& e) {
       ADD_FAILURE() << e.what();
-      if (replacement_) replacement_->kill();
-      for (Role& role : roles_) role.greenlet.kill();
+      kill_everybody();
     }
   }
 
@@ -89,6 +104,16 @@ class Trial {
     Greenlet<> greenlet;
     const Timeout* scope;
   };
+
+  static void on_stuck(void* self) {
+    ADD_FAILURE() << "somebody is stuck:\n" << format_run_info(run_info());
+    static_cast<Trial*>(self)->kill_everybody();
+  }
+
+  void kill_everybody() {
+    if (replacement_) replacement_->kill_async();
+    for (Role& role : roles_) role.greenlet.kill_async();
+  }
 
   void join_all_roles() {
     if (plan_.victim < roles_.size()) roles_[plan_.victim].greenlet.join();
@@ -174,6 +199,8 @@ struct Scenario {
   std::function<void(Trial&)> play;
 };
 
+inline std::string name_of_scenario(const testing::TestParamInfo<Scenario>& info) { return info.param.name; }
+
 inline void PrintTo(const Scenario& scenario, std::ostream* out) { *out << scenario.name; }
 
 /// One playing; false if the scenario was over before the moment came.
@@ -181,6 +208,7 @@ inline bool play_once(const Scenario& scenario, const Trial::Plan& plan, std::si
   bool happened = false;
   HubOptions options;
   options.loop_backend = "libev:epoll";  // where time is virtual
+  options.warm_workers = 0;              // they would be greenlets that are left
   verdin::run(options, [&] {
     {
       Trial trial(plan);

@@ -17,6 +17,10 @@
 /* Called after each look for events, if it is set. */
 void (*virtual_time_on_poll)(void) = NULL;
 
+/* For what the world outside takes part in: how many real milliseconds a wait may take before the clocks
+ * move. */
+int virtual_time_patience = 0;
+
 /* A thousand seconds. Atomic: other threads of the program ask for the time, too. */
 static _Atomic long long now_us = 1000000000LL;
 
@@ -41,7 +45,8 @@ time_t time(time_t* out) {
 }
 
 int epoll_pwait(int fd, struct epoll_event* events, int most, int timeout, const sigset_t* mask) {
-  const long ready = syscall(SYS_epoll_pwait, fd, events, most, timeout > 0 ? 0 : timeout, mask, _NSIG / 8);
+  const int really = timeout > virtual_time_patience ? virtual_time_patience : timeout;
+  const long ready = syscall(SYS_epoll_pwait, fd, events, most, really, mask, _NSIG / 8);
   if (ready == 0 && timeout > 0) now_us += timeout * 1000LL + 1;
   if (virtual_time_on_poll) virtual_time_on_poll();
   return (int)ready;
