@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 #  - Queue(0), which is unbounded there and refused here;
 #  - reports of errors that nobody took: at once there, with the last handle here;
 #  - kill() of oneself: throws at once here, there only when what is ready has had its turn;
+#  - AsyncResult.wait() on one that is ready: lets those go first that are being told there, returns at once here;
+#  - Channel.get() where somebody waits to put: lets others run first there, takes at once here (gevent_runner.py does so, too);
 #  - main is killed by nobody: it is the thread's own stack in gevent, a greenlet like others here.
 
 
@@ -90,7 +92,8 @@ class Generator:
         words = []
         for word in pick.choice(patterns).split():
             words += self.fill(word, kind)
-        if words[0] in ('kill', 'kill_for') and words[1] == self.body:
+        victims = {'kill': words[1:2], 'kill_for': words[1:2], 'kill_all': words[2:]}
+        if self.body in victims.get(words[0], []):
             return self.operation(depth)
         return Operation(words)
 
@@ -127,19 +130,30 @@ class Generator:
 KINDS = {
     'event': lambda pick: 'event',
     'queue': lambda pick: 'queue %d' % pick.choice([0, 1, 1, 2]),
+    'semaphore': lambda pick: 'semaphore %d' % pick.randint(0, 2) if pick.random() < 0.7 else 'bounded %d' % pick.randint(1, 2),
+    'result': lambda pick: 'result',
+    'channel': lambda pick: 'channel',
 }
 
 # Weight, the kind of object that it needs, and the operations.
 FAMILIES = [
     (3, None, ['sleep 0', 'sleep 0', 'sleep TIME']),
-    (2, None, ['spawn BODY']),
-    (3, None, ['kill BODY', 'kill_async BODY', 'kill_async BODY', 'boom_async BODY NUMBER']),
-    (3, None, ['join BODY', 'join_for BODY TIME', 'get BODY',]),
-               #'join_all COUNT MAYBE_TIME keep BODIES', 'join_all COUNT MAYBE_TIME raise BODIES']),
+    (2, None, ['spawn BODY', 'spawn BODY', 'spawn BODY', 'spawn_after BODY TIME']),
+    (3, None, ['kill BODY', 'kill BODY', 'kill_async BODY', 'kill_async BODY', 'boom_async BODY NUMBER', 'kill_for BODY TIME',
+               'kill_all MAYBE_TIME BODIES']),
+    (3, None, ['join BODY', 'join_for BODY TIME', 'get BODY',
+               'join_all COUNT MAYBE_TIME keep BODIES', 'join_all COUNT MAYBE_TIME raise BODIES']),
+    (1, None, ['link BODY NUMBER', 'rawlink BODY NUMBER']),
     (0.4, None, ['raise NUMBER']),
     (7, 'event', ['set OBJECT', 'clear OBJECT', 'wait OBJECT', 'wait OBJECT', 'wait_for OBJECT TIME']),
     (7, 'queue', ['put OBJECT', 'put OBJECT', 'take OBJECT', 'take OBJECT', 'put_for OBJECT TIME', 'take_for OBJECT TIME',
                   'try_put OBJECT', 'try_take OBJECT']),
+    (7, 'semaphore', ['acquire OBJECT', 'acquire OBJECT', 'acquire_for OBJECT TIME', 'try_acquire OBJECT', 'release OBJECT',
+                      'release OBJECT', 'release OBJECT']),
+    (4, 'result', ['fulfil OBJECT NUMBER', 'fail OBJECT NUMBER', 'result OBJECT', 'result OBJECT', 'result_for OBJECT TIME',
+                   'await OBJECT']),
+    (7, 'channel', ['send OBJECT', 'send OBJECT', 'receive OBJECT', 'receive OBJECT', 'send_for OBJECT TIME',
+                    'receive_for OBJECT TIME']),
 ]
 
 
@@ -176,7 +190,7 @@ def without_body(program, gone):
     return Program(program.objects, bodies)
 
 
-NAMES_ONE = {'spawn', 'spawn_after', 'kill', 'kill_for', 'kill_async', 'boom_async', 'join', 'join_for', 'get', 'link', 'link_later'}
+NAMES_ONE = {'spawn', 'spawn_after', 'kill', 'kill_for', 'kill_async', 'boom_async', 'join', 'join_for', 'get', 'link', 'rawlink'}
 
 
 def without_name(block, gone):
@@ -186,7 +200,7 @@ def without_name(block, gone):
         if words[0] in NAMES_ONE and words[1] == gone:
             continue
         if words[0] in ('join_all', 'kill_all'):
-            fixed = 4 if words[0] == 'join_all' else 1
+            fixed = 4 if words[0] == 'join_all' else 2
             words = words[:fixed] + [word for word in words[fixed:] if word != gone]
             if len(words) == fixed:
                 continue

@@ -7,14 +7,20 @@
 #include <iostream>
 #include <list>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include <verdin/runtime/channel.hpp>
 #include <verdin/runtime/event.hpp>
+#include <verdin/runtime/future.hpp>
 #include <verdin/runtime/join.hpp>
 #include <verdin/runtime/queue.hpp>
 #include <verdin/runtime/run.hpp>
+#include <verdin/runtime/semaphore.hpp>
 #include <verdin/runtime/sleep.hpp>
+#include <verdin/runtime/spawn.hpp>
 #include <verdin/runtime/timeout.hpp>
 
 #include "differential/program.hpp"
@@ -69,6 +75,9 @@ class Player {
     add_greenlet_operations();
     add_event_operations();
     add_queue_operations();
+    add_semaphore_operations();
+    add_result_operations();
+    add_channel_operations();
   }
 
   std::vector<std::string> play() {
@@ -79,6 +88,7 @@ class Player {
       } catch (...) {  // it is in the trace
       }
       settle();
+      verdin::sleep(std::chrono::milliseconds(1));  // what was on its way, such as links
       describe();
     });
     return std::move(trace_);
@@ -93,6 +103,15 @@ class Player {
       events_.emplace_back();
     } else if (object.kind == "queue") {
       queues_.emplace_back(object.parameter ? static_cast<std::size_t>(object.parameter) : Queue::kUnbounded);
+    } else if (object.kind == "semaphore") {
+      semaphores_.push_back(std::make_unique<verdin::Semaphore>(static_cast<std::size_t>(object.parameter)));
+    } else if (object.kind == "bounded") {
+      semaphores_.push_back(
+          std::make_unique<verdin::BoundedSemaphore>(static_cast<std::size_t>(object.parameter)));
+    } else if (object.kind == "result") {
+      results_.emplace_back();
+    } else if (object.kind == "channel") {
+      channels_.emplace_back();
     } else {
       throw std::runtime_error("there is no object called " + object.kind);
     }
@@ -185,6 +204,30 @@ class Player {
       greenlets_.emplace(a[0], verdin::spawn([this, body = a[0]] { return start(body); }));
       return {};
     };
+    operations_["spawn_after"] = [this](const Arguments& a) -> Answer {
+      if (greenlets_.contains(a[0])) return "twice";
+      greenlets_.emplace(
+          a[0], verdin::spawn_after(milliseconds(a[1]), [this, body = a[0]] { return start(body); }));
+      return {};
+    };
+    add_kill_operations();
+    add_join_operations();
+    add_link_operations();
+  }
+
+  void add_kill_operations() {
+    operations_["kill_for"] = [this](const Arguments& a) {
+      return with_greenlet(
+          a[0], [&](Handle& handle) -> Answer { return dead(handle.kill_for(milliseconds(a[1]))); });
+    };
+    operations_["kill_all"] = [this](const Arguments& a) -> Answer {
+      const std::vector<Handle> handles = handles_of(a.begin() + 1, a.end());
+      if (handles.empty()) return "none";
+      verdin::KillOptions options;
+      if (a[0] != "0") options.limit = milliseconds(a[0]);
+      verdin::kill_all(handles, options);
+      return {};
+    };
     operations_["kill"] = [this](const Arguments& a) {
       return with_greenlet(a[0], [](Handle& handle) -> Answer {
         handle.kill();
@@ -203,7 +246,25 @@ class Player {
         return {};
       });
     };
-    add_join_operations();
+  }
+
+  void add_link_operations() {
+    operations_["link"] = [this](const Arguments& a) {
+      return with_greenlet(a[0], [&](Handle& handle) -> Answer {
+        handle.on_done_spawn([this, body = a[0], tag = a[1]] {
+          log("link", body + " " + tag);
+          verdin::yield();
+          log("link", body + " " + tag + " again");
+        });
+        return {};
+      });
+    };
+    operations_["rawlink"] = [this](const Arguments& a) {
+      return with_greenlet(a[0], [&](Handle& handle) -> Answer {
+        handle.on_done([this, body = a[0], tag = a[1]] { log("rawlink", body + " " + tag); });
+        return {};
+      });
+    };
   }
 
   void add_join_operations() {
@@ -229,11 +290,16 @@ class Player {
     operations_["join_all"] = [this](const Arguments& a) { return join_all(a); };
   }
 
-  Answer join_all(const Arguments& a) {
+  std::vector<Handle> handles_of(Arguments::const_iterator body, Arguments::const_iterator end) {
     std::vector<Handle> handles;
-    for (auto body = a.begin() + 3; body != a.end(); ++body) {
+    for (; body != end; ++body) {
       if (const auto at = greenlets_.find(*body); at != greenlets_.end()) handles.push_back(at->second);
     }
+    return handles;
+  }
+
+  Answer join_all(const Arguments& a) {
+    const std::vector<Handle> handles = handles_of(a.begin() + 3, a.end());
     if (handles.empty()) return "none";
     verdin::JoinOptions options;
     if (a[0] != "0") options.count = std::stoul(a[0]);
@@ -297,6 +363,68 @@ class Player {
     };
   }
 
+  void add_semaphore_operations() {
+    operations_["acquire"] = [this](const Arguments& a) -> Answer {
+      at(semaphores_, a)->acquire();
+      return {};
+    };
+    operations_["acquire_for"] = [this](const Arguments& a) -> Answer {
+      return at(semaphores_, a)->acquire_for(milliseconds(a[1])) ? "taken" : "late";
+    };
+    operations_["try_acquire"] = [this](const Arguments& a) -> Answer {
+      return at(semaphores_, a)->try_acquire() ? "taken" : "none";
+    };
+    operations_["release"] = [this](const Arguments& a) -> Answer {
+      try {
+        return std::to_string(at(semaphores_, a)->release());
+      } catch (const verdin::LockMisuse&) {
+        return "too often";
+      }
+    };
+  }
+
+  void add_result_operations() {
+    operations_["fulfil"] = [this](const Arguments& a) -> Answer {
+      if (!at(results_, a).try_set_value(std::stoi(a[1]))) return "twice";
+      return {};
+    };
+    operations_["fail"] = [this](const Arguments& a) -> Answer {
+      if (!at(results_, a).try_set_exception(std::make_exception_ptr(Boom(a[1])))) return "twice";
+      return {};
+    };
+    operations_["result"] = [this](const Arguments& a) -> Answer {
+      return std::to_string(at(results_, a).future().get());
+    };
+    operations_["result_for"] = [this](const Arguments& a) -> Answer {
+      auto future = at(results_, a).future();
+      const int* const value = future.get_for(milliseconds(a[1]));
+      return value ? std::to_string(*value) : "late";
+    };
+    operations_["await"] = [this](const Arguments& a) -> Answer {
+      at(results_, a).future().wait();
+      return {};
+    };
+  }
+
+  void add_channel_operations() {
+    operations_["send"] = [this](const Arguments& a) -> Answer {
+      const int item = ++items_;
+      at(channels_, a).put(item);
+      return std::to_string(item);
+    };
+    operations_["send_for"] = [this](const Arguments& a) -> Answer {
+      const int item = ++items_;
+      return at(channels_, a).put_for(item, milliseconds(a[1])) ? std::to_string(item) : "late";
+    };
+    operations_["receive"] = [this](const Arguments& a) -> Answer {
+      return std::to_string(at(channels_, a).get());
+    };
+    operations_["receive_for"] = [this](const Arguments& a) -> Answer {
+      const auto item = at(channels_, a).get_for(milliseconds(a[1]));
+      return item ? std::to_string(*item) : "late";
+    };
+  }
+
   template <typename T>
   static T& at(std::list<T>& objects, const Arguments& arguments) {
     return *std::next(objects.begin(), std::stoi(arguments.at(0)));
@@ -345,6 +473,9 @@ class Player {
     std::string queues = "queues";
     for (const Queue& queue : queues_) queues += " " + std::to_string(queue.size());
     log("final", queues);
+    std::string semaphores = "semaphores";
+    for (const auto& semaphore : semaphores_) semaphores += " " + std::to_string(semaphore->count());
+    log("final", semaphores);
   }
 
   const Program& program_;
@@ -353,6 +484,9 @@ class Player {
   int items_ = 0;
   std::list<verdin::Event> events_;
   std::list<Queue> queues_;
+  std::list<std::unique_ptr<verdin::Semaphore>> semaphores_;
+  std::list<verdin::Promise<int>> results_;
+  std::list<verdin::Channel<int>> channels_;
   std::map<std::string, Handle> greenlets_;
 };
 
