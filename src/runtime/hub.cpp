@@ -9,6 +9,7 @@
 
 #include "runtime/monitor/hub_record.hpp"
 #include "runtime/monitor/monitor.hpp"
+#include "runtime/observer.hpp"
 #include "runtime/overflow.hpp"
 #include "runtime/report.hpp"
 #include "runtime/starter.hpp"
@@ -41,6 +42,7 @@ Hub::Hub(HubOptions options)
   watch_forks();
   record_ = std::make_unique<impl::HubRecord>(*this);
   if (options_.blocking_limit.count() > 0) impl::start_monitor();
+  if (options_.measure_holds) observe(std::make_unique<impl::Observer>(true));
   current_hub = this;
 }
 
@@ -183,9 +185,15 @@ Hub::Worker& Hub::take_worker(Task&& task, const char* name, SpawnPoint where) {
 void Hub::start_now(Task&& task, const char* name) {
   Worker& worker = take_worker(std::move(task), name, {});
   if (!in_hub() || dispatching_) return make_ready(worker);
-  dispatching_ = true;
+  dispatching_ = through_hub_ = true;
   switch_into(worker);
   dispatching_ = false;
+  through_hub_ = static_cast<bool>(observer_);
+}
+
+void Hub::observe(std::unique_ptr<impl::Observer> observer) noexcept {
+  observer_ = std::move(observer);
+  through_hub_ = dispatching_ || observer_;
 }
 
 void Hub::start_later(Task&& task, const char* name, SpawnPoint where) {
@@ -203,8 +211,10 @@ void Hub::run_item(impl::Runnable& item) {
 void Hub::throw_into_each(const std::vector<IntrusivePtr<impl::GreenletBase>>& targets,
                           const std::exception_ptr& reason) {
   const bool was_dispatching = std::exchange(dispatching_, true);
+  through_hub_ = true;
   for (const auto& target : targets) target->throw_now(reason);
   dispatching_ = was_dispatching;
+  through_hub_ = dispatching_ || observer_;
 }
 
 void Hub::run_ready() {

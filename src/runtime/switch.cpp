@@ -7,6 +7,7 @@
 #include <verdin/runtime/hub.hpp>
 
 #include "fiber/mutex_watch.hpp"
+#include "runtime/observer.hpp"
 #include "runtime/worker.hpp"
 
 namespace verdin {
@@ -85,7 +86,7 @@ inline void Hub::bury() noexcept {
 }
 
 inline GreenletBase* Hub::next_greenlet() noexcept {
-  while (!dispatching_ && !ready_.empty() && !time_is_up()) {
+  while (!through_hub_ && !ready_.empty() && !time_is_up()) {
     impl::Runnable& item = ready_.front();
     if (item.callback) [[unlikely]] {
       if (!item.light) break;
@@ -102,6 +103,14 @@ inline GreenletBase* Hub::next_greenlet() noexcept {
 
 void Hub::switch_into(GreenletBase& greenlet) {
   if (!prepare(greenlet)) return;
+  if (!observer_) return enter(greenlet);
+  const IntrusivePtr<GreenletBase> alive(&greenlet);
+  observer_->before(greenlet, static_cast<bool>(greenlet.incoming_));
+  enter(greenlet);
+  if (observer_) observer_->after(greenlet);
+}
+
+void Hub::enter(GreenletBase& greenlet) {
   running_ = &greenlet;
   greenlet.state_ = GreenletBase::State::running;
   context_.switch_to(greenlet.context_, thread_);

@@ -34,6 +34,7 @@ class AnyGreenlet {
   void kill() const { impl::kill(*state_, nullptr, std::nullopt); }
   void kill_async() const { impl::kill_async(*state_, nullptr); }
   std::string_view name() const noexcept { return state_->name(); }
+  unsigned minimal_ident() const { return state_->minimal_ident(); }
   void add_link(impl::Link& link) const noexcept { state_->add_link(link); }
   impl::GreenletBase& base() const noexcept { return *state_; }
 

@@ -128,9 +128,9 @@ struct FiberEvent {
 };
 using FiberTracer = std::function<void(const FiberEvent&)>;
 
-/// Has `tracer` told of every switch between fibers of this thread (not of the hub's between greenlets); the
-/// one before is returned, null is none. One that throws is removed, and what it threw arrives in the target
-/// instead of the payload. Costs a look at one word where none is set.
+/// Has `tracer` told of every switch between fibers of this thread (trace_greenlets() in observe.hpp has the
+/// hub's between greenlets); the one before is returned, null is none. One that throws is removed, and what
+/// it threw arrives in the target instead of the payload. Costs a look at one word where none is set.
 FiberTracer set_trace(FiberTracer next);
 
 }  // namespace verdin

@@ -170,6 +170,9 @@ class Greenlet {
   std::string_view name() const noexcept { return state_->name(); }
   void set_name(std::string name) { state_->set_name(std::move(name)); }
   SpawnPoint spawned_at() const noexcept { return state_->spawned_at(); }
+  /// The smallest number from 1 that no other greenlet of this hub bears; given when it is first asked for,
+  /// and another's when this one has ended. 0 for one that is not started, or was never asked before its end.
+  unsigned minimal_ident() const { return state_->minimal_ident(); }
 
   /// For wait() over several objects: see linkable.hpp.
   void add_link(impl::Link& link) const noexcept { state_->add_link(link); }

@@ -30,6 +30,7 @@ class ThreadPool;
 
 namespace impl {
 class HubRecord;
+class Observer;
 struct HubInspector;
 }  // namespace impl
 
@@ -47,6 +48,7 @@ struct HubOptions {
   std::chrono::nanoseconds blocking_limit =
       std::chrono::milliseconds(100);  ///< who holds the hub longer is reported; 0: nobody. See blocking.hpp
   int sample_signal = SIGURG;          ///< stops the thread of a blocked hub to copy its stack; 0: no stacks
+  bool measure_holds = false;          ///< how long greenlets hold the hub: see observe.hpp for what it costs
 };
 
 class Hub {
@@ -87,6 +89,9 @@ class Hub {
   /// The running greenlet; null in the hub.
   impl::GreenletBase* running() const noexcept { return running_; }
   bool in_hub() const noexcept { return running_ == nullptr; }
+  /// Who is told of greenlets that come and go; null if nobody is. See observe.hpp.
+  impl::Observer* observer() const noexcept { return observer_.get(); }
+  void observe(std::unique_ptr<impl::Observer> observer) noexcept;
   std::size_t greenlet_count() const noexcept { return greenlet_count_; }
   /// Those of greenlets that have started, and have not ended.
   std::size_t stacks_in_use() const noexcept { return stacks_.in_use(); }
@@ -150,6 +155,7 @@ class Hub {
   class Worker;
 
   void switch_into(impl::GreenletBase& greenlet);
+  void enter(impl::GreenletBase& greenlet);
   void switch_away(impl::GreenletBase& from);
   [[noreturn]] void leave(impl::GreenletBase& ended);
   impl::GreenletBase* next_greenlet() noexcept;
@@ -195,6 +201,7 @@ class Hub {
   impl::GreenletBase* main_ = nullptr;      // when it ends, so does the hub's run
   impl::GreenletBase* ended_ = nullptr;     // left its stack for good; freed by whoever runs next
   bool dispatching_ = false;                // the hub waits for a task it started: a block returns to it
+  bool through_hub_ = false;                // that, or it is observed: greenlets do not switch to each other
   std::atomic<std::uint32_t> switches_{0};  // written here only; the monitor looks whether it moves
   bool slice_over_ = false;
   bool ending_ = false;
@@ -215,6 +222,7 @@ class Hub {
   std::vector<impl::Inbox::Task> posted_;  // taken from the inbox; kept for its memory
   std::unique_ptr<ThreadPool> thread_pool_;
   std::unique_ptr<impl::HubRecord> record_;
+  std::unique_ptr<impl::Observer> observer_;
 };
 
 /// While one is alive, nothing is thrown into the greenlet that made it: kills and timeouts wait until it has

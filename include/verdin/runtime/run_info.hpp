@@ -18,11 +18,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <verdin/loop/deadline_timer.hpp>
+#include <verdin/runtime/hold_times.hpp>
 
 namespace verdin {
 
@@ -54,6 +56,7 @@ struct HubInfo {
   std::vector<GreenletInfo> greenlets{};  ///< the oldest first
   std::string blocked_by{};               ///< of a blocked hub: the greenlet that holds it
   std::vector<StackFrame> stack{};        ///< of a blocked hub: where its thread is
+  std::optional<HoldTimes> holds{};       ///< with HubOptions::measure_holds
 };
 
 struct RunInfo {

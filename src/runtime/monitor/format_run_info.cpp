@@ -67,6 +67,18 @@ class Tree {
   std::map<std::uint64_t, std::vector<const GreenletInfo*>> children_;
 };
 
+std::string microseconds(std::chrono::nanoseconds time) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.1f us", std::chrono::duration<double, std::micro>(time).count());
+  return text;
+}
+
+std::string line_of(const HoldTimes& holds) {
+  return "  held " + std::to_string(holds.count) + " times: half of them for " +
+         microseconds(holds.at_most(0.5)) + " at most, 99 % for " + microseconds(holds.at_most(0.99)) +
+         ", longest " + microseconds(holds.longest) + " by '" + printable(holds.longest_by) + "'\n";
+}
+
 }  // namespace
 
 std::string format_stack(const std::vector<StackFrame>& stack, std::string_view indent) {
@@ -94,6 +106,7 @@ std::string format_run_info(const RunInfo& info) {
     if (!hub.blocked_by.empty()) text += " by " + printable(hub.blocked_by);
     if (hub.greenlet_count != 0) text += ", " + std::to_string(hub.greenlet_count) + " greenlets";
     text += ", " + std::to_string(hub.switches) + " switches\n";
+    if (hub.holds && hub.holds->count > 0) text += line_of(*hub.holds);
     text += format_stack(hub.stack, "    ");
     text += Tree(hub).text();
     if (hub.greenlets.size() < hub.greenlet_count)

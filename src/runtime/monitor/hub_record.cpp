@@ -71,14 +71,14 @@ HubRecord::~HubRecord() {
   if (*at) *at = next;
 }
 
-unsigned HubInspector::number(GreenletBase& greenlet) {
-  if (greenlet.id_ != 0) return greenlet.id_;
-  auto& numbered = greenlet.hub_.numbered_;
-  auto& lowest = greenlet.hub_.lowest_free_number_;
+unsigned GreenletBase::minimal_ident() {
+  if (id_ != 0 || !listed_) return id_;
+  auto& numbered = hub_.numbered_;
+  auto& lowest = hub_.lowest_free_number_;
   while (lowest < numbered.size() && numbered[lowest]) ++lowest;
   if (lowest == numbered.size()) numbered.push_back(nullptr);
-  numbered[lowest] = &greenlet;
-  return greenlet.id_ = static_cast<unsigned>(++lowest);
+  numbered[lowest] = this;
+  return id_ = static_cast<unsigned>(++lowest);
 }
 
 const char* HubInspector::state(const GreenletBase& greenlet) noexcept {

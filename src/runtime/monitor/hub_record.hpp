@@ -67,7 +67,6 @@ struct HubInspector {
   static HubRecord* record(const Hub& hub) noexcept { return hub.record_.get(); }
   static GreenletBase* first(const Hub& hub) noexcept { return hub.all_; }
   static GreenletBase* next(const GreenletBase& greenlet) noexcept { return greenlet.all_next_; }
-  static unsigned number(GreenletBase& greenlet);
   static std::uint32_t switches(const Hub& hub) noexcept {
     return hub.switches_.load(std::memory_order_relaxed);
   }

@@ -10,6 +10,7 @@
 #include "runtime/monitor/hub_record.hpp"
 #include "runtime/monitor/sampler.hpp"
 #include "runtime/monitor/symbolise.hpp"
+#include "runtime/observer.hpp"
 
 namespace verdin {
 namespace {
@@ -44,7 +45,7 @@ std::vector<StackFrame> stack_of(const GreenletBase& greenlet, std::size_t max_f
 
 GreenletInfo describe(GreenletBase& greenlet, const RunInfoOptions& options, loop::Clock::time_point now) {
   GreenletInfo info;
-  info.id = HubInspector::number(greenlet);
+  info.id = greenlet.minimal_ident();
   info.serial = greenlet.serial();
   info.spawned_by = greenlet.spawned_by();
   info.name = greenlet.name();
@@ -68,6 +69,7 @@ HubInfo describe(Hub& hub, const RunInfoOptions& options, bool asked_from_here) 
   identify(*HubInspector::record(hub), info);
   info.state = asked_from_here ? "running" : "waiting for events";
   info.greenlet_count = hub.greenlet_count();
+  if (const impl::Observer* const observer = hub.observer()) info.holds = observer->holds();
   const auto now = loop::Clock::now();
   // The list has the youngest first; ids are to follow age.
   std::vector<GreenletBase*> all;

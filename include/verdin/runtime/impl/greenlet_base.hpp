@@ -67,6 +67,8 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   /// Tells it from all others that its hub ever had; and the one that spawned it (0: none did).
   std::uint64_t serial() const noexcept { return serial_; }
   std::uint64_t spawned_by() const noexcept { return spawned_by_; }
+  /// A small number that is used again: see Greenlet.
+  unsigned minimal_ident();
   /// As the loop's clock was: old by what was done since the last poll.
   loop::Clock::time_point spawned_when() const noexcept { return spawned_when_; }
 
