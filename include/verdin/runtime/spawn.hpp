@@ -56,8 +56,8 @@ auto make_greenlet(F&& function, Args&&... args) {
   return make_greenlet_at({}, std::forward<F>(function), std::forward<Args>(args)...);
 }
 
-// A default argument cannot follow a parameter pack: the overloads for few arguments know where they are
-// called, that for more does not.
+// A default argument cannot follow a parameter pack: the overloads for up to five arguments know where they
+// are called, that for more does not.
 template <typename F>
 requires std::invocable<std::decay_t<F>>
 auto spawn(F&& function, SpawnPoint where = SpawnPoint::here()) {
@@ -73,12 +73,32 @@ requires std::invocable<std::decay_t<F>, std::decay_t<A>, std::decay_t<B>>
 auto spawn(F&& function, A&& a, B&& b, SpawnPoint where = SpawnPoint::here()) {
   return spawn_at(where, std::forward<F>(function), std::forward<A>(a), std::forward<B>(b));
 }
-template <typename F, typename A, typename B, typename C, typename... More>
-requires std::invocable<std::decay_t<F>, std::decay_t<A>, std::decay_t<B>, std::decay_t<C>,
-                        std::decay_t<More>...>
-auto spawn(F&& function, A&& a, B&& b, C&& c, More&&... more) {
+template <typename F, typename A, typename B, typename C>
+requires std::invocable<std::decay_t<F>, std::decay_t<A>, std::decay_t<B>, std::decay_t<C>>
+auto spawn(F&& function, A&& a, B&& b, C&& c, SpawnPoint where = SpawnPoint::here()) {
+  return spawn_at(where, std::forward<F>(function), std::forward<A>(a), std::forward<B>(b),
+                  std::forward<C>(c));
+}
+template <typename F, typename A, typename B, typename C, typename D>
+requires std::invocable<std::decay_t<F>, std::decay_t<A>, std::decay_t<B>, std::decay_t<C>, std::decay_t<D>>
+auto spawn(F&& function, A&& a, B&& b, C&& c, D&& d, SpawnPoint where = SpawnPoint::here()) {
+  return spawn_at(where, std::forward<F>(function), std::forward<A>(a), std::forward<B>(b),
+                  std::forward<C>(c), std::forward<D>(d));
+}
+template <typename F, typename A, typename B, typename C, typename D, typename E>
+requires std::invocable<std::decay_t<F>, std::decay_t<A>, std::decay_t<B>, std::decay_t<C>, std::decay_t<D>,
+                        std::decay_t<E>>
+auto spawn(F&& function, A&& a, B&& b, C&& c, D&& d, E&& e, SpawnPoint where = SpawnPoint::here()) {
+  return spawn_at(where, std::forward<F>(function), std::forward<A>(a), std::forward<B>(b),
+                  std::forward<C>(c), std::forward<D>(d), std::forward<E>(e));
+}
+template <typename F, typename A, typename B, typename C, typename D, typename E, typename G,
+          typename... More>
+requires std::invocable<std::decay_t<F>, std::decay_t<A>, std::decay_t<B>, std::decay_t<C>, std::decay_t<D>,
+                        std::decay_t<E>, std::decay_t<G>, std::decay_t<More>...>
+auto spawn(F&& function, A&& a, B&& b, C&& c, D&& d, E&& e, G&& g, More&&... more) {
   return spawn_at({}, std::forward<F>(function), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c),
-                  std::forward<More>(more)...);
+                  std::forward<D>(d), std::forward<E>(e), std::forward<G>(g), std::forward<More>(more)...);
 }
 
 /// Starts it `after` so long; kill() before that cancels it.
@@ -95,6 +115,42 @@ template <typename F>
 requires std::invocable < std::decay_t<F>
 & > void spawn_detached(F&& function, const char* name = "detached", SpawnPoint where = SpawnPoint::here()) {
   Hub::current().start_later(Hub::Task(std::forward<F>(function)), name, where);
+}
+
+/// With arguments, for those who know the place themselves.
+template <typename F, typename... Args>
+requires std::invocable<std::decay_t<F>, std::decay_t<Args>...>
+void spawn_detached_at(SpawnPoint where, F&& function, Args&&... args) {
+  spawn_detached(
+      [call = std::tuple<std::decay_t<F>, std::decay_t<Args>...>(std::forward<F>(function),
+                                                                 std::forward<Args>(args)...)]() mutable {
+        std::apply([](auto& f, auto&... a) { std::invoke(std::move(f), std::move(a)...); }, call);
+      },
+      "detached", where);
+}
+
+namespace impl {
+/// What can be called as it is has a name behind it, not arguments.
+template <typename F, typename... Args>
+concept NeedsArguments =
+    !std::invocable<std::decay_t<F>&> && std::invocable<std::decay_t<F>, std::decay_t<Args>...>;
+}  // namespace impl
+
+template <typename F, typename A>
+requires impl::NeedsArguments<F, A>
+void spawn_detached(F&& function, A&& a, SpawnPoint where = SpawnPoint::here()) {
+  spawn_detached_at(where, std::forward<F>(function), std::forward<A>(a));
+}
+template <typename F, typename A, typename B>
+requires impl::NeedsArguments<F, A, B>
+void spawn_detached(F&& function, A&& a, B&& b, SpawnPoint where = SpawnPoint::here()) {
+  spawn_detached_at(where, std::forward<F>(function), std::forward<A>(a), std::forward<B>(b));
+}
+template <typename F, typename A, typename B, typename C>
+requires impl::NeedsArguments<F, A, B, C>
+void spawn_detached(F&& function, A&& a, B&& b, C&& c, SpawnPoint where = SpawnPoint::here()) {
+  spawn_detached_at(where, std::forward<F>(function), std::forward<A>(a), std::forward<B>(b),
+                    std::forward<C>(c));
 }
 
 }  // namespace verdin

@@ -117,8 +117,32 @@ TEST(SpawnPoint, is_the_line_that_spawned) {
     EXPECT_EQ(two.spawned_at().line, line + 3);
     EXPECT_EQ(later.spawned_at().line, line + 4);
     EXPECT_NE(std::string(none.spawned_at().file).find("states_test.cpp"), std::string::npos);
-    EXPECT_EQ(verdin::spawn([](int, int, int) {}, 1, 2, 3).spawned_at().line,
-              0);  // says that it is not known
+    const int further = __LINE__;
+    auto three = verdin::spawn([](int, int, int) {}, 1, 2, 3);
+    auto four = verdin::spawn([](int, int, int, int) {}, 1, 2, 3, 4);
+    auto five = verdin::spawn([](int, int, int, int, int) {}, 1, 2, 3, 4, 5);
+    auto six = verdin::spawn([](int, int, int, int, int, int) {}, 1, 2, 3, 4, 5, 6);
+    EXPECT_EQ(three.spawned_at().line, further + 1);
+    EXPECT_EQ(four.spawned_at().line, further + 2);
+    EXPECT_EQ(five.spawned_at().line, further + 3);
+    EXPECT_EQ(six.spawned_at().line, 0);  // says that it is not known
+  });
+}
+
+TEST(SpawnPoint, of_detached_greenlets_too) {
+  verdin::run([] {
+    using Owned = std::unique_ptr<int>;
+    std::vector<int> lines;
+    const auto look = [&] { lines.push_back(verdin::Hub::current().running()->spawned_at().line); };
+    int sum = 0;
+    const int line = __LINE__;
+    verdin::spawn_detached(look);
+    verdin::spawn_detached([&](int a) { look(), sum += a; }, 1);
+    verdin::spawn_detached([&](int a, Owned b) { look(), sum += a + *b; }, 1, std::make_unique<int>(2));
+    verdin::spawn_detached([&](int a, int b, char c) { look(), sum += a + b + c; }, 1, 2, '\0');
+    verdin::yield();
+    EXPECT_EQ(lines, (std::vector<int>{line + 1, line + 2, line + 3, line + 4}));
+    EXPECT_EQ(sum, 7);
   });
 }
 
