@@ -1,5 +1,9 @@
 #include <algorithm>
+#include <atomic>
+#include <new>
 #include <system_error>
+
+#include <pthread.h>
 
 #include <verdin/runtime/impl/wait_list.hpp>
 #include <verdin/runtime/thread_pool.hpp>
@@ -8,6 +12,20 @@ namespace verdin {
 namespace {
 
 thread_local const ThreadPool* working_for = nullptr;
+
+std::atomic<unsigned> forks_seen{0};
+
+unsigned forks() {
+  [[maybe_unused]] static const int watched =
+      ::pthread_atfork(nullptr, nullptr, [] { forks_seen.fetch_add(1, std::memory_order_relaxed); });
+  return forks_seen.load(std::memory_order_relaxed);
+}
+
+/// Makes it new, and leaves the old one as it is, undestroyed: a thread that is not here may have held it.
+template <typename T>
+void replace(T& object) {
+  new (&object) T;
+}
 
 }  // namespace
 
@@ -62,11 +80,12 @@ void ThreadJobBase::answer() noexcept {
 }  // namespace impl
 
 ThreadPool::ThreadPool(ThreadPoolOptions options)
-    : options_(options), desk_(make_intrusive<impl::ThreadDesk>(Hub::current().ref())) {
+    : options_(options), desk_(make_intrusive<impl::ThreadDesk>(Hub::current().ref())), forks_(forks()) {
   options_.max_threads = std::max<std::size_t>(options_.max_threads, 1);
 }
 
 ThreadPool::~ThreadPool() {
+  check_fork();
   const Hub* const hub = Hub::current_or_null();
   if (hub && !hub->in_hub()) {
     const Shield shield;
@@ -79,7 +98,28 @@ ThreadPool::~ThreadPool() {
   reap(lock);
 }
 
+void ThreadPool::check_fork() const {
+  // What it is to others has not changed. NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
+  if (forks_ != forks()) const_cast<ThreadPool*>(this)->begin_anew();
+}
+
+/// In the child of a fork: of its threads none is here, and of the greenlets that waited for them at most
+/// one.
+void ThreadPool::begin_anew() {
+  forks_ = forks();
+  new auto(desk_);  // its lists have greenlets that will never run
+  desk_ = make_intrusive<impl::ThreadDesk>(HubRef(desk_->hub));
+  replace(mutex_);
+  replace(wake_);
+  replace(tasks_);
+  replace(threads_);
+  replace(ended_);
+  idle_ = 0;
+  stopping_ = false;
+}
+
 void ThreadPool::check_hub() const {
+  check_fork();
   if (!desk_->hub.is_current())
     throw WrongThread("verdin: a ThreadPool was used on a thread other than its hub's");
 }
@@ -131,6 +171,7 @@ void ThreadPool::kill() {
 }
 
 void ThreadPool::submit(UniqueFunction<void()> task) {
+  check_fork();
   std::unique_lock lock(mutex_);
   tasks_.push_back(std::move(task));
   if (tasks_.size() > idle_ && threads_.size() < options_.max_threads && !add_thread() && threads_.empty()) {
@@ -205,16 +246,19 @@ void ThreadPool::set_max_threads(std::size_t max_threads) {
 }
 
 std::size_t ThreadPool::max_threads() const {
+  check_fork();
   const std::scoped_lock lock(mutex_);
   return options_.max_threads;
 }
 
 std::size_t ThreadPool::idle_thread_count() const {
+  check_fork();
   const std::scoped_lock lock(mutex_);
   return idle_;
 }
 
 std::size_t ThreadPool::thread_count() const {
+  check_fork();
   const std::scoped_lock lock(mutex_);
   return threads_.size();
 }

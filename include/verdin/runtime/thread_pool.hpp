@@ -16,6 +16,8 @@
 // and map() on a thread of the same pool run in place, so tasks may nest. There is no Hub on a pool's
 // threads: what a task wants of the hub it posts (HubRef).
 //
+// In a forked child a pool begins anew, without the tasks that it had: those end in the parent only.
+//
 // The destructor waits for all tasks, those that have not begun included: it parks a greenlet, and blocks the
 // thread elsewhere.
 #pragma once
@@ -140,7 +142,10 @@ class ThreadPool {
   /// Threads that wait for a task.
   std::size_t idle_thread_count() const;
   /// Tasks of this hub that are queued or run.
-  std::size_t size() const noexcept { return desk_->in_flight; }
+  std::size_t size() const {
+    check_fork();
+    return desk_->in_flight;
+  }
   /// Is this one of its threads?
   bool on_worker() const noexcept { return of_this_thread() == this; }
   /// Whose thread is this? Null for others.
@@ -163,6 +168,8 @@ class ThreadPool {
 
  private:
   void check_hub() const;
+  void check_fork() const;
+  void begin_anew();
   bool has_room() const;
   void wait_for_room();
   void work();
@@ -177,6 +184,7 @@ class ThreadPool {
   std::deque<UniqueFunction<void()>> tasks_;
   std::size_t idle_ = 0;
   bool stopping_ = false;
+  unsigned forks_;  // of the process, before it was made
   std::list<std::thread> threads_;
   std::list<std::thread> ended_;  // to be joined
 };

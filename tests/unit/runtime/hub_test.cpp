@@ -1,7 +1,9 @@
 // The hub: order, fairness, what keeps it alive, its end, and forks.
+#include <atomic>
 #include <csignal>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -17,6 +19,7 @@
 #include <verdin/runtime/queue.hpp>
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/sleep.hpp>
+#include <verdin/runtime/thread_pool.hpp>
 #include <verdin/runtime/timeout.hpp>
 #include <verdin/runtime/wait.hpp>
 
@@ -244,6 +247,27 @@ TEST(Fork, the_child_has_a_working_hub_and_only_the_greenlet_that_forked) {
     EXPECT_GT(ran, before);  // the parent's go on
     verdin::kill_all(queued);
     sleeper.kill();
+  });
+}
+
+TEST(Fork, a_thread_pool_begins_anew_in_the_child) {
+  verdin::run([] {
+    verdin::ThreadPool pool(1);
+    std::atomic<bool> go_on = false;
+    auto busy = pool.spawn([&] {
+      while (!go_on) std::this_thread::yield();
+      return 1;
+    });
+    auto queued = pool.spawn([] { return 2; });
+    EXPECT_EQ(in_child([&] {
+                verdin::ThreadPool& in_the_child = pool;
+                return in_the_child.size() == 0 && in_the_child.thread_count() == 0 &&
+                       in_the_child.apply([] { return 5; }) == 5;
+              }),
+              0);
+    go_on = true;
+    EXPECT_EQ(busy.get(), 1);
+    EXPECT_EQ(queued.get(), 2);
   });
 }
 
