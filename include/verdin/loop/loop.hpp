@@ -18,6 +18,7 @@
 #include <verdin/base/unique_function.hpp>
 #include <verdin/loop/deadline_timer.hpp>
 #include <verdin/loop/file_operation.hpp>
+#include <verdin/loop/readiness.hpp>
 #include <verdin/loop/stream.hpp>
 #include <verdin/loop/timer.hpp>
 #include <verdin/loop/timer_wheel.hpp>
@@ -74,6 +75,8 @@ class Loop {
   virtual WatchPtr accept(int listening_fd, AcceptHandler& handler) = 0;
   /// Calls back each turn in which `fd` is ready. The descriptor stays the caller's.
   virtual WatchPtr watch(int fd, Interest interest, UniqueFunction<void()> ready) = 0;
+  /// As watch(), for waits that come again and again: see readiness.hpp. Not armed yet.
+  virtual ReadinessPtr readiness(int fd, Interest interest, Readiness::Callback ready, void* owner) = 0;
   /// Calls back for each delivery of `signal_number` (several at once may become one call).
   virtual WatchPtr on_signal(int signal_number, UniqueFunction<void()> delivered) = 0;
 

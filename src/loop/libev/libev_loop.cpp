@@ -45,6 +45,7 @@ LibevLoop::~LibevLoop() {
   dirty_.clear();
   broken_.clear();
   for (LibevStream* stream : graveyard_) delete stream;
+  end_readiness();
   ev_check_stop(ev_, &polled_);
   ev_timer_stop(ev_, &timer_);
   ev_async_stop(ev_, &wake_);
@@ -138,6 +139,7 @@ void LibevLoop::turn(bool may_block) {
   ev_run(ev_, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
   set_waiting(false);
   deliver_ready();
+  deliver_readiness();
   wheel_.fire(now_);
   deadlines_.fire(now_);
   if (!graveyard_.empty()) free_graveyard();

@@ -15,6 +15,7 @@
 namespace verdin::loop {
 
 class LibevStream;
+class LibevReadiness;
 
 class LibevLoop final : public Loop {
  public:
@@ -25,6 +26,7 @@ class LibevLoop final : public Loop {
   StreamPtr adopt(int fd) override;
   WatchPtr accept(int listening_fd, AcceptHandler& handler) override;
   WatchPtr watch(int fd, Interest interest, UniqueFunction<void()> ready) override;
+  ReadinessPtr readiness(int fd, Interest interest, Readiness::Callback ready, void* owner) override;
   WatchPtr on_signal(int signal_number, UniqueFunction<void()> delivered) override;
   void turn(bool may_block) override;
   void wake() noexcept override { ev_async_send(ev_, &wake_); }
@@ -48,6 +50,10 @@ class LibevLoop final : public Loop {
   void bury(LibevStream& stream) { graveyard_.push_back(&stream); }
   void add_retired(LibevStream& stream) { retired_.push_back(&stream); }
   void remove_retired(LibevStream& stream);
+  // For what tells of readiness.
+  void add_readiness(LibevReadiness& readiness) noexcept;
+  void remove_readiness(LibevReadiness& readiness) noexcept;
+  void add_ready(LibevReadiness& readiness) { waits_over_.push_back(&readiness); }
   void count_work(int change) noexcept { work_ += change; }
 
  private:
@@ -57,6 +63,8 @@ class LibevLoop final : public Loop {
   };
 
   void deliver_ready();
+  void deliver_readiness();
+  void end_readiness() noexcept;
   void flush_dirty();
   bool report_broken();
   void free_graveyard();
@@ -70,6 +78,8 @@ class LibevLoop final : public Loop {
   std::unique_ptr<char[]> read_buffer_;
   SendQueuePool send_queues_;
   std::vector<Ready> ready_;
+  LibevReadiness* readinesses_ = nullptr;
+  std::vector<LibevReadiness*> waits_over_;  // null: it has gone
   std::vector<LibevStream*> dirty_;
   std::vector<LibevStream*> flushing_;
   std::vector<LibevStream*> broken_;

@@ -27,6 +27,9 @@ UringLoop::~UringLoop() {
     stream->close();
   }
   waker_->drop();
+  for (UringRegistration* r = registrations_; r && !forked; r = r->next_) {
+    if (!r->dropped()) r->on_loop_end();
+  }
   forked ? ring_.abandon() : end_everything();
   for (UringStream* stream : graveyard_) delete stream;
 }

@@ -36,6 +36,7 @@ class UringLoop final : public Loop {
   StreamPtr adopt(int fd) override;
   WatchPtr accept(int listening_fd, AcceptHandler& handler) override;
   WatchPtr watch(int fd, Interest interest, UniqueFunction<void()> ready) override;
+  ReadinessPtr readiness(int fd, Interest interest, Readiness::Callback ready, void* owner) override;
   WatchPtr on_signal(int signal_number, UniqueFunction<void()> delivered) override;
   void turn(bool may_block) override;
   void wake() noexcept override;

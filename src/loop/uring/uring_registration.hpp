@@ -31,6 +31,8 @@ class UringRegistration : public UringOperation {
   virtual void on_late_result(int) {}
   virtual void on_drop() {}
   virtual void on_fork() {}
+  /// The loop ends: whoever owns it must not use it any more, and may drop it.
+  virtual void on_loop_end() {}
 
   void arm_later();
   bool armed() const noexcept { return armed_; }
