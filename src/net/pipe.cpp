@@ -1,8 +1,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
-#include <ctime>
 #include <stdexcept>
 #include <system_error>
 
@@ -11,6 +9,7 @@
 
 #include <verdin/net/pipe.hpp>
 
+#include "net/no_sigpipe.hpp"
 #include "net/wait_fd.hpp"
 
 namespace verdin {
@@ -19,36 +18,6 @@ namespace {
 [[noreturn]] void fail(const char* what) {
   throw std::system_error(errno, std::generic_category(), std::string("verdin: ") + what);
 }
-
-/// Keeps SIGPIPE from this thread: pipes have no MSG_NOSIGNAL, and the disposition is the application's.
-class NoSigpipe {
- public:
-  NoSigpipe() noexcept {
-    sigset_t pending;
-    ::sigemptyset(&pending);
-    ::sigpending(&pending);
-    was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
-    ::sigemptyset(&sigpipe_);
-    ::sigaddset(&sigpipe_, SIGPIPE);
-    ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
-  }
-  NoSigpipe(const NoSigpipe&) = delete;
-  NoSigpipe& operator=(const NoSigpipe&) = delete;
-  ~NoSigpipe() {
-    const int error = errno;
-    const timespec at_once{};
-    if (broken_ && !was_pending_) ::sigtimedwait(&sigpipe_, nullptr, &at_once);
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-    errno = error;
-  }
-  void broken() noexcept { broken_ = true; }
-
- private:
-  sigset_t sigpipe_;
-  sigset_t before_;
-  bool was_pending_ = false;
-  bool broken_ = false;
-};
 
 }  // namespace
 
@@ -84,7 +53,7 @@ std::string PipeReader::read_all(std::size_t limit) {
 }
 
 std::size_t PipeWriter::try_write(std::string_view data) {
-  NoSigpipe guard;
+  impl::NoSigpipe guard;
   for (;;) {
     const ssize_t n = ::write(end_.get(), data.data(), data.size());
     if (n >= 0) return static_cast<std::size_t>(n);
