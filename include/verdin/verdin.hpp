@@ -4,8 +4,12 @@
 #include <verdin/base/log.hpp>
 #include <verdin/engineio/server.hpp>
 #include <verdin/http/http.hpp>
+#include <verdin/net/connect.hpp>
 #include <verdin/net/console.hpp>
+#include <verdin/net/poll.hpp>
 #include <verdin/net/process.hpp>
+#include <verdin/net/socket.hpp>
+#include <verdin/net/stream_server.hpp>
 #include <verdin/runtime/barrier.hpp>
 #include <verdin/runtime/blocking.hpp>
 #include <verdin/runtime/channel.hpp>

@@ -1,0 +1,253 @@
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <verdin/base/log.hpp>
+#include <verdin/net/error.hpp>
+#include <verdin/net/pipe.hpp>
+#include <verdin/net/stream_server.hpp>
+#include <verdin/runtime/event.hpp>
+#include <verdin/runtime/group.hpp>
+#include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/pool.hpp>
+#include <verdin/runtime/sleep.hpp>
+#include <verdin/runtime/spawn.hpp>
+
+namespace verdin::net {
+namespace {
+
+enum class Trouble { short_of_something, listener_unusable };
+
+Trouble kind_of(std::error_code error) {
+  const bool unusable = error == Errc::closed || error == std::errc::bad_file_descriptor ||
+                        error == std::errc::invalid_argument || error == std::errc::not_a_socket ||
+                        error == std::errc::operation_not_supported;
+  return unusable ? Trouble::listener_unusable : Trouble::short_of_something;
+}
+
+/// A descriptor to give up when there are no others, so that a connection can be taken and closed.
+class Reserve {
+ public:
+  void refill() noexcept {
+    if (!spare_) spare_ = Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  }
+  void turn_one_away(int listener) noexcept {
+    spare_.reset();
+    const Descriptor turned_away(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+    (void)turned_away;
+  }
+
+ private:
+  Descriptor spare_;
+};
+
+}  // namespace
+
+class StreamServer::State : public RefCounted<State> {
+ public:
+  State(const Address& where, Handler what, const StreamServerOptions& how)
+      : address(where), handler(std::move(what)), options(how) {
+    if (!handler) throw std::invalid_argument("verdin: a server without a handler");
+    if (options.max_connections != Pool::kUnlimited) own_pool.emplace(options.max_connections);
+  }
+
+  void start();
+  void stop() noexcept;
+  bool end_connections(loop::Clock::duration limit);
+
+  Address address;
+  Handler handler;
+  StreamServerOptions options;
+  Socket listener;
+  Event stopped;
+  Group connections;
+  std::size_t rests = 0;
+  bool draining = false;
+  bool running = false;
+
+ private:
+  bool current(unsigned round) const noexcept { return running && round == round_; }
+  void accept_until_stopped(unsigned round);
+  void accept_one();
+  void rest(const std::error_code& why);
+  void serve(Socket socket, const Address& peer);
+  template <typename Task>
+  void spawn_connection(Task task);
+
+  std::optional<Pool> own_pool;
+  unsigned round_ = 0;  // of start(): the acceptor of an earlier one has nothing to say any more
+  Reserve reserve_;
+  std::chrono::milliseconds next_rest_{0};
+  bool made_path_ = false;
+};
+
+void StreamServer::State::start() {
+  if (running) return;
+  if (!listener.open()) {
+    listener = Socket::listen(address, options.listen);
+    made_path_ = address.is_unix() && !address.is_abstract();
+  }
+  address = listener.local_address();
+  next_rest_ = options.first_rest;
+  draining = false;
+  stopped.clear();
+  reserve_.refill();
+  running = true;
+  spawn([state = IntrusivePtr<State>(this), round = ++round_] { state->accept_until_stopped(round); });
+}
+
+void StreamServer::State::stop() noexcept {
+  running = false;
+  if (!listener.open()) return;
+  listener.close();  // the acceptor ends of it
+  if (std::exchange(made_path_, false)) ::unlink(address.path().c_str());
+  stopped.set();
+}
+
+void StreamServer::State::accept_until_stopped(unsigned round) {
+  // Whatever ends it: nobody may wait for connections that are not taken.
+  struct AtEnd {
+    State& state;
+    unsigned round;
+    ~AtEnd() {
+      if (state.current(round)) state.stop();
+    }
+  } at_end{*this, round};
+  for (int accepted = 0; current(round); ++accepted) {
+    if (accepted == options.max_accept) {
+      accepted = 0;
+      yield();
+    }
+    std::error_code trouble;
+    try {
+      if (own_pool) own_pool->wait_available();
+      if (options.pool) options.pool->wait_available();
+      accept_one();
+      next_rest_ = options.first_rest;
+      continue;
+    } catch (const std::system_error& error) {
+      trouble = error.code();
+    } catch (const std::bad_alloc&) {
+      trouble = std::make_error_code(std::errc::not_enough_memory);
+    }
+    if (!current(round)) return;
+    if (kind_of(trouble) == Trouble::listener_unusable)
+      return Hub::current().report_error("StreamServer",
+                                         std::make_exception_ptr(std::system_error(trouble, "accept")));
+    rest(trouble);
+  }
+}
+
+void StreamServer::State::accept_one() {
+  Address peer;
+  Socket socket = listener.accept(peer, Deadline::never());
+  spawn_connection([state = IntrusivePtr<State>(this), connection = std::move(socket), peer]() mutable {
+    state->serve(std::move(connection), peer);
+  });
+}
+
+template <typename Task>
+void StreamServer::State::spawn_connection(Task task) {
+  // A pool is full again if others use it, too; then this waits with the connection in its hands.
+  const auto spawn_in = [this](Pool& pool, Task what) { connections.add(pool.spawn(std::move(what))); };
+  if (options.pool) return spawn_in(*options.pool, std::move(task));
+  if (own_pool) return spawn_in(*own_pool, std::move(task));
+  connections.add(spawn(std::move(task)));
+}
+
+void StreamServer::State::serve(Socket socket, const Address& peer) {
+  socket.set_timeout(std::nullopt);
+  handler(socket, peer);
+}
+
+void StreamServer::State::rest(const std::error_code& why) {
+  ++rests;
+  Hub::current().report_error("StreamServer", std::make_exception_ptr(std::system_error(why, "accept")));
+  if (why == std::errc::too_many_files_open || why == std::errc::too_many_files_open_in_system)
+    reserve_.turn_one_away(listener.fd());
+  sleep(next_rest_);
+  next_rest_ = std::min(next_rest_ * 2, options.longest_rest);
+  reserve_.refill();
+}
+
+bool StreamServer::State::end_connections(loop::Clock::duration limit) {
+  stop();
+  if (connections.join_for(limit)) return true;
+  connections.kill();
+  return false;
+}
+
+StreamServer::StreamServer(const Address& address, Handler handler, const StreamServerOptions& options)
+    : state_(make_intrusive<State>(address, std::move(handler), options)) {}
+
+StreamServer::StreamServer(Socket listener, Handler handler, const StreamServerOptions& options)
+    : StreamServer(listener.local_address(), std::move(handler), options) {
+  if (!listener.is_listening()) throw std::invalid_argument("verdin: a server needs a socket that listens");
+  state_->listener = std::move(listener);
+}
+
+StreamServer::~StreamServer() { stop(); }
+
+void StreamServer::start() { state_->start(); }
+bool StreamServer::started() const noexcept { return state_->running; }
+const Address& StreamServer::address() const noexcept { return state_->address; }
+void StreamServer::stop() noexcept { state_->stop(); }
+bool StreamServer::draining() const noexcept { return state_->draining; }
+std::size_t StreamServer::connections() const noexcept { return state_->connections.size(); }
+std::size_t StreamServer::rests() const noexcept { return state_->rests; }
+
+void StreamServer::serve_forever() {
+  const IntrusivePtr<State> state = state_;
+  state->start();
+  struct AtEnd {
+    State& state;
+    ~AtEnd() { state.stop(); }
+  } at_end{*state};
+  state->stopped.wait();
+}
+
+bool StreamServer::stop(loop::Clock::duration limit) {
+  return IntrusivePtr<State>(state_)->end_connections(limit);
+}
+
+bool StreamServer::drain(loop::Clock::duration limit) {
+  state_->draining = true;
+  return stop(limit);
+}
+
+Address listening_address(std::string_view text) {
+  const std::string_view port_only = text.starts_with("*:")  ? text.substr(2)
+                                     : text.starts_with(':') ? text.substr(1)
+                                                             : std::string_view();
+  std::optional<Address> address;
+  if (!port_only.empty()) {
+    address = Address::try_parse("0.0.0.0:" + std::string(port_only));
+  } else if (text.find_first_not_of("0123456789") == text.npos) {
+    address = Address::try_parse("[::]:" + std::string(text));
+  } else {
+    address = Address::try_parse(text);
+  }
+  if (!address) throw std::invalid_argument("verdin: not an address to listen at: '" + printable(text) + "'");
+  return *address;
+}
+
+std::vector<Socket> listen_together(const Address& address, std::size_t count, ListenOptions options) {
+  options.reuse_port = true;
+  std::vector<Socket> listeners;
+  for (std::size_t i = 0; i < count; ++i)
+    listeners.push_back(Socket::listen(i == 0 ? address : listeners.front().local_address(), options));
+  return listeners;
+}
+
+}  // namespace verdin::net
