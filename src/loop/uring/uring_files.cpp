@@ -1,5 +1,7 @@
-// Operations on files. The kernel carries them out at once when the page cache has what is wanted, and with
-// threads of its own otherwise.
+// Operations on files. The kernel carries them out with threads of its own, and is told to: left to itself it
+// tries at once, and a read that begins so may wait for the disk after all (for the file's own map of blocks,
+// or for the pages that a file system without asynchronous reading reads ahead), with the loop in it. Who
+// wants what the page cache has asks it first (preadv2 with RWF_NOWAIT).
 #include <algorithm>
 #include <cerrno>
 #include <memory>
@@ -57,6 +59,7 @@ void UringLoop::prepare_files() {
     make_room();
     io_uring_sqe* const file_entry = entry();
     fill_in(file_entry, *operation);
+    io_uring_sqe_set_flags(file_entry, IOSQE_ASYNC);
     file_entry->user_data = operation->token;
   }
   files_.clear();
