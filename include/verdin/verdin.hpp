@@ -6,6 +6,8 @@
 #include <verdin/http/http.hpp>
 #include <verdin/net/connect.hpp>
 #include <verdin/net/console.hpp>
+#include <verdin/net/file.hpp>
+#include <verdin/net/filesystem.hpp>
 #include <verdin/net/poll.hpp>
 #include <verdin/net/process.hpp>
 #include <verdin/net/socket.hpp>

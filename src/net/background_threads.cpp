@@ -1,0 +1,123 @@
+#include "net/background_threads.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <system_error>
+#include <thread>
+
+#include <verdin/runtime/hub.hpp>
+
+#include "loop/fork_generation.hpp"
+
+namespace verdin::impl {
+namespace {
+
+constexpr std::chrono::seconds kIdleTime{5};
+constexpr std::size_t kFileThreads = 16;
+
+/// What the thread that is made meanwhile inherits.
+class NoSignals {
+ public:
+  NoSignals() noexcept {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  NoSignals(const NoSignals&) = delete;
+  NoSignals& operator=(const NoSignals&) = delete;
+  ~NoSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace
+
+BackgroundThreads::BackgroundThreads(std::size_t most)
+    : most_(most), crew_(new Crew(loop::fork_generation(), nullptr)) {}
+
+BackgroundThreads::Crew& BackgroundThreads::crew() const {
+  Crew* crew = crew_.load(std::memory_order_acquire);
+  const unsigned generation = loop::fork_generation();
+  if (crew->generation == generation) return *crew;
+  auto fresh = std::make_unique<Crew>(generation, crew);
+  if (!crew_.compare_exchange_strong(crew, fresh.get(), std::memory_order_acq_rel)) return *crew;
+  return *fresh.release();
+}
+
+void BackgroundThreads::run(const IntrusivePtr<BackgroundJob>& job) {
+  Hub& hub = Hub::current();
+  if (hub.in_hub()) throw BlockingSwitchOutError("verdin: a call that blocks was made in the hub");
+  job->hub_ = hub.ref();
+  start(job);
+  hub.expect_external(1);
+  try {
+    job->done_.wait();
+  } catch (...) {
+    hub.expect_external(-1);
+    withdraw(*job);
+    throw;
+  }
+  hub.expect_external(-1);
+}
+
+void BackgroundThreads::start(IntrusivePtr<BackgroundJob> job) {
+  Crew& crew = this->crew();
+  const std::scoped_lock lock(crew.mutex);
+  crew.jobs.push_back(std::move(job));
+  if (crew.jobs.size() > crew.idle && crew.threads < most_) {
+    try {
+      const NoSignals guard;
+      std::thread([&crew] { work_off(crew); }).detach();
+      ++crew.threads;
+    } catch (const std::system_error&) {
+      if (crew.threads == 0) {
+        crew.jobs.pop_back();
+        throw;
+      }
+    }
+  }
+  crew.wake.notify_one();
+}
+
+void BackgroundThreads::withdraw(const BackgroundJob& job) noexcept {
+  Crew& crew = this->crew();
+  const std::scoped_lock lock(crew.mutex);
+  const auto at = std::find_if(crew.jobs.begin(), crew.jobs.end(),
+                               [&](const IntrusivePtr<BackgroundJob>& each) { return each.get() == &job; });
+  if (at != crew.jobs.end()) crew.jobs.erase(at);  // the caller holds a reference still
+}
+
+void BackgroundThreads::work_off(Crew& crew) noexcept {
+  std::unique_lock lock(crew.mutex);
+  for (;;) {
+    ++crew.idle;
+    crew.wake.wait_for(lock, kIdleTime, [&] { return !crew.jobs.empty(); });
+    --crew.idle;
+    if (crew.jobs.empty()) {
+      --crew.threads;
+      return;
+    }
+    IntrusivePtr<BackgroundJob> job = std::move(crew.jobs.front());
+    crew.jobs.pop_front();
+    lock.unlock();
+    job->work();
+    const HubRef hub = std::move(job->hub_);
+    hub.post([job = std::move(job)] { job->finish(); });
+    lock.lock();
+  }
+}
+
+std::size_t BackgroundThreads::thread_count() const {
+  Crew& crew = this->crew();
+  const std::scoped_lock lock(crew.mutex);
+  return crew.threads;
+}
+
+BackgroundThreads& file_threads() {
+  static auto& threads = *new BackgroundThreads(kFileThreads);  // its threads may outlive main()
+  return threads;
+}
+
+}  // namespace verdin::impl
