@@ -18,6 +18,9 @@ class FakeLoop final : public loop::Loop {
   loop::StreamPtr adopt(int) override { return nullptr; }
   loop::WatchPtr accept(int, loop::AcceptHandler&) override { return nullptr; }
   loop::WatchPtr watch(int, loop::Interest, UniqueFunction<void()>) override { return nullptr; }
+  loop::ReadinessPtr readiness(int, loop::Interest, loop::Readiness::Callback, void*) override {
+    return nullptr;
+  }
   loop::WatchPtr on_signal(int, UniqueFunction<void()>) override { return nullptr; }
   void after_fork() override {}
   void turn(bool) override {}
