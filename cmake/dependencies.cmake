@@ -11,3 +11,9 @@ option(VERDIN_URING "Build the io_uring backend where liburing 2.3 or newer is i
 if(VERDIN_URING)
   find_package(Liburing)
 endif()
+
+# Names are looked up with the system's resolver; with c-ares where the application asks for that.
+option(VERDIN_ARES "Build the c-ares resolver where that is installed" ON)
+if(VERDIN_ARES)
+  find_package(Cares)
+endif()

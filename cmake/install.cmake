@@ -20,7 +20,7 @@ configure_package_config_file(cmake/verdin-config.cmake.in ${PROJECT_BINARY_DIR}
   INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/verdin-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/verdin-config.cmake ${PROJECT_BINARY_DIR}/verdin-config-version.cmake
-  cmake/modules/FindBoostContext.cmake cmake/modules/FindLibev.cmake cmake/modules/FindLiburing.cmake
+  cmake/modules/FindBoostContext.cmake cmake/modules/FindLibev.cmake cmake/modules/FindLiburing.cmake cmake/modules/FindCares.cmake
   DESTINATION ${package_dir})
 
 # A linker reads archives once, from left to right: the topmost layer comes first. Nothing of this is private, because a
@@ -35,6 +35,9 @@ endforeach()
 list(JOIN VERDIN_PC_LIBS " " VERDIN_PC_LIBS)
 if(Liburing_FOUND)
   string(APPEND VERDIN_PC_LIBS " -luring")
+endif()
+if(Cares_FOUND)
+  string(APPEND VERDIN_PC_LIBS " -lcares")
 endif()
 # Relative, since the prefix may be another at installation than it was at configuration.
 file(RELATIVE_PATH VERDIN_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)

@@ -10,6 +10,7 @@
 #include <verdin/net/filesystem.hpp>
 #include <verdin/net/poll.hpp>
 #include <verdin/net/process.hpp>
+#include <verdin/net/resolver.hpp>
 #include <verdin/net/socket.hpp>
 #include <verdin/net/stream_server.hpp>
 #include <verdin/runtime/barrier.hpp>
