@@ -381,7 +381,7 @@ const Scenario kScenarios[] = {
 
 class GroupFaults : public testing::TestWithParam<Scenario> {};
 
-TEST_P(GroupFaults, leave_nothing_lost_or_stuck) { EXPECT_GT(play_all(GetParam()), 50); }
+TEST_P(GroupFaults, leave_nothing_lost_or_stuck) { EXPECT_GT(play_all(GetParam()), kFewestPlayings); }
 
 INSTANTIATE_TEST_SUITE_P(Runtime, GroupFaults, testing::ValuesIn(kScenarios), &name_of_scenario);
 

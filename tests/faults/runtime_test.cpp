@@ -270,7 +270,7 @@ const Scenario kScenarios[] = {
 
 class Faults : public testing::TestWithParam<Scenario> {};
 
-TEST_P(Faults, leave_nothing_lost_or_stuck) { EXPECT_GT(play_all(GetParam()), 50); }
+TEST_P(Faults, leave_nothing_lost_or_stuck) { EXPECT_GT(play_all(GetParam()), kFewestPlayings); }
 
 INSTANTIATE_TEST_SUITE_P(Runtime, Faults, testing::ValuesIn(kScenarios), &name_of_scenario);
 

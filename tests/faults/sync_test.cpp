@@ -380,7 +380,7 @@ const Scenario kSharedScenarios[] = {
 
 class SyncFaults : public testing::TestWithParam<Scenario> {};
 
-TEST_P(SyncFaults, leave_nothing_lost_or_stuck) { EXPECT_GT(play_all(GetParam()), 50); }
+TEST_P(SyncFaults, leave_nothing_lost_or_stuck) { EXPECT_GT(play_all(GetParam()), kFewestPlayings); }
 
 INSTANTIATE_TEST_SUITE_P(Local, SyncFaults, testing::ValuesIn(kScenarios), &name_of_scenario);
 INSTANTIATE_TEST_SUITE_P(Shared, SyncFaults, testing::ValuesIn(kSharedScenarios), &name_of_scenario);
