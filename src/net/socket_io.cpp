@@ -30,7 +30,14 @@ class Remaining {
   }
   ssize_t send(int fd) const noexcept {
     const std::string_view first = pieces_.front().substr(offset_);
-    if (pieces_.size() == 1) return ::send(fd, first.data(), first.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (pieces_.size() > 1) return send_several(fd, first);
+    return ::send(fd, first.data(), first.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+
+ private:
+  void skip_empty() noexcept { consume(0); }
+  /// Apart, since its frame would take a quarter of the page that an idle greenlet has.
+  [[gnu::noinline]] ssize_t send_several(int fd, std::string_view first) const noexcept {
     std::array<iovec, kGatherLimit> gathered;
     msghdr message{};
     message.msg_iov = gathered.data();
@@ -41,12 +48,25 @@ class Remaining {
     return ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
   }
 
- private:
-  void skip_empty() noexcept { consume(0); }
-
   std::span<const std::string_view> pieces_;
   std::size_t offset_ = 0;  // into the first
 };
+
+/// One message, an empty one too, which goes as a whole or not at all.
+[[gnu::noinline]] ssize_t send_message(int fd, std::span<const std::string_view> pieces) noexcept {
+  std::array<iovec, kGatherLimit> gathered;
+  if (pieces.size() > gathered.size()) {
+    errno = EMSGSIZE;
+    return -1;
+  }
+  std::ranges::transform(pieces, gathered.begin(), [](std::string_view piece) {
+    return iovec{const_cast<char*>(piece.data()), piece.size()};
+  });
+  msghdr message{};
+  message.msg_iov = gathered.data();
+  message.msg_iovlen = pieces.size();
+  return ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
 
 ssize_t wants_to_wait(ssize_t result, const char* what) {
   if (result >= 0) return result;
@@ -86,22 +106,7 @@ std::size_t Socket::do_send_all(std::span<const std::string_view> pieces, Deadli
     return until_done(*state, state->writing, false, limit, error, "Socket::send", call);
   };
   if (state->type != SocketType::stream) {
-    // One message, an empty one too, which goes as a whole or not at all.
-    constexpr std::string_view nothing;
-    std::array<iovec, kGatherLimit> gathered;
-    if (pieces.empty()) pieces = {&nothing, 1};
-    if (pieces.size() > gathered.size()) {
-      error = std::make_error_code(std::errc::message_size);
-      return 0;
-    }
-    std::ranges::transform(pieces, gathered.begin(), [](std::string_view piece) {
-      return iovec{const_cast<char*>(piece.data()), piece.size()};
-    });
-    msghdr message{};
-    message.msg_iov = gathered.data();
-    message.msg_iovlen = pieces.size();
-    const ssize_t sent =
-        send_once([&](int fd) { return ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT); });
+    const ssize_t sent = send_once([&](int fd) { return send_message(fd, pieces); });
     return sent < 0 ? 0 : static_cast<std::size_t>(sent);
   }
   Remaining remaining(pieces);

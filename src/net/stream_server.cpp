@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -35,6 +36,28 @@ Trouble kind_of(std::error_code error) {
                         error == std::errc::operation_not_supported;
   return unusable ? Trouble::listener_unusable : Trouble::short_of_something;
 }
+
+/// The address of a peer in the room that an IP address needs: each connection keeps one.
+class ShortAddress {
+ public:
+  explicit ShortAddress(const Address& address) noexcept
+      : size_(address.size() <= bytes_.size() ? static_cast<std::uint8_t>(address.size()) : 0) {
+    if (size_ > 0) std::memcpy(bytes_.data(), address.data(), size_);
+  }
+  Address of(const Socket& socket) const {
+    return size_ > 0 ? Address(reinterpret_cast<const sockaddr*>(bytes_.data()), size_)
+                     : socket.peer_address();
+  }
+
+ private:
+  alignas(sockaddr_in6) std::array<char, sizeof(sockaddr_in6)> bytes_{};
+  std::uint8_t size_;
+};
+
+struct Closer {
+  Socket& socket;
+  ~Closer() { socket.close(); }
+};
 
 /// A descriptor to give up when there are no others, so that a connection can be taken and closed.
 class Reserve {
@@ -81,7 +104,6 @@ class StreamServer::State : public RefCounted<State> {
   void accept_until_stopped(unsigned round);
   void accept_one();
   void rest(const std::error_code& why);
-  void serve(Socket socket, const Address& peer);
   template <typename Task>
   void spawn_connection(Task task);
 
@@ -152,8 +174,10 @@ void StreamServer::State::accept_until_stopped(unsigned round) {
 void StreamServer::State::accept_one() {
   Address peer;
   Socket socket = listener.accept(peer, Deadline::never());
-  spawn_connection([state = IntrusivePtr<State>(this), connection = std::move(socket), peer]() mutable {
-    state->serve(std::move(connection), peer);
+  spawn_connection([state = IntrusivePtr<State>(this), connection = std::move(socket),
+                    name = ShortAddress(peer)]() mutable {
+    const Closer closer{connection};  // the greenlet may outlive its end in somebody's hands
+    state->handler(connection, name.of(connection));
   });
 }
 
@@ -164,11 +188,6 @@ void StreamServer::State::spawn_connection(Task task) {
   if (options.pool) return spawn_in(*options.pool, std::move(task));
   if (own_pool) return spawn_in(*own_pool, std::move(task));
   connections.add(spawn(std::move(task)));
-}
-
-void StreamServer::State::serve(Socket socket, const Address& peer) {
-  socket.set_timeout(std::nullopt);
-  handler(socket, peer);
 }
 
 void StreamServer::State::rest(const std::error_code& why) {

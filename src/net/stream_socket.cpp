@@ -11,6 +11,7 @@ namespace verdin::net {
 namespace {
 
 constexpr std::size_t kReceiveSize = 16 * 1024;
+constexpr std::size_t kLineSize = 2 * 1024;  // what a greenlet that waits for a line keeps ready
 
 void check(std::error_code error, const char* what) {
   if (error) [[unlikely]]
@@ -28,7 +29,27 @@ StreamSocket& StreamSocket::operator=(StreamSocket&& other) noexcept {
   return *this;
 }
 
-std::size_t StreamSocket::take_unread(std::span<char> into) noexcept {
+/// What was received so far is for the call that collects it.
+class StreamSocket::Collecting {
+ public:
+  explicit Collecting(StreamSocket& socket) : socket_(socket) {
+    check_free(socket);
+    socket.collecting_ = true;
+  }
+  Collecting(const Collecting&) = delete;
+  Collecting& operator=(const Collecting&) = delete;
+  ~Collecting() { socket_.collecting_ = false; }
+
+  static void check_free(const StreamSocket& socket) {
+    if (socket.collecting_)
+      throw ConcurrentUse("verdin: recv: another greenlet does the same on this socket");
+  }
+
+ private:
+  StreamSocket& socket_;
+};
+
+std::size_t StreamSocket::take_unread(std::span<char> into) {
   const std::size_t size = std::min(into.size(), buffered());
   if (size > 0) std::memcpy(into.data(), unread_.data() + consumed_, size);
   consumed_ += size;
@@ -62,18 +83,20 @@ std::size_t StreamSocket::receive_more(std::size_t most, Deadline limit, const c
     unread_.erase(0, consumed_);
     consumed_ = 0;
   }
-  std::array<char, kReceiveSize> buffer;
+  std::string buffer(std::min(most, kReceiveSize), '\0');  // not on the stack, which never shrinks again
   std::error_code error;
-  const std::size_t got = do_recv(std::span(buffer).first(std::min(most, buffer.size())), limit, error);
+  const std::size_t got = do_recv(std::span(buffer), limit, error);
   check(error, what);
-  unread_.append(buffer.data(), got);
+  unread_.append(buffer, 0, got);
   return got;
 }
 
 std::size_t StreamSocket::recv(std::span<char> into, std::error_code& error, Deadline limit) {
   error.clear();
-  if (buffered() > 0) [[unlikely]]
+  if (buffered() > 0 || collecting_) [[unlikely]] {
+    Collecting::check_free(*this);
     return take_unread(into);
+  }
   return do_recv(into, limit.or_in(timeout_), error);
 }
 
@@ -85,13 +108,14 @@ std::size_t StreamSocket::recv(std::span<char> into, Deadline limit) {
 }
 
 std::string StreamSocket::recv(std::size_t most, Deadline limit) {
-  if (buffered() > 0) return take_unread(std::min(most, buffered()), 0);
-  std::array<char, kReceiveSize> buffer;
-  const std::size_t got = recv(std::span(buffer).first(std::min(most, buffer.size())), limit);
-  return {buffer.data(), got};
+  if (buffered() > 0 && !collecting_) return take_unread(std::min(most, buffered()), 0);
+  std::string received(std::min(most, kReceiveSize), '\0');
+  received.resize(recv(std::span(received), limit));
+  return received;
 }
 
 void StreamSocket::recv_exactly(std::span<char> into, Deadline limit) {
+  const Collecting collecting(*this);
   limit = limit.or_in(timeout_);
   std::size_t filled = take_unread(into);
   std::error_code error;
@@ -109,6 +133,7 @@ void StreamSocket::recv_exactly(std::span<char> into, Deadline limit) {
 }
 
 std::string StreamSocket::recv_exactly(std::size_t size, Deadline limit) {
+  const Collecting collecting(*this);
   limit = limit.or_in(timeout_);
   while (buffered() < size) {
     if (receive_more(size - buffered(), limit, "recv_exactly") == 0)
@@ -119,6 +144,7 @@ std::string StreamSocket::recv_exactly(std::size_t size, Deadline limit) {
 
 std::string StreamSocket::recv_until(std::string_view delimiter, std::size_t most, Deadline limit) {
   if (delimiter.empty()) throw std::invalid_argument("verdin: recv_until() without a delimiter");
+  const Collecting collecting(*this);
   limit = limit.or_in(timeout_);
   std::size_t searched = 0;  // no delimiter begins before this
   for (;;) {
@@ -128,11 +154,12 @@ std::string StreamSocket::recv_until(std::string_view delimiter, std::size_t mos
     if (at != unread.npos || unread.size() >= most + delimiter.size())
       throw_error(Errc::too_long, "recv_until");
     searched = unread.size() - std::min(unread.size(), delimiter.size() - 1);
-    if (receive_more(kReceiveSize, limit, "recv_until") == 0) throw_error(Errc::end_of_stream, "recv_until");
+    if (receive_more(kLineSize, limit, "recv_until") == 0) throw_error(Errc::end_of_stream, "recv_until");
   }
 }
 
 std::string StreamSocket::recv_all(std::size_t most, Deadline limit) {
+  const Collecting collecting(*this);
   limit = limit.or_in(timeout_);
   while (buffered() <= most) {
     if (receive_more(kReceiveSize, limit, "recv_all") == 0) return take_unread(buffered(), 0);

@@ -94,13 +94,15 @@ class StreamSocket {
   virtual void do_close() noexcept = 0;
 
  private:
-  std::size_t take_unread(std::span<char> into) noexcept;
+  class Collecting;
+  std::size_t take_unread(std::span<char> into);
   std::string take_unread(std::size_t size, std::size_t dropped);
   std::size_t receive_more(std::size_t most, Deadline limit, const char* what);
 
   std::optional<loop::Clock::duration> timeout_;
   std::string unread_;  // received by a call that wanted more than there was
   std::size_t consumed_ = 0;
+  bool collecting_ = false;  // a call has a claim on what is unread
 };
 
 }  // namespace verdin::net

@@ -510,6 +510,24 @@ TEST(OneSocket, a_reader_and_a_writer_at_once_are_fine_and_a_second_of_either_is
   });
 }
 
+TEST(OneSocket, what_one_reader_has_collected_is_not_for_another) {
+  verdin::run([] {
+    auto [a, b] = Socket::pair();
+    for (int way = 0; way < 2; ++way) {
+      auto reader = verdin::spawn(
+          [&, &b = b] { return way == 0 ? b.recv_exactly(4, kLong) : b.recv_until("!", 9, kLong); });
+      a.send_all("ab");
+      let_run();
+      std::array<char, 10> buffer;
+      EXPECT_THROW(b.recv(buffer, kLong), net::ConcurrentUse);
+      EXPECT_THROW(b.recv(10, kLong), net::ConcurrentUse);
+      EXPECT_THROW(b.recv_all(10, kLong), net::ConcurrentUse);
+      a.send_all(way == 0 ? "cd" : "cd!");
+      EXPECT_EQ(reader.get(), "abcd");
+    }
+  });
+}
+
 TEST(OneSocket, close_wakes_all_who_wait_before_its_number_is_anothers) {
   verdin::run([] {
     auto [a, b] = tcp_pair();
