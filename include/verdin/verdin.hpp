@@ -6,6 +6,7 @@
 #include <verdin/http/http.hpp>
 #include <verdin/net/connect.hpp>
 #include <verdin/net/console.hpp>
+#include <verdin/net/datagram_server.hpp>
 #include <verdin/net/file.hpp>
 #include <verdin/net/filesystem.hpp>
 #include <verdin/net/poll.hpp>
