@@ -5,6 +5,7 @@ find_package(ZLIB REQUIRED)
 find_package(simdjson REQUIRED)
 find_package(BoostContext REQUIRED)
 find_package(Libev REQUIRED)
+find_package(OpenSSL 3 REQUIRED COMPONENTS SSL Crypto)
 
 # io_uring is used where the kernel allows it; without the library Verdin has libev alone.
 option(VERDIN_URING "Build the io_uring backend where liburing 2.3 or newer is installed" ON)

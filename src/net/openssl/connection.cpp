@@ -1,0 +1,304 @@
+#include "net/openssl/connection.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <stdexcept>
+#include <utility>
+
+#include <openssl/x509v3.h>
+#include <sys/socket.h>
+
+#include <verdin/net/error.hpp>
+#include <verdin/net/tls_error.hpp>
+#include <verdin/runtime/hub.hpp>
+
+#include "net/openssl/bio.hpp"
+#include "net/openssl/handshake_budget.hpp"
+
+namespace verdin::net::impl {
+namespace {
+
+constexpr std::size_t kRecord = 16 * 1024;
+constexpr std::size_t kFlushFrom = 64 * 1024;
+constexpr unsigned kCallsAtOnce = 64;
+
+/// One greenlet at a time.
+class Claim {
+ public:
+  Claim(bool& taken, const char* what) : taken_(taken) {
+    if (taken) throw ConcurrentUse(std::string("verdin: two greenlets ") + what + " one TLS stream at once");
+    taken_ = true;
+  }
+  Claim(const Claim&) = delete;
+  Claim& operator=(const Claim&) = delete;
+  ~Claim() { taken_ = false; }
+
+ private:
+  bool& taken_;
+};
+
+}  // namespace
+
+TlsConnection::TlsConnection(Socket socket, std::shared_ptr<TlsContextState> context, std::string_view host)
+    : socket_(std::move(socket)),
+      context_(std::move(context)),
+      loaded_(context_->loaded()),
+      ssl_(SSL_new(loaded_->contexts[0].get())) {
+  BIO* const bio = ssl_ ? new_tls_bio({&socket_, &out_, &sent_, &socket_error_, &eof_}) : nullptr;
+  if (!bio) throw TlsError(TlsErrc::failed, "no memory for a connection");
+  SSL_set_bio(ssl_.get(), bio, bio);
+  SSL_set_app_data(ssl_.get(), this);
+  if (context_->is_server()) {
+    SSL_set_accept_state(ssl_.get());
+  } else {
+    SSL_set_connect_state(ssl_.get());
+    prepare_client(host);
+  }
+}
+
+TlsConnection::~TlsConnection() {
+  const ErrorQueue errors;
+  ssl_.reset();
+}
+
+void TlsConnection::prepare_client(std::string_view host) {
+  if (host.empty() && context_->verifies_server())
+    throw std::invalid_argument("verdin: a TLS client that verifies must know whom it wants to reach");
+  if (!host.empty() && host.back() == '.') host.remove_suffix(1);
+  if (host.find('\0') != host.npos) throw std::invalid_argument("verdin: a host's name has a NUL in it");
+  host_ = host;
+  const ErrorQueue errors;
+  const std::string& alpn = loaded_->alpn;
+  if (!alpn.empty())
+    SSL_set_alpn_protos(ssl_.get(), reinterpret_cast<const unsigned char*>(alpn.data()),
+                        static_cast<unsigned>(alpn.size()));
+  if (host_.empty()) return;
+  const auto literal = Address::try_parse_ip(host_, 0);
+  bool sound = true;
+  if (literal) {
+    const auto octets = literal->ip();
+    sound = X509_VERIFY_PARAM_set1_ip(SSL_get0_param(ssl_.get()), octets.data(), octets.size()) == 1;
+  } else {
+    SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    sound = SSL_set1_host(ssl_.get(), host_.c_str()) == 1 &&
+            SSL_set_tlsext_host_name(ssl_.get(), host_.c_str()) == 1;
+  }
+  if (!sound) throw std::invalid_argument("verdin: this cannot be a host's name");
+  if (const SessionPtr session = context_->take_session(host_)) SSL_set_session(ssl_.get(), session.get());
+}
+
+int TlsConnection::on_session(SSL* ssl, SSL_SESSION* session) {
+  auto* const self = static_cast<TlsConnection*>(SSL_get_app_data(ssl));
+  if (!self || self->host_.empty()) return 0;
+  try {
+    self->context_->keep_session(self->host_, SessionPtr(session));
+  } catch (const std::bad_alloc&) {  // then the next connection begins anew; the session is freed
+  }
+  return 1;
+}
+
+/// What a call of OpenSSL that gave `result` waits for; what went wrong is noted.
+TlsConnection::Wish TlsConnection::wish_of(int result, const ErrorQueue& errors) {
+  switch (const int kind = SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_NONE:
+    case SSL_ERROR_ZERO_RETURN:
+      return Wish::none;
+    case SSL_ERROR_WANT_READ:
+      return Wish::read;
+    case SSL_ERROR_WANT_WRITE:
+      return Wish::write;
+    default:
+      note_failure(kind, errors);
+      return Wish::none;
+  }
+}
+
+void TlsConnection::note_failure(int kind, const ErrorQueue& errors) {
+  const int reason = ERR_GET_REASON(errors.first());
+  failure_text_ = errors.text();
+  if (socket_error_ != 0) {
+    failure_ = std::error_code(socket_error_, std::generic_category());
+  } else if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING || (kind == SSL_ERROR_SYSCALL && eof_)) {
+    failure_ = TlsErrc::truncated;
+  } else if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+    const long verdict = SSL_get_verify_result(ssl_.get());
+    failure_text_ = X509_verify_cert_error_string(verdict);
+    const bool other_host =
+        verdict == X509_V_ERR_HOSTNAME_MISMATCH || verdict == X509_V_ERR_IP_ADDRESS_MISMATCH;
+    failure_ = other_host ? TlsErrc::wrong_host : TlsErrc::certificate_rejected;
+  } else if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
+    failure_ = TlsErrc::certificate_rejected;
+  } else if (reason == SSL_R_NO_APPLICATION_PROTOCOL) {
+    failure_ = TlsErrc::no_common_protocol;
+  } else if (reason >= SSL_AD_REASON_OFFSET) {
+    failure_ = TlsErrc::refused;
+  } else {
+    failure_ = reason == ERR_R_MALLOC_FAILURE ? TlsErrc::failed : TlsErrc::protocol;
+  }
+}
+
+void TlsConnection::handshake(Deadline limit, std::error_code& error) {
+  if (shaken_ && !failure_) return;
+  limit = limit.earlier(loop::Clock::now() + context_->options().handshake_limit);
+  if (!handshake_turn_.try_lock_until(limit.due().value_or(loop::Clock::time_point::max()))) {
+    error = Errc::timed_out;
+    return;
+  }
+  const std::unique_lock turn(handshake_turn_, std::adopt_lock);
+  shake_hands(limit, error);
+}
+
+void TlsConnection::shake_hands(Deadline limit, std::error_code& error) {
+  while (!failure_ && !shaken_) {
+    await_handshake_turn(context_->options().handshakes_per_turn);
+    const Wish wish = step_handshake();
+    if (failure_) break;
+    if (!flush(limit, error)) return;
+    if (wish == Wish::none) {
+      finish_handshake();
+    } else if (wish == Wish::read && !await(wish, limit, error)) {
+      return;
+    }
+  }
+  if (!failure_) return;
+  std::error_code ignored;
+  flush_now(ignored);  // the alert that tells the peer
+  error = failure_;
+}
+
+TlsConnection::Wish TlsConnection::step_handshake() {
+  const ErrorQueue errors;
+  return wish_of(SSL_do_handshake(ssl_.get()), errors);
+}
+
+void TlsConnection::finish_handshake() {
+  shaken_ = true;
+  // TLS 1.2 gives no new session to one that was resumed.
+  if (!host_.empty() && SSL_session_reused(ssl_.get()) == 1 && SSL_version(ssl_.get()) < TLS1_3_VERSION)
+    context_->keep_session(host_, SessionPtr(SSL_get1_session(ssl_.get())));
+}
+
+/// False if `limit` is over, or the socket says no.
+bool TlsConnection::await(Wish wish, Deadline limit, std::error_code& error) {
+  try {
+    const bool ready = wish == Wish::write ? socket_.wait_write(limit) : socket_.wait_read(limit);
+    if (!ready) error = Errc::timed_out;
+    return ready;
+  } catch (const std::system_error& failure) {
+    error = failure.code();
+    return false;
+  }
+}
+
+/// Sends what the kernel takes; false if that is not all.
+bool TlsConnection::flush_now(std::error_code& error) noexcept {
+  while (pending() > 0) {
+    const ssize_t n = ::send(socket_.fd(), out_.data() + sent_, pending(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n >= 0) {
+      sent_ += static_cast<std::size_t>(n);
+    } else if (errno != EINTR) {
+      if (errno != EAGAIN && errno != EWOULDBLOCK) error = std::error_code(errno, std::generic_category());
+      return false;
+    }
+  }
+  out_ = std::string();  // an idle connection keeps no buffer
+  sent_ = 0;
+  return true;
+}
+
+bool TlsConnection::flush(Deadline limit, std::error_code& error) {
+  while (!flush_now(error)) {
+    if (error || !await(Wish::write, limit, error)) return false;
+  }
+  return true;
+}
+
+void TlsConnection::let_others_run() {
+  if (++calls_at_once_ < kCallsAtOnce) return;
+  calls_at_once_ = 0;
+  if (Hub* const hub = Hub::current_or_null(); hub && !hub->in_hub()) hub->yield();
+}
+
+std::size_t TlsConnection::recv(std::span<char> into, Deadline limit, std::error_code& error) {
+  const Claim claim(reading_, "read from");
+  handshake(limit, error);
+  if (error || into.empty()) return 0;
+  let_others_run();
+  for (;;) {
+    std::size_t got = 0;
+    Wish wish = Wish::none;
+    {
+      const ErrorQueue errors;
+      const int result = SSL_read_ex(ssl_.get(), into.data(), into.size(), &got);
+      if (result != 1) wish = wish_of(result, errors);
+    }
+    std::error_code ignored;
+    if (pending() > 0 && !writing_) flush_now(ignored);  // an alert, or the answer to a change of keys
+    if (got > 0) return got;
+    if (failure_ == TlsErrc::truncated && context_->options().allow_truncation) return 0;
+    error = failure_;
+    if (error || wish == Wish::none) return 0;
+    if (!await(wish, limit, error)) return 0;
+    calls_at_once_ = 0;
+  }
+}
+
+std::size_t TlsConnection::send(std::span<const std::string_view> pieces, Deadline limit,
+                                std::error_code& error) {
+  const Claim claim(writing_, "write to");
+  handshake(limit, error);
+  if (!error && said_goodbye_) error = std::error_code(EPIPE, std::generic_category());
+  if (error) return 0;
+  let_others_run();
+  std::size_t taken = 0;
+  for (std::string_view piece : pieces) {
+    while (!piece.empty()) {
+      std::size_t size = 0;
+      {
+        const ErrorQueue errors;
+        const int result = SSL_write_ex(ssl_.get(), piece.data(), std::min(piece.size(), kRecord), &size);
+        if (result != 1) wish_of(result, errors);
+      }
+      taken += size;
+      piece.remove_prefix(size);
+      if (!(error = failure_) && (size == 0 || pending() >= kFlushFrom)) flush(limit, error);
+      if (error) return taken;
+    }
+  }
+  flush(limit, error);
+  return taken;
+}
+
+/// close_notify, if there is anybody to say it to.
+bool TlsConnection::say_goodbye() {
+  if (!shaken_ || failure_ || said_goodbye_) return false;
+  const ErrorQueue errors;
+  said_goodbye_ = true;
+  SSL_shutdown(ssl_.get());  // into out_
+  return true;
+}
+
+void TlsConnection::shutdown_write(Deadline limit, std::error_code& error) {
+  const Claim claim(writing_, "write to");
+  say_goodbye();
+  if (!flush(limit, error)) return;
+  try {
+    socket_.shutdown_write(limit);
+  } catch (const std::system_error& failure) {
+    error = failure.code();
+  }
+}
+
+void TlsConnection::close() noexcept {
+  if (socket_.open()) {
+    try {
+      std::error_code ignored;
+      say_goodbye();
+      flush_now(ignored);
+    } catch (...) {  // no memory: then without
+    }
+  }
+  socket_.close();
+}
+
+}  // namespace verdin::net::impl

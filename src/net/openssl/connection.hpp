@@ -1,0 +1,79 @@
+// TlsConnection: what a TlsStream is.
+//
+// OpenSSL reads from the socket itself, without waiting, and writes to `out_`, which is sent when it has
+// returned: so it never stops in the middle of a record for want of room, and a greenlet that is killed while
+// it waits for that leaves nothing undone that the next call would not do. No switch happens inside of
+// OpenSSL, whose queue of errors is the thread's.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <verdin/net/socket.hpp>
+#include <verdin/runtime/mutex.hpp>
+
+#include "net/openssl/context_state.hpp"
+
+namespace verdin::net::impl {
+
+class TlsConnection {
+ public:
+  TlsConnection(Socket socket, std::shared_ptr<TlsContextState> context, std::string_view host);
+  TlsConnection(const TlsConnection&) = delete;
+  TlsConnection& operator=(const TlsConnection&) = delete;
+  ~TlsConnection();
+
+  void handshake(Deadline limit, std::error_code& error);
+  std::size_t recv(std::span<char> into, Deadline limit, std::error_code& error);
+  std::size_t send(std::span<const std::string_view> pieces, Deadline limit, std::error_code& error);
+  void shutdown_write(Deadline limit, std::error_code& error);
+  void close() noexcept;
+
+  Socket& socket() noexcept { return socket_; }
+  SSL* ssl() noexcept { return ssl_.get(); }
+  /// What has made it fail, in words.
+  const std::string& failure_text() const noexcept { return failure_text_; }
+
+  /// A callback of OpenSSL: the server has given a session.
+  static int on_session(SSL* ssl, SSL_SESSION* session);
+
+ private:
+  struct Bio;
+  enum class Wish { none, read, write };
+
+  Wish step_handshake();
+  Wish wish_of(int result, const ErrorQueue& errors);
+  void prepare_client(std::string_view host);
+  void note_failure(int kind, const ErrorQueue& errors);
+  void shake_hands(Deadline limit, std::error_code& error);
+  void finish_handshake();
+  bool await(Wish wish, Deadline limit, std::error_code& error);
+  bool say_goodbye();
+  bool flush(Deadline limit, std::error_code& error);
+  bool flush_now(std::error_code& error) noexcept;
+  std::size_t pending() const noexcept { return out_.size() - sent_; }
+  void let_others_run();
+
+  Socket socket_;
+  const std::shared_ptr<TlsContextState> context_;
+  const std::shared_ptr<const LoadedTls> loaded_;
+  SslPtr ssl_;
+  std::string host_;  // of a client
+  std::string out_;   // for the peer
+  std::size_t sent_ = 0;
+  int socket_error_ = 0;  // that OpenSSL ran into
+  bool eof_ = false;
+  bool shaken_ = false;
+  bool said_goodbye_ = false;
+  bool reading_ = false;
+  bool writing_ = false;
+  unsigned calls_at_once_ = 0;
+  std::error_code failure_;
+  std::string failure_text_;
+  Mutex handshake_turn_;
+};
+
+}  // namespace verdin::net::impl

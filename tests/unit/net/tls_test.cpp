@@ -1,0 +1,703 @@
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <malloc.h>
+
+#include <verdin/net/error.hpp>
+#include <verdin/net/process.hpp>
+#include <verdin/net/stream_server.hpp>
+#include <verdin/net/tls_stream.hpp>
+#include <verdin/runtime/join.hpp>
+#include <verdin/runtime/run.hpp>
+#include <verdin/runtime/sleep.hpp>
+#include <verdin/runtime/timeout.hpp>
+
+#include "support/certificates.hpp"
+
+using namespace std::chrono_literals;
+using verdin::net::Address;
+using verdin::net::Socket;
+using verdin::net::TlsClientAuth;
+using verdin::net::TlsClientOptions;
+using verdin::net::TlsContext;
+using verdin::net::TlsErrc;
+using verdin::net::TlsError;
+using verdin::net::TlsIdentity;
+using verdin::net::TlsServerOptions;
+using verdin::net::TlsStream;
+using verdin::net::TlsVersion;
+
+namespace {
+
+const verdin::test::Certificates& certificates() {
+  static const verdin::test::Certificates all;
+  return all;
+}
+
+TlsIdentity identity(const std::string& name) {
+  return {.certificate_file = certificates().path(name + ".pem"),
+          .key_file = certificates().path(name + ".key")};
+}
+
+/// Makes what the tests share, once.
+class Tls : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    certificates().sign("one", "DNS:one.test,IP:127.0.0.1");
+    certificates().sign("two", "DNS:two.test,DNS:*.two.test");
+    certificates().sign("user", "DNS:user.test");
+  }
+};
+
+TlsServerOptions server_options() {
+  TlsServerOptions options;
+  options.identities = {identity("one")};
+  return options;
+}
+
+TlsClientOptions client_options() {
+  TlsClientOptions options;
+  options.system_roots = false;
+  options.ca_file = certificates().path("ca.pem");
+  return options;
+}
+
+/// Both ends of a connection in one hub.
+struct Ends {
+  TlsStream client;
+  TlsStream server;
+};
+
+Ends make_ends(const TlsContext& client, const TlsContext& server, const std::string& host = "one.test") {
+  auto [a, b] = Socket::pair();
+  return {TlsStream(std::move(a), client, host), TlsStream(std::move(b), server)};
+}
+
+using Outcome = std::optional<std::error_code>;
+
+Outcome outcome_of(const std::function<void()>& call) {
+  try {
+    call();
+    return std::nullopt;
+  } catch (const std::system_error& error) {
+    return error.code();
+  }
+}
+
+/// How the handshake ended on either side.
+std::pair<Outcome, Outcome> shake_hands(Ends& ends) {
+  auto server = verdin::spawn([&] { return outcome_of([&] { ends.server.handshake(); }); });
+  const Outcome client = outcome_of([&] { ends.client.handshake(); });
+  if (client) ends.client.close();
+  return {client, server.get()};
+}
+
+Ends connected(const TlsContext& client, const TlsContext& server, const std::string& host = "one.test") {
+  Ends ends = make_ends(client, server, host);
+  const auto [a, b] = shake_hands(ends);
+  EXPECT_EQ(a, std::nullopt) << (a ? a->message() : "");
+  EXPECT_EQ(b, std::nullopt) << (b ? b->message() : "");
+  return ends;
+}
+
+Ends connected() {
+  return connected(TlsContext::client(client_options()), TlsContext::server(server_options()));
+}
+
+/// Has the tickets come in, which a server sends behind the handshake.
+void exchange(Ends& ends) {
+  ends.server.send_all("x");
+  EXPECT_EQ(ends.client.recv(10), "x");
+}
+
+std::error_code config_error(const std::function<void()>& call) {
+  return outcome_of(call).value_or(std::error_code());
+}
+
+TEST_F(Tls, says_what_was_agreed_on) {
+  verdin::run([] {
+    Ends ends = connected();
+    EXPECT_EQ(ends.client.version(), "TLSv1.3");
+    EXPECT_FALSE(ends.client.cipher().empty());
+    EXPECT_EQ(ends.server.server_name(), "one.test");
+    EXPECT_EQ(ends.client.peer_subject(), "CN=one");
+    EXPECT_EQ(ends.client.peer_certificate(), certificates().text("one.pem"));
+    EXPECT_EQ(ends.server.peer_certificate(), "");
+    EXPECT_EQ(ends.client.alpn(), "");
+    EXPECT_FALSE(ends.client.resumed());
+    ends.client.send_all("hello");
+    EXPECT_EQ(ends.server.recv(100), "hello");
+    ends.server.send_all("world\r\nmore");
+    EXPECT_EQ(ends.client.recv_until("\r\n", 100), "world");
+    EXPECT_EQ(ends.client.recv(100), "more");
+  });
+}
+
+TEST_F(Tls, the_first_call_that_needs_it_shakes_hands) {
+  verdin::run([] {
+    auto options = client_options();
+    options.tls.newest = TlsVersion::tls12;
+    Ends ends = make_ends(TlsContext::client(options), TlsContext::server(server_options()));
+    auto reader = verdin::spawn([&] { return ends.server.recv(100); });
+    auto answer = verdin::spawn([&] { return ends.client.recv(100); });  // waits for its own side's handshake
+    ends.client.send_all("hello");
+    EXPECT_EQ(reader.get(), "hello");
+    EXPECT_EQ(ends.client.version(), "TLSv1.2");
+    ends.server.send_all("back");
+    EXPECT_EQ(answer.get(), "back");
+  });
+}
+
+TEST_F(Tls, much_both_ways_at_once) {
+  verdin::run([] {
+    Ends ends = connected();
+    std::string data(3'000'000, '\0');
+    std::mt19937 random(1);
+    for (char& each : data) each = static_cast<char>(random());
+    const auto pump = [&data](TlsStream& stream) {
+      return verdin::spawn([&] {
+        stream.send_all(data);
+        stream.shutdown_write();
+      });
+    };
+    auto a = pump(ends.client);
+    auto b = pump(ends.server);
+    auto got = verdin::spawn([&] { return ends.server.recv_all(data.size()); });
+    EXPECT_TRUE(ends.client.recv_all(data.size()) == data);
+    EXPECT_TRUE(got.get() == data);
+    verdin::join_all(a, b);
+  });
+}
+
+TEST_F(Tls, certificates_are_verified) {
+  verdin::run([] {
+    const auto server = TlsContext::server(server_options());
+    const auto client = TlsContext::client(client_options());
+    auto ends = make_ends(client, server, "other.test");
+    EXPECT_EQ(shake_hands(ends).first, TlsErrc::wrong_host);
+    ends = make_ends(client, server, "127.0.0.1");
+    EXPECT_EQ(shake_hands(ends).first, std::nullopt);
+    ends = make_ends(client, server, "127.0.0.2");
+    EXPECT_EQ(shake_hands(ends).first, TlsErrc::wrong_host);
+
+    TlsClientOptions strangers;  // who trust the system's authorities, and not ours
+    ends = make_ends(TlsContext::client(strangers), server);
+    const auto [here, there] = shake_hands(ends);
+    EXPECT_EQ(here, TlsErrc::certificate_rejected);
+    EXPECT_EQ(there, TlsErrc::refused);
+    strangers.verify = false;
+    ends = make_ends(TlsContext::client(strangers), server, "whatever");
+    EXPECT_EQ(shake_hands(ends).first, std::nullopt);
+    EXPECT_THROW(make_ends(client, server, ""), std::invalid_argument);
+
+    ends = make_ends(client, server, "other.test");
+    auto other = verdin::spawn([&] { return outcome_of([&] { ends.server.handshake(); }); });
+    try {
+      ends.client.handshake();
+      ADD_FAILURE();
+    } catch (const TlsError& error) {
+      EXPECT_NE(std::string(error.what()).find("ostname mismatch"), std::string::npos) << error.what();
+    }
+    ends.client.close();
+    other.join();
+  });
+}
+
+TEST_F(Tls, the_name_that_a_client_wants_chooses_the_certificate) {
+  verdin::run([] {
+    auto options = server_options();
+    options.identities.push_back(
+        {.certificate_pem = certificates().text("two.pem"), .key_pem = certificates().text("two.key")});
+    const auto server = TlsContext::server(options);
+    const auto client = TlsContext::client(client_options());
+    EXPECT_EQ(connected(client, server, "one.test").client.peer_subject(), "CN=one");
+    EXPECT_EQ(connected(client, server, "two.test").client.peer_subject(), "CN=two");
+    EXPECT_EQ(connected(client, server, "a.two.test").client.peer_subject(), "CN=two");
+    auto ends = make_ends(client, server, "three.test");
+    EXPECT_EQ(shake_hands(ends).first, TlsErrc::wrong_host);  // the first's
+  });
+}
+
+TEST_F(Tls, protocols_are_agreed_on) {
+  verdin::run([] {
+    auto options = server_options();
+    options.alpn = {"h2", "http/1.1"};
+    const auto server = TlsContext::server(options);
+    auto wishes = client_options();
+    wishes.alpn = {"http/1.1", "h2"};
+    Ends ends = connected(TlsContext::client(wishes), server);
+    EXPECT_EQ(ends.client.alpn(), "h2");
+    EXPECT_EQ(ends.server.alpn(), "h2");
+    EXPECT_EQ(connected(TlsContext::client(client_options()), server).server.alpn(), "");
+    wishes.alpn = {"gopher"};
+    ends = make_ends(TlsContext::client(wishes), server);
+    const auto [here, there] = shake_hands(ends);
+    EXPECT_EQ(here, TlsErrc::refused);
+    EXPECT_EQ(there, TlsErrc::no_common_protocol);
+  });
+}
+
+TEST_F(Tls, certificates_of_clients) {
+  verdin::run([] {
+    auto options = server_options();
+    options.client_auth = TlsClientAuth::required;
+    options.client_ca_file = certificates().path("ca.pem");
+    const auto server = TlsContext::server(options);
+    auto with = client_options();
+    with.identity = identity("user");
+    EXPECT_EQ(connected(TlsContext::client(with), server).server.peer_subject(), "CN=user");
+    auto without = make_ends(TlsContext::client(client_options()), server);
+    auto there = verdin::spawn([&] { return outcome_of([&] { without.server.handshake(); }); });
+    // In TLS 1.3 a client has finished before the server has looked at its certificate.
+    EXPECT_EQ(outcome_of([&] { without.client.recv(1); }), TlsErrc::refused);
+    EXPECT_EQ(there.get(), TlsErrc::certificate_rejected);
+    options.client_auth = TlsClientAuth::optional;
+    EXPECT_EQ(
+        connected(TlsContext::client(client_options()), TlsContext::server(options)).server.peer_subject(),
+        "");
+  });
+}
+
+TEST_F(Tls, sessions_are_resumed) {
+  verdin::run([] {
+    for (const TlsVersion version : {TlsVersion::tls12, TlsVersion::tls13}) {
+      for (const bool tickets : {true, false}) {
+        auto options = server_options();
+        options.tls.newest = version;
+        options.tickets = tickets;
+        auto server = TlsContext::server(options);
+        const auto client = TlsContext::client(client_options());
+        for (int i = 0; i < 3; ++i) {
+          Ends ends = connected(client, server);
+          EXPECT_EQ(ends.client.resumed(), i > 0) << static_cast<int>(version) << tickets;
+          EXPECT_EQ(ends.server.resumed(), i > 0);
+          EXPECT_EQ(ends.client.peer_subject(), "CN=one");
+          exchange(ends);
+          if (tickets) server.reload();  // old tickets stay valid
+        }
+        EXPECT_FALSE(connected(client, server, "127.0.0.1").client.resumed());  // another host
+      }
+    }
+    auto options = server_options();
+    options.tls.resumption = false;
+    const auto server = TlsContext::server(options);
+    const auto client = TlsContext::client(client_options());
+    for (int i = 0; i < 2; ++i) {
+      Ends ends = connected(client, server);
+      EXPECT_FALSE(ends.client.resumed());
+      exchange(ends);
+    }
+  });
+}
+
+TEST_F(Tls, reload_is_for_connections_to_come) {
+  verdin::run([] {
+    certificates().sign("renewed", "DNS:one.test");
+    auto options = server_options();
+    options.identities = {identity("renewed")};
+    auto server = TlsContext::server(options);
+    auto wishes = client_options();
+    wishes.tls.resumption = false;
+    const auto client = TlsContext::client(wishes);
+    Ends before = connected(client, server);
+    certificates().run(
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=new -CA " +
+        certificates().path("ca.pem") + " -CAkey " + certificates().path("ca.key") +
+        " -addext subjectAltName=DNS:one.test -keyout " + certificates().path("renewed.key") + " -out " +
+        certificates().path("renewed.pem"));
+    EXPECT_EQ(connected(client, server).client.peer_subject(), "CN=renewed");
+    server.reload();
+    EXPECT_EQ(connected(client, server).client.peer_subject(), "CN=new");
+    exchange(before);
+    certificates().run("rand -out " + certificates().path("renewed.pem") + " 100");
+    EXPECT_EQ(config_error([&] { server.reload(); }), TlsErrc::bad_configuration);
+    EXPECT_EQ(connected(client, server).client.peer_subject(), "CN=new");
+  });
+}
+
+TEST_F(Tls, what_cannot_be_used_says_why) {
+  const auto with = [](TlsIdentity one) {
+    auto options = server_options();
+    options.identities = {std::move(one)};
+    return config_error([&] { TlsContext::server(options); });
+  };
+  EXPECT_EQ(with({.certificate_file = "/no/such/file"}), std::errc::no_such_file_or_directory);
+  EXPECT_EQ(with({.certificate_pem = "nonsense"}), TlsErrc::bad_configuration);
+  EXPECT_EQ(with({.certificate_pem = certificates().text("one.pem")}), TlsErrc::bad_configuration);
+  EXPECT_EQ(
+      with({.certificate_pem = certificates().text("one.pem"), .key_pem = certificates().text("two.key")}),
+      TlsErrc::bad_configuration);
+  certificates().run("ec -aes128 -passout pass:secret -in " + certificates().path("one.key") + " -out " +
+                     certificates().path("locked.key"));
+  TlsIdentity locked{.certificate_pem = certificates().text("one.pem"),
+                     .key_pem = certificates().text("locked.key")};
+  EXPECT_EQ(with(locked), TlsErrc::bad_configuration);  // and does not ask at the terminal
+  locked.password = "wrong";
+  EXPECT_EQ(with(locked), TlsErrc::bad_configuration);
+  locked.password = "secret";
+  EXPECT_EQ(with(locked), std::error_code());
+  EXPECT_EQ(with({.certificate_pem = certificates().text("one.pem") + certificates().text("one.key")}),
+            std::error_code());
+
+  auto options = server_options();
+  options.tls.ciphers = "NONE";
+  EXPECT_EQ(config_error([&] { TlsContext::server(options); }), TlsErrc::bad_configuration);
+  options = server_options();
+  options.alpn = {""};
+  EXPECT_EQ(config_error([&] { TlsContext::server(options); }), TlsErrc::bad_configuration);
+  options = server_options();
+  options.client_auth = TlsClientAuth::required;
+  EXPECT_EQ(config_error([&] { TlsContext::server(options); }), TlsErrc::bad_configuration);
+  EXPECT_EQ(config_error([&] { TlsContext::server({}); }), TlsErrc::bad_configuration);
+  auto client = client_options();
+  client.ca_pem = "nonsense";
+  EXPECT_EQ(config_error([&] { TlsContext::client(client); }), TlsErrc::bad_configuration);
+}
+
+TEST_F(Tls, old_versions_are_not_spoken) {
+  verdin::run([] {
+    auto options = server_options();
+    options.tls.oldest = TlsVersion::tls13;
+    auto wishes = client_options();
+    wishes.tls.newest = TlsVersion::tls12;
+    Ends ends = make_ends(TlsContext::client(wishes), TlsContext::server(options));
+    const auto [here, there] = shake_hands(ends);
+    EXPECT_EQ(here, TlsErrc::refused);
+    EXPECT_EQ(there, TlsErrc::protocol);
+  });
+}
+
+TEST_F(Tls, an_end_without_close_notify_is_an_error) {
+  verdin::run([] {
+    Ends ends = connected();
+    exchange(ends);  // with something unread it would be a reset
+    ends.client.send_all("most of it");
+    EXPECT_EQ(ends.server.recv(100), "most of it");
+    ends.client.socket().close();
+    EXPECT_EQ(outcome_of([&] { ends.server.recv(100); }), TlsErrc::truncated);
+    EXPECT_EQ(outcome_of([&] { ends.server.recv(100); }), TlsErrc::truncated);  // it stays so
+
+    ends = connected();
+    exchange(ends);
+    ends.client.send_all("all of it");
+    ends.client.close();
+    EXPECT_EQ(ends.server.recv_all(100), "all of it");
+    EXPECT_EQ(ends.server.recv(1), "");
+
+    ends = connected();
+    exchange(ends);
+    ends.client.shutdown_write();
+    EXPECT_EQ(ends.server.recv(1), "");
+    EXPECT_EQ(outcome_of([&] { ends.client.send_all("x"); }), std::errc::broken_pipe);
+    ends.server.send_all("late");
+    EXPECT_EQ(ends.client.recv(10), "late");
+
+    auto options = server_options();
+    options.tls.allow_truncation = true;
+    ends = connected(TlsContext::client(client_options()), TlsContext::server(options));
+    exchange(ends);
+    ends.client.socket().close();
+    EXPECT_EQ(ends.server.recv(1), "");
+  });
+}
+
+TEST_F(Tls, garbage_and_half_handshakes) {
+  verdin::run([] {
+    const auto server = TlsContext::server(server_options());
+    const auto client = TlsContext::client(client_options());
+    const auto server_hears = [&](const std::string& text) {
+      auto [a, b] = Socket::pair();
+      TlsStream stream(std::move(b), server);
+      a.send_all(text);
+      a.shutdown_write();
+      return outcome_of([&] { stream.handshake(60s); });
+    };
+    EXPECT_EQ(server_hears(""), TlsErrc::truncated);
+    EXPECT_EQ(server_hears("GET / HTTP/1.0\r\n\r\n"), TlsErrc::protocol);
+    EXPECT_EQ(server_hears(std::string(10'000, '\xff')), TlsErrc::protocol);
+    EXPECT_EQ(server_hears(std::string("\x16\x03\x01\x40\x00\x01", 6)), TlsErrc::truncated);
+
+    std::string hello;  // a real one, then its beginnings
+    {
+      auto [a, b] = Socket::pair();
+      TlsStream stream(std::move(a), client, "one.test");
+      EXPECT_EQ(outcome_of([&] { stream.handshake(0s); }), verdin::net::Errc::timed_out);
+      hello = b.recv(10'000);
+    }
+    ASSERT_GT(hello.size(), 100u);
+    for (std::size_t size = 1; size < hello.size(); size += 17)
+      EXPECT_EQ(server_hears(hello.substr(0, size)), TlsErrc::truncated) << size;
+  });
+}
+
+/// Between two sockets; spoils some of what passes, until one side ends.
+void spoil(Socket& from, Socket& to, unsigned seed) {
+  std::mt19937 random(seed);
+  std::array<char, 4096> buffer;
+  std::error_code error;
+  unsigned passed = 0;
+  const auto at = static_cast<unsigned>(random() % 2500);
+  while (const std::size_t n = from.recv(buffer, error)) {
+    if (passed <= at && at < passed + n) buffer[at - passed] ^= static_cast<char>(1U << random() % 8);
+    passed += static_cast<unsigned>(n);
+    if (to.send_all(std::string_view(buffer.data(), n), error) < n) break;
+  }
+  to.close();
+  from.close();
+}
+
+TEST_F(Tls, a_flipped_bit_anywhere_is_an_error_and_no_more) {
+  verdin::run([] {
+    const auto server = TlsContext::server(server_options());
+    const auto client = TlsContext::client(client_options());
+    int failed = 0;
+    for (unsigned seed = 0; seed < 60; ++seed) {
+      auto [a, a2] = Socket::pair();
+      auto [b, b2] = Socket::pair();
+      TlsStream here(std::move(a), client, "one.test");
+      TlsStream there(std::move(b), server);
+      auto onward = verdin::spawn([&, seed] { spoil(a2, b2, seed); });
+      auto backward = verdin::spawn([&, seed] { spoil(b2, a2, seed + 1000); });
+      auto other = verdin::spawn([&] {
+        return outcome_of([&] {
+          there.send_all(there.recv_exactly(1000, 60s), 60s);
+          there.close();
+        });
+      });
+      const auto result = outcome_of([&] {
+        here.send_all(std::string(1000, 'x'), 60s);
+        EXPECT_EQ(here.recv_exactly(1000, 60s), std::string(1000, 'x'));
+      });
+      EXPECT_NE(result, verdin::net::Errc::timed_out);
+      here.close();
+      EXPECT_NE(other.get(), verdin::net::Errc::timed_out);
+      there.close();
+      verdin::join_all(onward, backward);
+      failed += result.has_value();
+    }
+    EXPECT_GT(failed, 30);
+  });
+}
+
+TEST_F(Tls, failures_of_one_connection_are_not_anothers) {
+  verdin::run([] {
+    const auto server = TlsContext::server(server_options());
+    Ends good = connected();
+    auto bad = verdin::spawn([&] {
+      for (int i = 0; i < 50; ++i) {
+        auto [a, b] = Socket::pair();
+        TlsStream stream(std::move(b), server);
+        auto peer = verdin::spawn([&a] { a.send_all("this is no TLS at all\r\n\r\n"); });
+        EXPECT_EQ(outcome_of([&] { stream.handshake(); }), TlsErrc::protocol);
+        peer.join();
+      }
+    });
+    for (int i = 0; i < 200; ++i) {
+      auto reader = verdin::spawn([&] { return good.server.recv(100); });
+      verdin::yield();
+      good.client.send_all("fine");
+      EXPECT_EQ(reader.get(), "fine");
+    }
+    bad.join();
+  });
+}
+
+TEST_F(Tls, a_handshake_has_a_limit) {
+  verdin::run([] {
+    auto options = server_options();
+    options.tls.handshake_limit = 1ms;
+    auto [a, b] = Socket::pair();
+    TlsStream stream(std::move(b), TlsContext::server(options));
+    EXPECT_THROW(stream.recv(1), verdin::net::TimedOut);
+    EXPECT_THROW(stream.handshake(), verdin::net::TimedOut);
+  });
+}
+
+TEST_F(Tls, handshakes_share_the_turns_of_the_loop) {
+  verdin::run([] {
+    auto options = server_options();
+    options.tls.handshakes_per_turn = 1;
+    const auto server = TlsContext::server(options);
+    const auto client = TlsContext::client(client_options());
+    bool stop = false;
+    int turns = 0;
+    auto clock = verdin::spawn([&] {
+      for (; !stop; ++turns) verdin::sleep(1ns);
+    });
+    std::vector<Ends> all;
+    for (int i = 0; i < 20; ++i) all.push_back(make_ends(client, server));
+    std::vector<verdin::Greenlet<>> greenlets;
+    for (Ends& each : all) {
+      greenlets.push_back(verdin::spawn([&each] { each.client.handshake(); }));
+      greenlets.push_back(verdin::spawn([&each] { each.server.handshake(); }));
+    }
+    for (auto& each : greenlets) each.get();
+    stop = true;
+    clock.join();
+    EXPECT_GE(turns, 39);  // a server takes two steps or more
+  });
+}
+
+TEST_F(Tls, kill_and_limits_leave_the_stream_usable) {
+  verdin::run([] {
+    Ends ends = connected();
+    auto reader = verdin::spawn([&] { ends.server.recv(100); });
+    verdin::sleep(1ms);
+    reader.kill();
+    EXPECT_FALSE(verdin::with_timeout(1ms, [&] { ends.server.recv(100); }));
+    EXPECT_THROW(ends.server.recv(100, 1ms), verdin::net::TimedOut);
+
+    // A writer that is stopped while the peer does not read: what is under way stays whole records.
+    auto writer = verdin::spawn([&] { ends.client.send_all(std::string(5'000'000, 'x')); });
+    verdin::sleep(1ms);
+    EXPECT_FALSE(writer.ready());
+    EXPECT_THROW(ends.client.send_all("y"), verdin::net::ConcurrentUse);
+    writer.kill();
+    EXPECT_THROW(ends.client.send_all(std::string(5'000'000, 'x'), 1ms), verdin::net::TimedOut);
+    auto last = verdin::spawn([&] {
+      ends.client.send_all("end");
+      ends.client.close();
+    });
+    const std::string all = ends.server.recv_all(20'000'000, 60s);
+    EXPECT_EQ(all.substr(all.size() - 3), "end");
+    EXPECT_EQ(all.find_first_not_of('x'), all.size() - 3);
+    last.join();
+  });
+}
+
+TEST_F(Tls, close_wakes_who_waits) {
+  verdin::run([] {
+    Ends ends = connected();
+    auto reader = verdin::spawn([&] { return outcome_of([&] { ends.server.recv(1); }); });
+    verdin::sleep(1ms);
+    EXPECT_THROW(ends.server.recv(1), verdin::net::ConcurrentUse);
+    ends.server.close();
+    EXPECT_EQ(reader.get(), verdin::net::Errc::closed);
+    EXPECT_FALSE(ends.server.open());
+    EXPECT_NE(outcome_of([&] { ends.server.send_all("x"); }), std::nullopt);
+    EXPECT_EQ(ends.client.recv(1), "");  // it was told
+    EXPECT_THROW(TlsStream().handshake(), verdin::net::Closed);
+  });
+}
+
+TEST_F(Tls, an_idle_connection_is_small) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer's allocator tells other figures";
+#endif
+  verdin::run([] {
+    const auto server = TlsContext::server(server_options());
+    const auto client = TlsContext::client(client_options());
+    std::vector<Ends> all;
+    const auto add = [&](int count) {
+      for (int i = 0; i < count; ++i) {
+        all.push_back(connected(client, server));
+        exchange(all.back());
+        // Somebody waits for what comes, as one always does.
+        EXPECT_THROW(all.back().client.recv(1, 0s), verdin::net::TimedOut);
+        EXPECT_THROW(all.back().server.recv(1, 0s), verdin::net::TimedOut);
+      }
+    };
+    all.reserve(220);
+    add(20);
+    const auto in_use = [] {
+      const auto info = ::mallinfo2();
+      return info.uordblks + info.hblkhd;
+    };
+    const std::size_t before = in_use();
+    add(200);
+    const std::size_t both = in_use();
+    for (std::size_t i = 20; i < all.size(); ++i) all[i].client = TlsStream();
+    const std::size_t servers = in_use();
+    RecordProperty("server_octets", static_cast<int>((servers - before) / 200));
+    RecordProperty("client_octets", static_cast<int>((both - servers) / 200));
+    EXPECT_LE((servers - before) / 200, 20'000u);
+    EXPECT_LE((both - servers) / 200, 40'000u);  // it has the server's certificate, and a session
+  });
+}
+
+TEST_F(Tls, a_server_over_tls) {
+  verdin::run([] {
+    int refused = 0;
+    verdin::net::StreamServer server(Address::loopback_ipv4(0),
+                                     verdin::net::over_tls(
+                                         TlsContext::server(server_options()),
+                                         [](TlsStream& stream, const Address& peer) {
+                                           EXPECT_TRUE(peer.is_loopback());
+                                           stream.send_all(stream.recv_until("\n", 100));
+                                         },
+                                         [&](const Address&, const std::system_error&) { ++refused; }));
+    server.start();
+    const auto client = TlsContext::client(client_options());
+    for (int i = 0; i < 3; ++i) {
+      TlsStream stream(Socket::connected(server.address()), client, "127.0.0.1");
+      stream.send_all("hello\n");
+      EXPECT_EQ(stream.recv_all(100), "hello");
+    }
+    {
+      Socket plain = Socket::connected(server.address());
+      plain.send_all("GET / HTTP/1.0\r\n\r\n");
+      std::error_code ignored;
+      std::array<char, 100> alert;
+      while (plain.recv(alert, ignored) > 0) {
+      }
+    }
+    EXPECT_EQ(refused, 1);
+    server.stop(60s);
+  });
+}
+
+TEST_F(Tls, openssl_as_a_client) {
+  verdin::run([] {
+    verdin::net::StreamServer server(
+        Address::loopback_ipv4(0),
+        verdin::net::over_tls(TlsContext::server(server_options()), [](TlsStream& stream, const Address&) {
+          stream.send_all("you said " + stream.recv_until("\n", 100) + "\n");
+        }));
+    server.start();
+    for (const char* version : {"-tls1_2", "-tls1_3"}) {
+      const auto result =
+          verdin::run_process({"openssl", "s_client", "-quiet", "-verify_return_error", "-CAfile",
+                               certificates().path("ca.pem"), "-verify_hostname", "one.test", "-servername",
+                               "one.test", version, "-connect", server.address().to_string()},
+                              {.err = verdin::Stdio::pipe()}, "hello\n");
+      EXPECT_EQ(result.out, "you said hello\n") << result.err;
+      EXPECT_EQ(result.exit_code, 0) << result.err;
+    }
+    server.stop(60s);
+  });
+}
+
+TEST_F(Tls, openssl_as_a_server) {
+  verdin::run([] {
+    const std::uint16_t port = Socket::listen(Address::loopback_ipv4(0)).local_address().port();
+    verdin::Process server(
+        {"openssl", "s_server", "-quiet", "-rev", "-accept", "127.0.0.1:" + std::to_string(port), "-cert",
+         certificates().path("one.pem"), "-key", certificates().path("one.key")},
+        {.in = verdin::Stdio::pipe(), .out = verdin::Stdio::null(), .err = verdin::Stdio::null()});
+    const auto client = TlsContext::client(client_options());
+    for (;;) {  // until it listens
+      try {
+        TlsStream stream(Socket::connected(Address::loopback_ipv4(port)), client, "one.test");
+        stream.send_all("hello\n");
+        EXPECT_EQ(stream.recv_until("\n", 100), "olleh");
+        break;
+      } catch (const std::system_error& error) {
+        ASSERT_EQ(error.code(), std::errc::connection_refused) << error.what();
+        ASSERT_EQ(server.poll(), std::nullopt);
+        verdin::sleep(5ms);
+      }
+    }
+    server.kill();
+    server.wait();
+  });
+}
+
+}  // namespace
