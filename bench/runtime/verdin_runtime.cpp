@@ -217,6 +217,22 @@ double kill_20k() {
   });
 }
 
+[[gnu::noipa]] void throw_exit() { throw verdin::GreenletExit(); }
+
+/// What kill_20k cannot be below: C++ throws through the one frame of a wait and catches in the next, on one
+/// stack that is in the nearest cache.
+double unwind() {
+  constexpr std::size_t kCount = 20'000;
+  return nanoseconds(kCount, [] {
+    for (std::size_t i = 0; i < kCount; ++i) {
+      try {
+        throw_exit();
+      } catch (const verdin::GreenletExit&) {
+      }
+    }
+  });
+}
+
 double handler_start() {
   return in_hub([] {
     Event done;
@@ -280,6 +296,7 @@ int main(int count, char** arguments) {
 #endif
           {"timeout", timeout_scope},
           {"kill_20k", kill_20k},
+          {"unwind", unwind},
           {"handler", handler_start},
           {"timer", timer_start_cancel},
       },
