@@ -10,6 +10,8 @@
 #include <verdin/net/connect.hpp>
 #include <verdin/net/error.hpp>
 #include <verdin/net/poll.hpp>
+#include <verdin/net/resolver.hpp>
+#include <verdin/runtime/timeout.hpp>
 
 namespace verdin::net {
 namespace {
@@ -128,6 +130,20 @@ std::vector<Address> interleave(std::span<const Address> addresses) {
 Socket connect(std::span<const Address> addresses, Deadline limit, const ConnectOptions& options) {
   if (addresses.empty()) throw std::invalid_argument("verdin: nothing to connect to");
   return Race(interleave(addresses), limit.or_in(std::nullopt), options).run();
+}
+
+Socket connect(std::string_view host, std::uint16_t port, Deadline limit, const ConnectOptions& options) {
+  const auto look_up = [](std::string_view name, std::uint16_t service, Deadline until) {
+    std::vector<Address> found;
+    const auto ask = [&] { found = net::resolve(name, service); };
+    if (!until.limited()) {
+      ask();
+    } else if (!with_timeout(*until.due() - Clock::now(), ask)) {
+      throw TimedOut("verdin: no answer in time to who this is: " + printable(name));
+    }
+    return found;
+  };
+  return connect(host, port, look_up, limit, options);
 }
 
 Socket connect(std::string_view host, std::uint16_t port, const ResolveFunction& resolve, Deadline limit,

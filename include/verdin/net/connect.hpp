@@ -26,12 +26,14 @@ struct ConnectOptions {
   std::function<void(Socket&)> prepare{};  ///< called before each attempt: for options
 };
 
-/// Makes addresses of a name (and may block). See resolver.hpp for those that there are.
+/// Makes addresses of a name (and may block): of a Resolver with options of its own, say.
 using ResolveFunction =
     std::function<std::vector<Address>(std::string_view host, std::uint16_t port, Deadline limit)>;
 
 Socket connect(std::span<const Address> addresses, Deadline limit = {}, const ConnectOptions& options = {});
-/// A literal address is not resolved.
+/// Asks the system's resolver (resolver.hpp), within `limit`. A literal address is not resolved.
+Socket connect(std::string_view host, std::uint16_t port, Deadline limit = {},
+               const ConnectOptions& options = {});
 Socket connect(std::string_view host, std::uint16_t port, const ResolveFunction& resolve, Deadline limit = {},
                const ConnectOptions& options = {});
 

@@ -16,6 +16,7 @@
 #include <verdin/net/error.hpp>
 #include <verdin/net/pipe.hpp>
 #include <verdin/net/poll.hpp>
+#include <verdin/net/resolver.hpp>
 #include <verdin/net/stream_server.hpp>
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/group.hpp>
@@ -521,6 +522,17 @@ TEST(ConnectToOne, does_not_wait_for_one_that_does_not_answer) {
     }
     wait_until([&] { return server.connections() == 0; });
     EXPECT_EQ(open_descriptors(), descriptors);
+  });
+}
+
+TEST(ConnectToOne, by_name_asks_the_systems_resolver) {
+  verdin::run([] {
+    StreamServer server(kAnyPort, echo);
+    server.start();
+    // The name has an address of IPv6, too, where nobody is.
+    EXPECT_EQ(net::connect("localhost", server.port(), kLong).peer_address(), server.address());
+    EXPECT_EQ(net::connect("127.0.0.1", server.port()).peer_address(), server.address());
+    EXPECT_THROW(net::connect("no such name", server.port(), kLong), net::ResolveError);
   });
 }
 
