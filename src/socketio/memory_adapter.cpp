@@ -25,27 +25,21 @@ class MemoryAdapter final : public Adapter {
       at->second->name = name;
     }
     Room& room = *at->second;
-    for (const auto& slot : socket.room_slots_) {
-      if (slot.room == &room) return;
-    }
-    socket.room_slots_.push_back({&room, room.members.size()});
+    if (slot_of(socket, room) != kNone) return;
+    add_slot(socket, {&room, room.members.size()});
     room.members.push_back(&socket);
   }
 
   void leave(SocketState& socket, std::string_view name) override {
-    auto& slots = socket.room_slots_;
-    const auto at =
-        std::find_if(slots.begin(), slots.end(), [&](const auto& slot) { return slot.room->name == name; });
-    if (at == slots.end()) return;
-    const SocketState::RoomSlot slot = *at;
-    *at = slots.back();
-    slots.pop_back();
-    take_out(slot);
+    const auto at = rooms_.find(name);
+    if (at == rooms_.end()) return;
+    const std::size_t where = slot_of(socket, *at->second);
+    if (where != kNone) take_out(remove_slot(socket, where));
   }
 
   void remove_socket(SocketState& socket) override {
-    const auto slots = std::move(socket.room_slots_);
-    socket.room_slots_.clear();
+    const auto slots = std::exchange(socket.room_slots_, {});
+    socket.room_index_.reset();
     for (const auto& slot : slots) take_out(slot);
     const auto at = all_.find(socket.id());
     if (at != all_.end() && at->second == &socket) all_.erase(at);
@@ -77,6 +71,44 @@ class MemoryAdapter final : public Adapter {
   }
 
  private:
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+  /// A socket in so many rooms gets an index of them: a peer may ask to join very many.
+  static constexpr std::size_t kIndexed = 16;
+
+  /// Where in the socket's slots the room is.
+  static std::size_t slot_of(const SocketState& socket, const Room& room) {
+    if (socket.room_index_) {
+      const auto at = socket.room_index_->find(&room);
+      return at == socket.room_index_->end() ? kNone : at->second;
+    }
+    const auto& slots = socket.room_slots_;
+    const auto at = std::ranges::find(slots, &room, &SocketState::RoomSlot::room);
+    return at == slots.end() ? kNone : static_cast<std::size_t>(at - slots.begin());
+  }
+
+  static void add_slot(SocketState& socket, SocketState::RoomSlot slot) {
+    auto& slots = socket.room_slots_;
+    slots.push_back(slot);
+    if (socket.room_index_) {
+      socket.room_index_->emplace(slot.room, slots.size() - 1);
+    } else if (slots.size() > kIndexed) {
+      socket.room_index_ = std::make_unique<std::unordered_map<const Room*, std::size_t>>();
+      for (std::size_t i = 0; i < slots.size(); ++i) socket.room_index_->emplace(slots[i].room, i);
+    }
+  }
+
+  static SocketState::RoomSlot remove_slot(SocketState& socket, std::size_t where) {
+    auto& slots = socket.room_slots_;
+    const SocketState::RoomSlot removed = slots[where];
+    slots[where] = slots.back();
+    slots.pop_back();
+    if (socket.room_index_) {
+      if (where < slots.size()) (*socket.room_index_)[slots[where].room] = where;
+      socket.room_index_->erase(removed.room);
+    }
+    return removed;
+  }
+
   /// The last member moves to the place that became free.
   void take_out(const SocketState::RoomSlot& slot) {
     Room& room = *slot.room;
@@ -84,9 +116,7 @@ class MemoryAdapter final : public Adapter {
     room.members.pop_back();
     if (slot.index < room.members.size()) {
       room.members[slot.index] = moved;
-      for (auto& other : moved->room_slots_) {
-        if (other.room == &room) other.index = slot.index;
-      }
+      moved->room_slots_[slot_of(*moved, room)].index = slot.index;
     }
     if (room.members.empty()) rooms_.erase(rooms_.find(room.name));
   }

@@ -439,6 +439,17 @@ describe('Engine.IO and Socket.IO packets', { concurrency: 6 }, () => {
     socket.cut();
     await here.canary.sings();
   });
+  // Too many to look through all of them for each: 20 ms of work, not seconds of it.
+  strict('100,000 rooms, joined one by one, twice over', async () => {
+    const socket = await guest(here.server);
+    for (let part = 0; part < 20; part++) {
+      const rooms = Array.from({ length: 10_000 }, (_, i) => `r${(part % 10) * 10_000 + i}`);
+      socket.send(`42/bare,${part}${JSON.stringify(['join', rooms])}`);
+      assert.match(await socket.next(), new RegExp(`^43/bare,${part}\\[`));
+    }
+    socket.cut();
+    await here.canary.sings();
+  });
   it('3,000 times in and out of a namespace', async () => {
     const socket = await guest(here.server);
     for (let i = 0; i < 3000; i++) {

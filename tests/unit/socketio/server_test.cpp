@@ -327,6 +327,36 @@ TEST(SocketIo, emit_with_ack_blocks_its_greenlet_until_the_answer_the_time_or_th
   });
 }
 
+TEST(SocketIo, very_many_rooms_of_one_socket) {
+  // Far more than could be looked through for each that is joined or left.
+  constexpr int kRooms = 30'000;
+  with_server([](http::App& app, sio::Server& io, Errors&) {
+    std::vector<sio::Socket> sockets;
+    io.on_connection([&](sio::Socket socket) { sockets.push_back(socket); });
+    Peer one(app, "0");
+    Peer other(app, "0");
+    const auto name = [](int i) { return "room " + std::to_string(i); };
+    for (int round = 0; round < 2; ++round) {  // a second time changes nothing
+      for (int i = 0; i < kRooms; ++i) {
+        sockets[0].join(name(i));
+        if (i % 2 == 0) sockets[1].join(name(i));
+      }
+    }
+    EXPECT_EQ(sockets[0].rooms().size(), 1u + kRooms);
+    EXPECT_EQ(sockets[1].rooms().size(), 1u + kRooms / 2);
+    for (int i = 0; i < kRooms; i += 3) sockets[0].leave(name(i));
+    sockets[0].leave(name(0));
+    EXPECT_EQ(sockets[0].rooms().size(), 1u + kRooms - kRooms / 3);
+    EXPECT_EQ(io.to(name(0)).fetch_sockets().size(), 1u);
+    EXPECT_EQ(io.to(name(1)).fetch_sockets().size(), 1u);
+    EXPECT_EQ(io.to(name(2)).fetch_sockets().size(), 2u);
+    sockets[0].disconnect();
+    EXPECT_EQ(io.to(name(1)).fetch_sockets().size(), 0u);
+    EXPECT_EQ(io.to(name(2)).fetch_sockets().size(), 1u);
+    EXPECT_EQ(sockets[1].rooms().size(), 1u + kRooms / 2);
+  });
+}
+
 TEST(SocketIo, rooms_union_exceptions_and_the_senders_absence) {
   with_server([](http::App& app, sio::Server& io, Errors&) {
     std::vector<sio::Socket> sockets;

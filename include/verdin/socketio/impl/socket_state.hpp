@@ -192,7 +192,9 @@ class SocketState final : public SharedRefCounted<SocketState> {
     Room* room;
     std::size_t index;
   };
-  std::vector<RoomSlot> room_slots_;  // the memory adapter's
+  // The memory adapter's: the rooms, and where each is in the list, if they are many.
+  std::vector<RoomSlot> room_slots_;
+  std::unique_ptr<std::unordered_map<const Room*, std::size_t>> room_index_;
 };
 
 }  // namespace verdin::sio::impl
