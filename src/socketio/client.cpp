@@ -255,6 +255,9 @@ void Client::update_reading() {
   const bool reads = acks_ > 0 || (paused_ == 0 && held_ <= (reads_ ? limit : limit / 2));
   if (reads == reads_) return;
   reads_ = reads;
+  // What is late now is late because of us.
+  if (pending_ && reads) start_timer();
+  if (pending_ && !reads) timer_->stop();
   reads ? session_->resume() : session_->pause();
 }
 

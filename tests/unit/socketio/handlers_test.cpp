@@ -226,4 +226,39 @@ TEST(SocketIoHandlers, run_when_there_is_a_stack_again) {
   EXPECT_GE(lines.size(), 1u);
 }
 
+/// The client may send the attachment, but the server does not take it.
+TEST(SocketIoHandlers, a_binary_packet_is_not_late_while_the_server_does_not_read) {
+  sio::Options options;
+  options.connect_timeout = 400ms;
+  options.max_mailbox = 1;
+  with_server(
+      [](http::App& app, sio::Server& io, Errors& errors) {
+        verdin::Event gate, marked;
+        verdin::Greenlet<> asking;
+        io.of("/other").on("mark", [&] { marked.set(); });
+        io.on("wait", [&](sio::Socket socket) {
+          // While an answer is awaited reading goes on, also behind a full mailbox.
+          asking = verdin::spawn([=] { socket.timeout(60s).emit_with_ack("never answered"); });
+          gate.wait();
+        });
+        io.on("size", [](verdin::Bytes bytes) { return bytes.size(); });
+        Peer peer(app, "0");
+        peer.ask("0/other");
+        peer.send(R"(2["wait"])");
+        EXPECT_EQ(peer.receive(), R"(20["never answered"])");
+        peer.send(R"(2["unknown"])");
+        peer.send(R"(2["unknown"])");
+        peer.send(R"(2/other,["mark"])");
+        peer.send(R"(51-7["size",{"_placeholder":true,"num":0}])");
+        marked.wait();
+        asking.kill();  // nothing is read from now on
+        peer.send_binary("12345");
+        verdin::sleep(800ms);
+        gate.set();
+        EXPECT_EQ(peer.receive(), "37[5]");
+        EXPECT_EQ(errors.count(sio::ErrorInfo::Kind::protocol), 0u);
+      },
+      options);
+}
+
 }  // namespace
