@@ -310,6 +310,9 @@ TEST(StreamServer, one_on_each_hub_shares_a_port) {
 }
 
 TEST(StreamServer, out_of_descriptors_rests_and_goes_on) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "UBSan's check of virtual tables needs descriptors itself";
+#endif
   verdin::run([] {
     const Errors errors;
     StreamServer server(kAnyPort, echo, {.first_rest = 1ms, .longest_rest = 4ms});
