@@ -4,6 +4,7 @@
 
 #include <verdin/engineio/server.hpp>
 #include <verdin/protocol/engineio/payload.hpp>
+#include <verdin/protocol/http1/chars.hpp>
 #include <verdin/protocol/json/document.hpp>
 #include <verdin/protocol/utf8.hpp>
 
@@ -16,10 +17,10 @@ using protocol::eio::PacketType;
 
 namespace {
 
-/// A media type without its parameters.
-std::string_view media_type(std::string_view content_type) {
-  const std::size_t end = content_type.find_first_of("; \t");
-  return content_type.substr(0, end);
+/// A Content-Type of application/octet-stream, whatever its case and parameters (RFC 9110, 8.3.1).
+bool is_octet_stream(std::string_view content_type) noexcept {
+  const std::string_view media_type = content_type.substr(0, content_type.find_first_of("; \t"));
+  return protocol::http1::equals_ignoring_case(media_type, "application/octet-stream");
 }
 
 void respond(http::Exchange& exchange, const Cors& cors, int status, std::string_view type,
@@ -72,7 +73,7 @@ void Session::on_post(http::ExchangePtr exchange) {
   }
   if (!polling_ || state_ != State::open) return respond(*exchange, cors, 400, kHtml, "");
   const auto type = exchange->request().header("content-type");
-  if ((type && media_type(*type) == "application/octet-stream") || polling_->post || overlapping_) {
+  if ((type && is_octet_stream(*type)) || polling_->post || overlapping_) {
     respond(*exchange, cors, 400, kHtml, "");
     return fail(CloseReason::transport_error, "a request that polling does not allow");
   }

@@ -247,11 +247,17 @@ TEST(EngineIo, what_breaks_the_rules_ends_the_session) {
 
 TEST(EngineIo, a_binary_post_is_refused) {
   with_server({}, [](http::App& app, eio::Server&, Echoes& echoes) {
+    for (const std::string type :
+         {"application/octet-stream", "Application/Octet-Stream", "APPLICATION/OCTET-STREAM ; x=y"}) {
+      echoes.ended.clear();
+      PollingPeer peer(app, kPath);
+      const std::string header = "Content-Type: " + type + "\r\n";
+      EXPECT_EQ(status_of(http_exchange(app, post_request(peer.target(), "4x", header))), 400) << type;
+      EXPECT_EQ(echoes.ended, std::vector<std::string>{"transport error"}) << type;
+    }
     PollingPeer peer(app, kPath);
-    const std::string answer =
-        http_exchange(app, post_request(peer.target(), "x", "Content-Type: application/octet-stream\r\n"));
-    EXPECT_EQ(status_of(answer), 400);
-    EXPECT_EQ(echoes.ended, std::vector<std::string>{"transport error"});
+    const std::string other = "Content-Type: application/octet-streams\r\n";
+    EXPECT_EQ(status_of(http_exchange(app, post_request(peer.target(), "4x", other))), 200);
   });
 }
 
