@@ -1,4 +1,6 @@
 // Three things at once, written as if each were alone on its thread. It has only one.
+
+// [main]
 #include <chrono>
 #include <cstdio>
 #include <string>
@@ -32,7 +34,6 @@ void use(const User& user, int friends) {
 
 }  // namespace
 
-// [main]
 int main() {
   return verdin::run([] {                          // returns when this greenlet ends
     auto user = verdin::spawn(load_user, "Andy");  // Greenlet<User>
