@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -10,7 +11,13 @@
 #include <verdin/base/log.hpp>
 #include <verdin/protocol/http1/negotiation.hpp>
 
+#include "engineio/cors.hpp"
+#include "protocol/http1/content_coding.hpp"
+
 namespace verdin::sio {
+
+using protocol::http1::ContentCoding;
+
 namespace {
 
 constexpr std::array<std::string_view, 8> kNames{"socket.io.js",
@@ -21,6 +28,9 @@ constexpr std::array<std::string_view, 8> kNames{"socket.io.js",
                                                  "socket.io.esm.min.js.map",
                                                  "socket.io.msgpack.min.js",
                                                  "socket.io.msgpack.min.js.map"};
+
+/// The largest of them has 0.3 MB. Compressing blocks the hub, so what else may lie there goes out as it is.
+constexpr std::size_t kMostToCompress = 4 << 20;
 
 /// "Socket.IO v4.8.1" in the banner of a bundle.
 std::string version_of(std::string_view bundle) {
@@ -41,7 +51,19 @@ std::optional<std::string> read_file(const std::string& path) {
 
 }  // namespace
 
-const ClientFiles::File* ClientFiles::find(std::string_view name) {
+void ClientFiles::check() {
+  if (!std::ifstream(directory_ + "/" + std::string(kNames[0]))) tell_log(kNames[0]);
+}
+
+void ClientFiles::tell_log(std::string_view name) {
+  if (std::exchange(told_, true)) return;
+  log(LogLevel::warning, "socketio: the client's files will be answered 404: no " + std::string(name) +
+                             " in \"" + printable(directory_) +
+                             "\". Set sio::Options::client_dir to the dist folder of npm's socket.io-client "
+                             "(scripts/demo installs it), or serve_client to false");
+}
+
+ClientFiles::File* ClientFiles::find(std::string_view name) {
   if (const auto at = files_.find(name); at != files_.end()) return &at->second;
   const auto content = read_file(directory_ + "/" + std::string(name));
   if (!content) return nullptr;
@@ -52,34 +74,59 @@ const ClientFiles::File* ClientFiles::find(std::string_view name) {
     if (bundle) version = version_of(*bundle);
   }
   if (version.empty()) version = std::to_string(content->size());
-  File file{SharedBuffer::copy(*content), '"' + version + '"'};
+  File file;
+  file.content[0] = SharedBuffer::copy(*content);
+  file.etag = '"' + version + '"';
+  file.weak_etag = "W/" + file.etag;
   return &files_.emplace(std::string(name), std::move(file)).first->second;
 }
 
 bool ClientFiles::serve(http::Exchange& exchange, std::string_view name) {
   if (std::find(kNames.begin(), kNames.end(), name) == kNames.end()) return false;
-  const File* const file = find(name);
-  if (!file) {
-    // Engine.IO's answer to such a path, "Transport unknown", would send whoever set this up astray.
-    if (!std::exchange(missed_, true)) {
-      log(LogLevel::warning, "socketio: no " + std::string(name) + " in \"" + printable(directory_) +
-                                 "\", see sio::Options::client_dir");
-    }
-    exchange.respond(404, {{"Content-Type", "text/plain"}}, "The client's files are not installed here\n");
-    return true;
-  }
-  const bool is_map = name.ends_with(".map");
-  const std::vector<http::Header> headers{
-      {"Content-Type", is_map ? "application/json; charset=utf-8" : "application/javascript; charset=utf-8"},
-      {"Cache-Control", "public, max-age=0"},
-      {"ETag", file->etag}};
-  const auto known = exchange.request().header("if-none-match");
-  if (known && protocol::http1::etag_matches(*known, file->etag)) {
-    exchange.respond(304, headers, "");
+  if (File* const file = find(name)) {
+    answer(exchange, name, *file);
   } else {
-    exchange.respond(200, headers, file->content);
+    answer_missing(exchange, name);
   }
   return true;
+}
+
+void ClientFiles::answer(http::Exchange& exchange, std::string_view name, File& file) {
+  const http::Request& request = exchange.request();
+  auto coding = ContentCoding::identity;
+  if (const auto accepted = request.header("accept-encoding");
+      accepted && file.content[0].size() <= kMostToCompress) {
+    coding = protocol::http1::choose_coding(*accepted);
+  }
+  const bool coded = coding != ContentCoding::identity;
+  std::vector<http::Header> headers;
+  eio::append_cors_headers(cors_, request, headers);
+  headers.push_back({"Vary", "Accept-Encoding"});
+  headers.push_back({"Content-Type", name.ends_with(".map") ? "application/json; charset=utf-8"
+                                                            : "application/javascript; charset=utf-8"});
+  headers.push_back({"Cache-Control", "public, max-age=0"});
+  // A strong tag stands for one sequence of octets, the weak one for all that mean the same.
+  headers.push_back({"ETag", coded ? file.weak_etag : file.etag});
+  const auto known = request.header("if-none-match");
+  if (known && protocol::http1::etag_matches(*known, file.etag)) return exchange.respond(304, headers, "");
+  if (coded) headers.push_back({"Content-Encoding", to_string(coding)});
+  SharedBuffer& content = file.content[static_cast<std::size_t>(coding)];
+  if (!content) {
+    content = SharedBuffer::copy(protocol::http1::encode_content(file.content[0].view(), coding));
+  }
+  exchange.respond(200, headers, content);
+}
+
+/// Engine.IO's answer to such a path, "Transport unknown", would send whoever set this up astray.
+void ClientFiles::answer_missing(http::Exchange& exchange, std::string_view name) {
+  tell_log(name);
+  std::vector<http::Header> headers;
+  eio::append_cors_headers(cors_, exchange.request(), headers);
+  headers.push_back({"Content-Type", "text/plain"});
+  exchange.respond(
+      404, headers,
+      "This server has not found the Socket.IO client's files. Set sio::Options::client_dir to the "
+      "dist folder of npm's socket.io-client, or load the client from elsewhere.\n");
 }
 
 }  // namespace verdin::sio

@@ -1,35 +1,45 @@
-// The official client's files, as the official server serves them below its path: with the version as a
-// strong ETag.
+// The official client's files, as the official server serves them below its path: with the version as entity
+// tag, with the CORS headers of the engine's answers, and compressed for whom accepts that.
 #pragma once
 
-#include <optional>
+#include <array>
 #include <string>
 #include <string_view>
 
 #include <verdin/base/shared_buffer.hpp>
 #include <verdin/base/siphash.hpp>
+#include <verdin/engineio/options.hpp>
 #include <verdin/http/exchange.hpp>
 
 namespace verdin::sio {
 
 class ClientFiles {
  public:
-  /// Nothing is read before it is asked for, and then once.
-  explicit ClientFiles(std::string directory) : directory_(std::move(directory)) {}
+  /// A file is read when it is first asked for, and compressed when that is first asked for; both are kept.
+  /// `cors` must outlive this.
+  ClientFiles(std::string directory, const eio::Cors& cors) : directory_(std::move(directory)), cors_(cors) {}
+
+  /// Tells the log if the files are not there.
+  void check();
 
   /// Answers if `name` (behind the server's path) is that of one of the files; false otherwise.
   bool serve(http::Exchange& exchange, std::string_view name);
 
  private:
   struct File {
-    SharedBuffer content;
+    std::array<SharedBuffer, 3> content;  // by ContentCoding; empty until it is asked for
     std::string etag;
+    std::string weak_etag;
   };
-  const File* find(std::string_view name);
+  File* find(std::string_view name);
+  void answer(http::Exchange& exchange, std::string_view name, File& file);
+  void answer_missing(http::Exchange& exchange, std::string_view name);
+  void tell_log(std::string_view name);
 
   std::string directory_;
+  const eio::Cors& cors_;
   StringMap<File> files_;
-  bool missed_ = false;  // the log has been told
+  bool told_ = false;  // the log, once
 };
 
 }  // namespace verdin::sio

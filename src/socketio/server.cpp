@@ -8,7 +8,10 @@ namespace verdin::sio {
 /// What the app mounts: the client's files, and the engine behind them.
 class Server::Endpoint final : public http::Endpoint {
  public:
-  explicit Endpoint(impl::ServerState& state) : state_(state), files_(state.options().client_dir) {}
+  explicit Endpoint(impl::ServerState& state)
+      : state_(state), files_(state.options().client_dir, state.engine().options().cors) {
+    if (state.options().serve_client) files_.check();
+  }
 
   void on_request(http::ExchangePtr exchange) override {
     const http::Request& request = exchange->request();

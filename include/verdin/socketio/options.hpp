@@ -29,10 +29,13 @@ struct Options {
   /// more, nothing is read from the client.
   std::size_t max_mailbox = 256;
   std::size_t max_mailbox_octets = 1'000'000;
-  bool serve_client = true;  ///< the official client's files below `path`
+  /// The official client's files below `path`, gzipped for whom accepts that, with the CORS headers of
+  /// `engine.cors`.
+  bool serve_client = true;
   /// Where they lie: the `dist` folder of npm's socket.io-client. By default where an installed Verdin has
   /// them, and in a build tree what CMake was told as VERDIN_CLIENT_DIR (a folder that scripts/demo fills).
-  /// Without the files their names are answered 404, and verdin::log() hears of it.
+  /// Without the files their names are answered 404, and a warning goes to verdin::log() once, when the
+  /// server is made: set_log_sink() comes before.
   std::string client_dir = impl::kClientDir;
   /// Makes the adapter of each namespace; empty: in this process's memory.
   std::function<std::unique_ptr<Adapter>()> adapter{};

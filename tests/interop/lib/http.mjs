@@ -4,7 +4,7 @@ import { within } from './wait.mjs';
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: 256 });
 
-/** options: method, headers, body, chunks (sent one by one, so chunked), agent. The result has abort(); awaiting it gives {status, headers, text, json()}. */
+/** options: method, headers, body, chunks (sent one by one, so chunked), agent. The result has abort(); awaiting it gives {status, headers, octets, text, json()}. */
 export function request(url, options = {}) {
   const { method = 'GET', headers = {}, body, chunks } = options;
   let outgoing;
@@ -15,8 +15,9 @@ export function request(url, options = {}) {
       incoming.on('data', (part) => parts.push(part));
       incoming.on('error', reject);
       incoming.on('end', () => {
-        const text = Buffer.concat(parts).toString('utf8');
-        resolve({ status: incoming.statusCode, headers: incoming.headers, text, json: () => JSON.parse(text) });
+        const octets = Buffer.concat(parts);
+        const text = octets.toString('utf8');
+        resolve({ status: incoming.statusCode, headers: incoming.headers, octets, text, json: () => JSON.parse(text) });
       });
     });
     outgoing.on('error', reject);

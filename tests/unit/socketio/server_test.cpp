@@ -1,9 +1,14 @@
 // Socket.IO as a client of raw packets sees it: https://socket.io/docs/v4/socket-io-protocol.
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include <verdin/verdin.hpp>
 
@@ -474,22 +479,184 @@ TEST(SocketIo, a_client_that_leaves_while_a_middleware_blocks_never_connects) {
   });
 }
 
-TEST(SocketIo, a_missing_client_bundle_is_a_404_and_a_log_line) {
+TEST(SocketIo, a_missing_client_bundle_is_one_log_line_at_start_and_a_404_that_says_why) {
   std::vector<std::string> lines;
-  verdin::set_log_sink([&](verdin::LogLevel, std::string_view line) { lines.emplace_back(line); });
+  verdin::set_log_sink([&](verdin::LogLevel level, std::string_view line) {
+    EXPECT_EQ(level, verdin::LogLevel::warning);
+    lines.emplace_back(line);
+  });
   sio::Options options;
   options.client_dir = "/nowhere";
+  const sio::Server unasked(options);
+  EXPECT_EQ(lines.size(), 1u) << "before anybody asks";
   with_server(
       [](http::App& app, sio::Server&, Errors&) {
-        EXPECT_EQ(status_of(http_exchange(app, get_request("/socket.io/socket.io.js"))), 404);
+        const std::string answer = http_exchange(app, get_request("/socket.io/socket.io.js"));
+        EXPECT_EQ(status_of(answer), 404);
+        EXPECT_NE(body_of(answer).find("client_dir"), std::string::npos) << answer;
+        EXPECT_EQ(answer.find("/nowhere"), std::string::npos) << "our folders are not the peer's business";
         EXPECT_EQ(status_of(http_exchange(app, get_request("/socket.io/socket.io.min.js"))), 404);
         EXPECT_EQ(status_of(http_exchange(app, get_request("/socket.io/other.js"))), 400)
             << "an Engine.IO matter";
       },
-      std::move(options));
+      options);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_NE(lines[1].find("/nowhere"), std::string::npos);
+  EXPECT_NE(lines[1].find("sio::Options::client_dir"), std::string::npos);
+  options.serve_client = false;
+  const sio::Server without(std::move(options));
+  EXPECT_EQ(lines.size(), 2u) << "nobody wants them";
   verdin::set_log_sink({});
-  ASSERT_EQ(lines.size(), 1u);
-  EXPECT_NE(lines[0].find("/nowhere"), std::string::npos);
+}
+
+/// A folder with a bundle and its map.
+class Bundle {
+ public:
+  Bundle() {
+    std::ofstream(path_ / "socket.io.js") << script;
+    std::ofstream(path_ / "socket.io.js.map") << map;
+  }
+  Bundle(const Bundle&) = delete;
+  Bundle& operator=(const Bundle&) = delete;
+  ~Bundle() { std::filesystem::remove_all(path_); }
+
+  sio::Options options() const {
+    sio::Options options;
+    options.client_dir = path_.string();
+    return options;
+  }
+
+  const std::string script = "/*! Socket.IO v4.8.1 */" + std::string(5000, ' ') + "io();";
+  const std::string map = "{\"version\":3,\"mappings\":\"" + std::string(3000, 'A') + "\"}";
+
+ private:
+  static std::filesystem::path make() {
+    std::string name = (std::filesystem::temp_directory_path() / "verdin-bundle-XXXXXX").string();
+    if (!::mkdtemp(name.data())) throw std::runtime_error("no folder for the test");
+    return name;
+  }
+  const std::filesystem::path path_ = make();
+};
+
+/// What the head says under that name; several lines are joined with a comma.
+std::string field(const std::string& answer, const std::string& name) {
+  const std::string head = answer.substr(0, answer.find("\r\n\r\n") + 2);
+  const std::string key = "\r\n" + name + ": ";
+  std::string value;
+  for (std::size_t at = head.find(key); at != std::string::npos; at = head.find(key, at + 1)) {
+    const std::size_t begin = at + key.size();
+    value += (value.empty() ? "" : ",") + head.substr(begin, head.find("\r\n", begin) - begin);
+  }
+  return value;
+}
+
+/// By zlib, which tells gzip's frame from its own.
+std::string inflated(const std::string& octets) {
+  z_stream stream{};
+  EXPECT_EQ(::inflateInit2(&stream, 15 + 32), Z_OK);
+  std::string content(100'000, '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(octets.data()));
+  stream.avail_in = static_cast<uInt>(octets.size());
+  stream.next_out = reinterpret_cast<Bytef*>(content.data());
+  stream.avail_out = static_cast<uInt>(content.size());
+  EXPECT_EQ(::inflate(&stream, Z_FINISH), Z_STREAM_END);
+  content.resize(stream.total_out);
+  ::inflateEnd(&stream);
+  return content;
+}
+
+TEST(SocketIo, the_client_files_go_out_in_the_coding_that_the_request_likes_best) {
+  const Bundle bundle;
+  with_server(
+      [&](http::App& app, sio::Server&, Errors&) {
+        struct Case {
+          const char* accepted;
+          const char* coding;
+        };
+        const Case cases[] = {{"", ""},
+                              {"Accept-Encoding: gzip\r\n", "gzip"},
+                              {"Accept-Encoding: deflate\r\n", "deflate"},
+                              {"Accept-Encoding: gzip, deflate, br\r\n", "gzip"},
+                              {"Accept-Encoding: gzip;q=0.5, deflate\r\n", "deflate"},
+                              {"Accept-Encoding: *\r\n", "gzip"},
+                              {"Accept-Encoding: *, gzip;q=0\r\n", "deflate"},
+                              {"Accept-Encoding: gzip;q=0\r\n", ""},
+                              {"Accept-Encoding: br\r\n", ""},
+                              {"Accept-Encoding: identity\r\n", ""}};
+        for (const Case& each : cases) {
+          for (const std::string name : {"socket.io.js", "socket.io.js.map"}) {
+            const std::string& file = name.ends_with("map") ? bundle.map : bundle.script;
+            const std::string answer = http_exchange(app, get_request("/socket.io/" + name, each.accepted));
+            const bool coded = *each.coding != '\0';
+            EXPECT_EQ(status_of(answer), 200);
+            EXPECT_EQ(field(answer, "Content-Encoding"), each.coding) << each.accepted;
+            EXPECT_EQ(field(answer, "Vary"), "Accept-Encoding");
+            EXPECT_EQ(field(answer, "ETag"), coded ? "W/\"4.8.1\"" : "\"4.8.1\"");
+            EXPECT_EQ(field(answer, "Content-Length"), std::to_string(body_of(answer).size()));
+            const std::string body = body_of(answer);
+            EXPECT_EQ(coded ? inflated(body) : body, file) << each.accepted;
+            if (coded) {
+              EXPECT_EQ(static_cast<unsigned char>(body[0]), *each.coding == 'g' ? 0x1f : 0x78);
+            }
+            std::string head = get_request("/socket.io/" + name, each.accepted);
+            head.replace(0, 3, "HEAD");
+            RawClient client(app);  // no body comes that http_exchange() could wait for
+            client.send(head);
+            EXPECT_EQ(field(client.read_until("\r\n\r\n"), "Content-Length"), std::to_string(body.size()));
+            const std::string tag = "If-None-Match: " + field(answer, "ETag") + "\r\n";
+            const std::string again =
+                http_exchange(app, get_request("/socket.io/" + name, each.accepted + tag));
+            EXPECT_EQ(status_of(again), 304);
+            EXPECT_EQ(field(again, "ETag"), field(answer, "ETag"));
+            EXPECT_EQ(field(again, "Vary"), "Accept-Encoding");
+            EXPECT_EQ(body_of(again), "");
+          }
+        }
+      },
+      bundle.options());
+}
+
+TEST(SocketIo, the_client_files_tell_browsers_what_polling_tells_them) {
+  const Bundle bundle;
+  sio::Options options = bundle.options();
+  options.engine.cors.origins = {"https://listed.example"};
+  options.engine.cors.credentials = true;
+  with_server(
+      [&](http::App& app, sio::Server&, Errors&) {
+        // There, not there, and a poll to compare with.
+        for (const std::string target : {"/socket.io/socket.io.js", "/socket.io/socket.io.esm.min.js",
+                                         "/socket.io/?EIO=4&transport=polling"}) {
+          const auto ask = [&](const std::string& headers) {
+            return http_exchange(app, get_request(target, headers));
+          };
+          const std::string listed = ask("Origin: https://listed.example\r\n");
+          EXPECT_EQ(field(listed, "Access-Control-Allow-Origin"), "https://listed.example") << target;
+          EXPECT_EQ(field(listed, "Access-Control-Allow-Credentials"), "true") << target;
+          EXPECT_EQ(field(listed, "Vary").substr(0, 6), "Origin") << target;
+          for (const char* other : {"Origin: https://other.example\r\n", ""}) {
+            const std::string answer = ask(other);
+            EXPECT_EQ(field(answer, "Access-Control-Allow-Origin"), "") << target;
+            EXPECT_EQ(field(answer, "Vary").substr(0, 6), "Origin") << target;
+          }
+        }
+        const std::string script =
+            http_exchange(app, get_request("/socket.io/socket.io.js",
+                                           "Origin: https://listed.example\r\nAccept-Encoding: gzip\r\n"
+                                           "If-None-Match: \"4.8.1\"\r\n"));
+        EXPECT_EQ(status_of(script), 304);
+        EXPECT_EQ(field(script, "Access-Control-Allow-Origin"), "https://listed.example");
+        EXPECT_EQ(field(script, "Vary"), "Origin,Accept-Encoding");
+      },
+      options);
+  options.engine.cors = {{}, true, false};
+  with_server(
+      [&](http::App& app, sio::Server&, Errors&) {
+        const std::string answer =
+            http_exchange(app, get_request("/socket.io/socket.io.js", "Origin: https://other.example\r\n"));
+        EXPECT_EQ(field(answer, "Access-Control-Allow-Origin"), "*");
+        EXPECT_EQ(body_of(answer), bundle.script);
+      },
+      options);
 }
 
 TEST(SocketIo, disconnecting_sees_the_rooms_and_disconnect_does_not) {

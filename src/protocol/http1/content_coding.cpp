@@ -1,0 +1,67 @@
+#include "protocol/http1/content_coding.hpp"
+
+#include <new>
+
+#include <zlib.h>
+
+#include <verdin/protocol/http1/negotiation.hpp>
+
+namespace verdin::protocol::http1 {
+namespace {
+
+// zlib's deflateInit2(): the window's size as a power of two; 16 more ask for gzip's frame instead of zlib's.
+constexpr int kWindowBits = 15;
+constexpr int kGzipFrame = 16;
+constexpr int kMemoryLevel = 8;
+
+struct Compressor {
+  explicit Compressor(int window_bits) {
+    if (::deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, window_bits, kMemoryLevel,
+                       Z_DEFAULT_STRATEGY) != Z_OK) {
+      throw std::bad_alloc();
+    }
+  }
+  Compressor(const Compressor&) = delete;
+  Compressor& operator=(const Compressor&) = delete;
+  ~Compressor() { ::deflateEnd(&stream); }
+
+  z_stream stream{};
+};
+
+}  // namespace
+
+std::string_view to_string(ContentCoding coding) noexcept {
+  switch (coding) {
+    case ContentCoding::gzip:
+      return "gzip";
+    case ContentCoding::deflate:
+      return "deflate";
+    case ContentCoding::identity:
+      break;
+  }
+  return "identity";
+}
+
+ContentCoding choose_coding(std::string_view accept_encoding) noexcept {
+  const int gzip = encoding_weight(accept_encoding, "gzip");
+  const int deflate = encoding_weight(accept_encoding, "deflate");
+  if (gzip == 0 && deflate == 0) return ContentCoding::identity;
+  return gzip >= deflate ? ContentCoding::gzip : ContentCoding::deflate;
+}
+
+std::string encode_content(std::string_view content, ContentCoding coding) {
+  if (coding == ContentCoding::identity) return std::string(content);
+  Compressor compressor(coding == ContentCoding::gzip ? kWindowBits + kGzipFrame : kWindowBits);
+  z_stream& stream = compressor.stream;
+  std::string encoded(::deflateBound(&stream, static_cast<uLong>(content.size())), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(content.data()));
+  stream.avail_in = static_cast<uInt>(content.size());
+  stream.next_out = reinterpret_cast<Bytef*>(encoded.data());
+  stream.avail_out = static_cast<uInt>(encoded.size());
+  ::deflate(&stream, Z_FINISH);  // the bound holds: one call ends it
+  encoded.resize(stream.total_out);
+  encoded.shrink_to_fit();
+  return encoded;
+}
+
+}  // namespace verdin::protocol::http1
