@@ -39,6 +39,31 @@ DisconnectReason translate(eio::CloseReason reason) {
   return DisconnectReason::transport_error;
 }
 
+/// What `root` takes of memory as a json::Value, about. Counts no further than a little beyond `limit`.
+std::size_t memory_of(json::View root, std::size_t limit) {
+  constexpr std::size_t kEach = 64;  // a Value, or a key's string, and the allocator's share
+  std::size_t octets = 0;
+  std::vector<json::View> open;  // each in it is counted: no more than limit / kEach
+  const auto count = [&](json::View value) {
+    octets += kEach + value.as_string().value_or(std::string_view()).size();
+    if (value.is_array() || value.is_object()) open.push_back(value);
+    return octets <= limit;
+  };
+  count(root);
+  while (!open.empty() && octets <= limit) {
+    const json::View container = open.back();
+    open.pop_back();
+    for (const json::View element : container.array()) {
+      if (!count(element)) return octets;
+    }
+    for (const json::Member member : container.object()) {
+      octets += kEach + member.key.size();
+      if (!count(member.value)) return octets;
+    }
+  }
+  return octets;
+}
+
 }  // namespace
 
 void Client::begin(ServerState& server, eio::Session& session, const http::Request& request) {
@@ -113,18 +138,20 @@ void Client::on_connect(const PacketHeader& header, json::View auth) {
     return protocol_error(DisconnectReason::forced_server_close, "a second CONNECT to the same namespace");
   }
   NamespaceState* const nsp = server_->find_namespace(header.nsp);
-  const bool too_many =
-      sockets_.size() + static_cast<std::size_t>(leaving_) >= server_->options().max_namespaces;
-  if (!nsp || too_many) {
-    return write([&](std::string& out) {
-      protocol::sio::encode_connect_error(out, header.nsp,
-                                          too_many ? "Too many namespaces" : "Invalid namespace");
-    });
-  }
-  sockets_.push_back(
-      make_intrusive<SocketState>(*nsp, *this, handshake_, auth ? json::Value(auth) : json::Value()));
+  const Options& options = server_->options();
+  const auto refuse = [&](std::string_view why) {
+    write([&](std::string& out) { protocol::sio::encode_connect_error(out, header.nsp, why); });
+  };
+  if (sockets_.size() + static_cast<std::size_t>(leaving_) >= options.max_namespaces)
+    return refuse("Too many namespaces");
+  if (!nsp) return refuse("Invalid namespace");
+  const std::size_t left = options.max_auth_octets - std::min(options.max_auth_octets, auth_);
+  const std::size_t octets = auth ? memory_of(auth, left) : 0;
+  if (octets > left) return refuse("Auth too large");
+  const auto socket = make_intrusive<SocketState>(*nsp, *this, handshake_);
+  if (auth) socket->keep_auth(json::Value(auth), octets);
+  sockets_.push_back(socket);
   if (sockets_.size() == 1) sockets_.shrink_to_fit();
-  const IntrusivePtr<SocketState> socket = sockets_.back();
   socket->start_connecting();
 }
 

@@ -52,6 +52,9 @@ class Client final : public eio::SessionHandler, public RefCounted<Client> {
   bool overwhelms(std::size_t events) const;
   /// How many sockets have left while their handlers still run.
   void count_leaving(int change) noexcept { leaving_ += change; }
+  /// What the `auth` of its sockets takes, and what of it one of them takes no more.
+  void count_auth(std::size_t octets) noexcept { auth_ += octets; }
+  void forget_auth(std::size_t octets) noexcept { auth_ -= octets; }
 
  private:
   struct PendingPacket;
@@ -80,6 +83,7 @@ class Client final : public eio::SessionHandler, public RefCounted<Client> {
   int leaving_ = 0;
   int acks_ = 0;
   std::size_t held_ = 0;
+  std::size_t auth_ = 0;
   bool reads_ = true;
   bool closed_ = false;
   bool has_joined_ = false;

@@ -116,6 +116,7 @@ bool SocketState::run_middlewares() {
     ended_ = true;
     nsp_->adapter().remove_socket(*this);
     Client& client = *std::exchange(client_, nullptr);
+    if (extras_) client.forget_auth(std::exchange(extras_->auth_octets, 0));
     client.forget(*this);
     return false;
   }
@@ -208,6 +209,7 @@ void SocketState::leave_client() {
   const IntrusivePtr<Client> client = std::move(leaving_);
   if (mailbox_) client->remove_held(mailbox_->octets);
   mailbox_.reset();
+  if (extras_) client->forget_auth(std::exchange(extras_->auth_octets, 0));
   client->count_leaving(-1);
 }
 

@@ -43,12 +43,10 @@ std::string_view Socket::transport() const {
 
 namespace impl {
 
-SocketState::SocketState(NamespaceState& nsp, Client& client, IntrusivePtr<const Handshake> handshake,
-                         json::Value auth)
+SocketState::SocketState(NamespaceState& nsp, Client& client, IntrusivePtr<const Handshake> handshake)
     : hub_(&Hub::current()), nsp_(&nsp), client_(&client), handshake_(std::move(handshake)) {
   const std::string id = random_id(kIdSize);
   std::memcpy(id_.data(), id.data(), kIdSize);
-  if (!auth.is_null()) extras().auth = std::move(auth);
 }
 
 SocketState::~SocketState() = default;
@@ -61,6 +59,12 @@ SocketState::Extras& SocketState::extras() {
 const json::Value& SocketState::auth() const noexcept {
   static const json::Value nothing = json::Value::object();
   return extras_ && !extras_->auth.is_null() ? extras_->auth : nothing;
+}
+
+void SocketState::keep_auth(json::Value auth, std::size_t octets) {
+  extras().auth = std::move(auth);
+  extras().auth_octets = octets;
+  client_->count_auth(octets);
 }
 
 eio::Session* SocketState::session() const noexcept { return client_ ? &client_->session() : nullptr; }

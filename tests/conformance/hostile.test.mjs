@@ -678,6 +678,23 @@ describe('memory', { skip: sanitized && 'a sanitizer has its own memory' }, () =
     await stuff(socket.raw, Buffer.concat(Array(5000).fill(frame(kOpcode.text, `42/bare,["void","${'x'.repeat(300)}"]`))), 30e6);
     socket.raw.drop();
   });
+  const auths = {
+    'numbers': `{"a":[${Array(50_000).fill('1').join(',')}]}`,
+    'arrays in arrays': `{"a":[${Array(200).fill('['.repeat(240) + ']'.repeat(240)).join(',')}]}`,
+  };
+  for (const [name, auth] of Object.entries(auths))
+    bounded(`of ${auth.length} octets of ${name} as auth, for each of four namespaces on each of five connections`, async (server) => {
+      const sockets = [];
+      for (let i = 0; i < 5; i++) {
+        const socket = await Socket.open(server, kPath);
+        sockets.push(socket);
+        for (const nsp of ['', '/admin,', '/slow-auth,', '/bare,']) {
+          socket.send(`40${nsp}${auth}`);
+          assert.match(await socket.next(), /^4[024]/);
+        }
+      }
+      for (const socket of sockets) socket.cut();
+    });
   bounded('of lengths that are only claimed', async (server) => {
     const sockets = [];
     for (let i = 0; i < 50; i++) {

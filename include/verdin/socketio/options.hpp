@@ -29,6 +29,10 @@ struct Options {
   /// more, nothing is read from the client.
   std::size_t max_mailbox = 256;
   std::size_t max_mailbox_octets = 1'000'000;
+  /// What the `auth` of all sockets of a client may take of memory, for it is kept as long as they: 64 octets
+  /// for each value and each key in it, and the length of its strings. A CONNECT that brings more is answered
+  /// with the connect_error "Auth too large", and no middleware is asked.
+  std::size_t max_auth_octets = 128 * 1024;
   /// The official client's files below `path`, gzipped for whom accepts that, with the CORS headers of
   /// `engine.cors`.
   bool serve_client = true;

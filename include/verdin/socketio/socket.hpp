@@ -52,7 +52,7 @@ class Socket {
   bool connected() const { return state_->connected(); }
   Namespace nsp() const;
   const Handshake& handshake() const { return *state_->handshake(); }
-  /// What the client gave as `auth`: an object, empty if there was none.
+  /// What the client gave as `auth`: an object, empty if there was none. Bounded by Options::max_auth_octets.
   const json::Value& auth() const { return state_->auth(); }
   /// "polling" or "websocket", as of now.
   std::string_view transport() const;

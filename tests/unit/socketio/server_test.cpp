@@ -1045,6 +1045,48 @@ TEST(SocketIo, a_client_that_comes_and_goes_has_only_so_many_handlers_running) {
       std::move(options));
 }
 
+TEST(SocketIo, the_auth_of_all_sockets_of_a_client_together_is_bounded) {
+  sio::Options options;
+  options.max_auth_octets = 8192;
+  with_server(
+      [](http::App& app, sio::Server& io, Errors& errors) {
+        const std::string too_large = R"({"message":"Auth too large"})";
+        const auto numbers = [](int count) {
+          std::string text = R"({"n":[1)";
+          for (int i = 1; i < count; ++i) text += ",1";
+          return text + "]}";
+        };
+        int asked = 0;
+        for (const char* name : {"/a", "/b", "/no"}) {
+          io.of(name).use([&](sio::Socket) -> std::optional<sio::ConnectError> {
+            ++asked;
+            return std::nullopt;
+          });
+        }
+        io.of("/no").use(
+            [](sio::Socket) -> std::optional<sio::ConnectError> { return sio::ConnectError("no"); });
+        std::size_t got = 0;
+        io.of("/a").on_connection([&](sio::Socket socket) { got = socket.auth()["n"].size(); });
+        Peer peer(app, "0");
+        // A value of two octets takes a whole json::Value: 8192 / 64, less the object, its key, and the array.
+        EXPECT_EQ(peer.ask("0/a," + numbers(125)), "4/a," + too_large);
+        EXPECT_EQ(peer.ask("0/a,{\"t\":\"" + std::string(8192, 'x') + "\"}"), "4/a," + too_large);
+        EXPECT_EQ(peer.ask("0/a,{\"" + std::string(8192, 'x') + "\":1}"), "4/a," + too_large);
+        EXPECT_EQ(asked, 0);
+        EXPECT_TRUE(peer.ask("0/a," + numbers(124)).starts_with("0/a,{"));
+        EXPECT_EQ(got, 124u);
+        EXPECT_EQ(peer.ask("0/b,{}"), "4/b," + too_large)
+            << "the first has taken all that the client may have";
+        EXPECT_TRUE(peer.ask("0/b,").starts_with("0/b,{")) << "no auth takes nothing";
+        EXPECT_TRUE(Peer(app, "0/b," + numbers(124)).connected().starts_with("0/b,{")) << "another client";
+        peer.send("1/a,");
+        for (int i = 0; i < 3; ++i) EXPECT_EQ(peer.ask("0/no," + numbers(124)), R"(4/no,{"message":"no"})");
+        EXPECT_TRUE(peer.ask("0/a," + numbers(124)).starts_with("0/a,{")) << "what has left takes nothing";
+        EXPECT_EQ(errors.seen.size(), 0u);
+      },
+      std::move(options));
+}
+
 TEST(SocketIo, a_server_destroyed_while_a_handler_blocks_tells_nobody) {
   verdin::run([] {
     verdin::Event release;

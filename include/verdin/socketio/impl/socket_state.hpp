@@ -73,7 +73,7 @@ class SocketState final : public SharedRefCounted<SocketState> {
   using AnyListener = UniqueFunction<void(const std::string& event, const Args& arguments)>;
   static constexpr std::size_t kIdSize = 20;  // other servers of a cluster tell ids from rooms by it
 
-  SocketState(NamespaceState& nsp, Client& client, IntrusivePtr<const Handshake> handshake, json::Value auth);
+  SocketState(NamespaceState& nsp, Client& client, IntrusivePtr<const Handshake> handshake);
   ~SocketState();
 
   std::string_view id() const noexcept { return {id_.data(), id_.size()}; }
@@ -81,6 +81,8 @@ class SocketState final : public SharedRefCounted<SocketState> {
   NamespaceState& nsp() const noexcept { return *nsp_; }
   const IntrusivePtr<const Handshake>& handshake() const noexcept { return handshake_; }
   const json::Value& auth() const noexcept;
+  /// `octets`: what it takes of its client's allowance until the socket has left.
+  void keep_auth(json::Value auth, std::size_t octets);
   bool connected() const noexcept { return connected_; }
   eio::Session* session() const noexcept;
 
@@ -144,6 +146,7 @@ class SocketState final : public SharedRefCounted<SocketState> {
     std::unordered_map<std::uint64_t, AckWaiter*> acks;  // keyed by numbers of our own
     std::vector<std::string> last_rooms;                 // while the disconnecting handlers run
     json::Value auth;
+    std::size_t auth_octets = 0;
   };
   Extras& extras();
 
