@@ -200,14 +200,34 @@ SocketState::Mail SocketState::take_mail() {
   const std::size_t octets = mail.octets();
   mailbox_->octets -= octets;
   if (Client* const client = client_ ? client_ : leaving_.get()) client->remove_held(octets);
+  if (ServerState* const server = leaving_ ? nsp_->server() : nullptr) server->left_octets -= octets;
   return mail;
+}
+
+/// It leaves: from now on its mailbox counts for the server, as its client's limit does not hold for the next
+/// client of the same peer. When the server stops nobody comes any more, and all is handled.
+void SocketState::bound_mailbox() {
+  ServerState* const server = nsp_->server();
+  if (!mailbox_ || !server) return;
+  server->left_octets += mailbox_->octets;
+  if (server->stopping || server->left_octets <= server->options().max_left_octets) return;
+  server->left_octets -= mailbox_->octets;
+  leaving_->remove_held(mailbox_->octets);
+  const std::size_t events = mailbox_->mails.size();
+  mailbox_.reset();
+  const std::string message =
+      std::to_string(events) + " events were not handled: too many wait for sockets that have left";
+  server->report({ErrorInfo::Kind::dropped, nsp_->name(), id(), {}, message});
 }
 
 /// Its handlers are done, after the client has left: what they held no longer counts against it.
 void SocketState::leave_client() {
   if (!leaving_) return;
   const IntrusivePtr<Client> client = std::move(leaving_);
-  if (mailbox_) client->remove_held(mailbox_->octets);
+  if (mailbox_) {
+    client->remove_held(mailbox_->octets);
+    if (ServerState* const server = nsp_->server()) server->left_octets -= mailbox_->octets;
+  }
   mailbox_.reset();
   if (extras_) client->forget_auth(std::exchange(extras_->auth_octets, 0));
   client->count_leaving(-1);
@@ -232,6 +252,7 @@ void SocketState::run_mail(Mail& mail) {
     // Somebody else's packet may lie in the document by now.
     if (!parse(mail, header)) return;
   }
+  mail.text = std::string();  // all of it is in the document: nothing to keep while the handler blocks
   const json::View payload = nsp_->server()->document().root();
   std::array<char, kNameSize> scratch;
   const std::string_view event = protocol::sio::event_name(payload, scratch);
@@ -290,7 +311,10 @@ void SocketState::end(DisconnectReason reason) {
     for (const auto& [id, waiter] : acks) waiter->gone(*this);
   }
   leaving_ = client;
-  if (client) client->count_leaving(1);
+  if (client) {
+    client->count_leaving(1);
+    bound_mailbox();
+  }
   deliver_end();
   if (!busy_) leave_client();
 }

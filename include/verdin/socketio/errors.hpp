@@ -60,6 +60,7 @@ struct ErrorInfo {
     handler,   ///< a handler threw: `exception`
     decode,    ///< an event's arguments are not what its handler takes; it was not called
     protocol,  ///< a client broke the protocol, and was closed
+    dropped,  ///< a socket left events behind, and Options::max_left_octets was reached: they are not handled
   };
   Kind kind;
   std::string_view nsp;

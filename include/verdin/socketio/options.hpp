@@ -29,6 +29,10 @@ struct Options {
   /// more, nothing is read from the client.
   std::size_t max_mailbox = 256;
   std::size_t max_mailbox_octets = 1'000'000;
+  /// Octets of events that wait behind handlers of sockets that have left, of all clients together: they are
+  /// still handled, and a client that leaves and comes again must not pile them up. With more, those of the
+  /// socket that leaves are dropped, and the server's error hook is told.
+  std::size_t max_left_octets = 16 * 1024 * 1024;
   /// What the `auth` of all sockets of a client may take of memory, for it is kept as long as they: 64 octets
   /// for each value and each key in it, and the length of its strings. A CONNECT that brings more is answered
   /// with the connect_error "Auth too large", and no middleware is asked.

@@ -13,8 +13,9 @@
 // reported there too, and no acknowledgement is sent. An event without a handler is dropped, unacknowledged.
 //
 // Handlers run on greenlets and may block. Events of one socket are handled in order, one after the other;
-// sockets do not wait for one another. All handlers are dropped when the socket has gone, so they may hold
-// the Socket itself.
+// sockets do not wait for one another. Events that came before the socket left are still handled, then its
+// disconnect handlers run, within Options::max_left_octets. All handlers are dropped when the socket has
+// gone, so they may hold the Socket itself.
 //
 // Threads: emit(), to(), except(), broadcast(), id(), join(), leave(), disconnect() may be called on any hub
 // or thread while the server's hub runs (from others the call is posted there); everything else on the

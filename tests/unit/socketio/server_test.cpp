@@ -1045,6 +1045,54 @@ TEST(SocketIo, a_client_that_comes_and_goes_has_only_so_many_handlers_running) {
       std::move(options));
 }
 
+TEST(SocketIo, what_waits_for_sockets_that_have_left_is_bounded_for_all_together) {
+  sio::Options options;
+  options.max_left_octets = 250'000;
+  with_server(
+      [](http::App& app, sio::Server& io, Errors& errors) {
+        verdin::Event release;
+        verdin::Event came;
+        int got = 0;
+        int gone = 0;
+        io.on("block", [&] {
+          came.set();
+          release.wait();
+        });
+        io.on("n", [&](const std::string&) { ++got; });
+        io.on_disconnect([&](sio::Socket, sio::DisconnectReason) { ++gone; });
+        io.of("/other").on("ping", [] {});
+        const auto visit = [&](bool leaves_the_namespace_first) {
+          Peer peer(app, "0");
+          came.clear();
+          peer.send("2[\"block\"]");
+          for (int i = 0; i < 10; ++i) peer.send("2[\"n\",\"" + std::string(10'000, 'x') + "\"]");
+          if (leaves_the_namespace_first) peer.send("1");
+          EXPECT_TRUE(peer.ask("0/other,").starts_with("0/other,{"));
+          EXPECT_EQ(peer.ask("2/other,1[\"ping\"]"), "3/other,1[]");
+          EXPECT_TRUE(came.wait_for(60s));
+        };
+        const auto all_left = [&] {
+          while (io.engine().session_count() > 0) verdin::sleep(1ms);
+        };
+        for (int i = 0; i < 5; ++i) visit(i % 2 == 1);
+        all_left();
+        EXPECT_EQ(errors.count(sio::ErrorInfo::Kind::dropped), 3u)
+            << "two of 100,000 octets are within 250,000";
+        release.set();
+        while (gone < 5) verdin::sleep(1ms);
+        EXPECT_EQ(got, 20) << "what was within the limit is handled, and everybody's end is told";
+        release.clear();
+        for (int i = 0; i < 2; ++i) visit(false);
+        all_left();
+        EXPECT_EQ(errors.count(sio::ErrorInfo::Kind::dropped), 3u) << "what is handled waits no more";
+        release.set();
+        while (gone < 7) verdin::sleep(1ms);
+        EXPECT_EQ(got, 40);
+        EXPECT_EQ(errors.seen.size(), 3u);
+      },
+      std::move(options));
+}
+
 TEST(SocketIo, the_auth_of_all_sockets_of_a_client_together_is_bounded) {
   sio::Options options;
   options.max_auth_octets = 8192;
@@ -1068,7 +1116,8 @@ TEST(SocketIo, the_auth_of_all_sockets_of_a_client_together_is_bounded) {
         std::size_t got = 0;
         io.of("/a").on_connection([&](sio::Socket socket) { got = socket.auth()["n"].size(); });
         Peer peer(app, "0");
-        // A value of two octets takes a whole json::Value: 8192 / 64, less the object, its key, and the array.
+        // A value of two octets takes a whole json::Value: 8192 / 64, less the object, its key, and the
+        // array.
         EXPECT_EQ(peer.ask("0/a," + numbers(125)), "4/a," + too_large);
         EXPECT_EQ(peer.ask("0/a,{\"t\":\"" + std::string(8192, 'x') + "\"}"), "4/a," + too_large);
         EXPECT_EQ(peer.ask("0/a,{\"" + std::string(8192, 'x') + "\":1}"), "4/a," + too_large);

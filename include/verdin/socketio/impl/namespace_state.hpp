@@ -81,7 +81,8 @@ class ServerState {
 
   std::atomic<Hub*> hub{nullptr};  // that serves it: from the first connection to the app's end
   bool stopping = false;
-  std::string scratch;  // for the text of one packet
+  std::size_t left_octets = 0;  // in the mailboxes of sockets that have left
+  std::string scratch;          // for the text of one packet
   ErrorHook error_hook;
 
  private:

@@ -171,6 +171,7 @@ class SocketState final : public SharedRefCounted<SocketState> {
   IntrusivePtr<EventHandler> find_handler(std::string_view event) const;
   void put_in_mailbox(Mail mail);
   Mail take_mail();
+  void bound_mailbox();
   void leave_client();
   void forget_handlers();
 
