@@ -18,12 +18,12 @@ namespace verdin::impl {
 
 class FileCall final : public BackgroundJob, public loop::FileOperation {
  public:
-  FileCall(Kind kind, IntrusivePtr<FileState> file);
-  FileCall(Kind kind, std::string path);
+  FileCall(Kind what, IntrusivePtr<FileState> file);
+  FileCall(Kind what, std::string of_path);
   ~FileCall() override;
 
   /// Gives it a buffer.
-  void allocate(std::size_t size);
+  void allocate(std::size_t octets);
   char* data() noexcept { return memory_.get(); }
   const struct statx& information() const noexcept { return information_; }
 

@@ -7,13 +7,13 @@
 
 namespace verdin {
 
-// NOLINTNEXTLINE(bugprone-throw-keyword-missing): none is thrown, but what is thrown by default
 Timeout::Timeout(std::optional<loop::Clock::duration> limit) : Timeout(limit, std::exception_ptr()) {}
 
 Timeout::Timeout(std::optional<loop::Clock::duration> limit, std::exception_ptr error)
     : greenlet_(&impl::running_greenlet()),
       outer_(greenlet_->innermost_limit_),
       timer_(greenlet_->hub().loop(), &Timeout::on_due, this),
+      // NOLINTNEXTLINE(bugprone-throw-keyword-missing): it is kept, to be thrown later
       error_(std::move(error)) {
   callback = &Timeout::throw_it;
   if (limit) {
