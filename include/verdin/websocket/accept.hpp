@@ -16,9 +16,9 @@ namespace verdin::websocket {
 
 /// Checks the handshake and answers it. If it is good: 101, and the connection, which feeds `handler` from
 /// the loop's next turn on (what came right behind the request included). If not: 400, 405 or 426 are
-/// answered, and null is returned. permessage-deflate is agreed on
-/// if the options have it, other extensions are declined. `extra` headers are added to the 101; whose
-/// origins are welcome is the caller's to check.
+/// answered, and null is returned. permessage-deflate is agreed on if
+/// the options have it, other extensions are declined. `extra` headers are added to the 101; whose origins
+/// are welcome is the caller's to check.
 IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const Options& options,
                                 ConnectionHandler& handler, std::span<const http::Header> extra = {});
 
