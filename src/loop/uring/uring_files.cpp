@@ -4,26 +4,45 @@
 // wants what the page cache has asks it first (preadv2 with RWF_NOWAIT).
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <memory>
+
+#include <verdin/loop/timer.hpp>
 
 #include "loop/uring/uring_loop.hpp"
 
 namespace verdin::loop {
 namespace {
 
+// A cancellation reaches an operation that has begun as a signal to the kernel's thread, once. If that thread
+// is on its way into a call that waits, it may take the signal before it is there, and wait all the same
+// (seen on Linux 6.18: the cancellation completes with EALREADY, and nothing happens). So it is repeated.
 class FileCompletion final : public UringOperation {
  public:
-  FileCompletion(UringLoop& loop, FileOperation& operation) : loop_(loop), operation_(operation) {}
+  FileCompletion(UringLoop& loop, FileOperation& operation)
+      : loop_(loop), operation_(operation), again_(loop, on_timer<&FileCompletion::cancel>, this) {}
+
   void complete(int result, unsigned) override {
     FileOperation& operation = operation_;
+    operation.token = 0;
     loop_.count_work(-1);
     delete this;
     operation.on_done(result);
   }
 
+  void cancel() {
+    loop_.cancel_later(operation_.token);
+    again_.start(pause_);
+    pause_ = std::min(2 * pause_, kLongestPause);
+  }
+
  private:
+  static constexpr std::chrono::milliseconds kLongestPause{64};
+
   UringLoop& loop_;
   FileOperation& operation_;
+  Timer again_;
+  std::chrono::milliseconds pause_{1};
 };
 
 void fill_in(io_uring_sqe* entry, const FileOperation& o) {
@@ -67,8 +86,11 @@ void UringLoop::prepare_files() {
 
 /// One that the kernel has not seen yet never gets there.
 void UringLoop::cancel(FileOperation& operation) {
+  if (operation.token == 0) return;  // it is done
   const auto at = std::find(files_.begin(), files_.end(), &operation);
-  if (at == files_.end()) return cancel_later(operation.token);
+  if (at == files_.end()) {
+    return static_cast<FileCompletion*>(object_of<UringOperation>(operation.token))->cancel();
+  }
   files_.erase(at);
   completions_.push_back({operation.token, -ECANCELED, 0});
 }

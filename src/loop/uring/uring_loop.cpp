@@ -262,14 +262,21 @@ void UringLoop::cancel_now(std::uint64_t user_data) noexcept {
 /// Closing a ring would end what is under way some time later: a port would not be free yet, and the kernel
 /// might still write to memory that is somebody else's by then.
 void UringLoop::end_everything() {
-  io_uring_sqe* cancellation = entry();
-  io_uring_prep_cancel64(cancellation, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
-  cancellation->user_data = 0;
   const auto give_up = Clock::now() + std::chrono::seconds(1);
-  while (in_flight_ > 0 && Clock::now() < give_up) {
-    if (!ring_.submit_and_wait(Clock::now() + std::chrono::milliseconds(100))) break;  // another thread's
-    harvest();
-    deliver();
+  // More than once, because a file operation may miss its cancellation (uring_files.cpp).
+  bool ours = true;  // and not another thread's
+  for (auto pause = std::chrono::milliseconds(10); ours && in_flight_ > 0 && Clock::now() < give_up;
+       pause *= 2) {
+    io_uring_sqe* cancellation = entry();
+    io_uring_prep_cancel64(cancellation, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+    cancellation->user_data = 0;
+    const auto until = std::min(Clock::now() + pause, give_up);
+    while (ours && in_flight_ > 0 && Clock::now() < until) {
+      ours = ring_.submit_and_wait(until);
+      if (!ours) break;
+      harvest();
+      deliver();
+    }
   }
   preparing_.swap(dirty_registrations_);
   for (UringRegistration* registration : preparing_) {

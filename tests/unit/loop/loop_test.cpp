@@ -422,6 +422,26 @@ TEST_P(LoopTest, a_file_operation_can_be_cancelled_before_and_after_it_was_submi
   EXPECT_FALSE(loop->has_work());
 }
 
+/// The kernel's thread may be on its way into the call that waits, and not there yet.
+TEST_P(LoopTest, no_cancellation_of_a_file_operation_is_lost) {
+  Pipe pipe;
+  ::fcntl(pipe.ends[0], F_SETFL, 0);
+  char c;
+  FileDone read;
+  read.fd = pipe.ends[0];
+  read.buffer = &c;
+  read.size = 1;
+  for (int i = 1; i <= 300; ++i) {
+    if (!loop->submit(read)) return;
+    for (int turns = 0; turns < 1 + i % 3; ++turns) loop->turn(false);
+    loop->cancel(read);
+    turn_until([&] { return read.calls == i; });
+    if (HasFatalFailure()) break;
+    EXPECT_TRUE(read.result == -ECANCELED || read.result == -EINTR) << read.result;
+  }
+  EXPECT_FALSE(loop->has_work());
+}
+
 struct Collector final : StreamHandler {
   void on_data(std::span<char> data) override { text.append(data.data(), data.size()); }
   void on_eof() override { eof = true; }
