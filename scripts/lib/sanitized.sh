@@ -12,8 +12,7 @@ sanitized_step() {
   export ASAN_OPTIONS=detect_stack_use_after_return=0:strict_string_checks=1:check_initialization_order=1
   export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
   export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
-  # Line tables are all that a report needs; the rest of the debug information costs a third of the build's time.
-  configure "$preset" -DVERDIN_BUILD_BENCH=OFF -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g1" 
+  configure_quickly "$preset" -DVERDIN_BUILD_BENCH=OFF
   build "$preset"
   run_ctest "$preset" -j "$(jobs_count)"
   suite "interop under $preset" node "$ROOT/tests/interop/run.mjs" --build "$ROOT/build/$preset"

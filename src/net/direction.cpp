@@ -24,7 +24,7 @@ std::error_code Direction::wait(int fd, Deadline limit, const char* what) {
   if (limit.passed()) return Errc::timed_out;
   attempts_ = 0;
   bind(fd);
-  impl::Waiter waiter(what);
+  verdin::impl::Waiter waiter(what);
   struct Leave {
     Direction& direction;
     ~Leave() {

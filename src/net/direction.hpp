@@ -42,7 +42,7 @@ class Direction {
   static void on_ready(void* self) { static_cast<Direction*>(self)->nudge(); }
 
   loop::ReadinessPtr readiness_;
-  impl::Waiter* waiter_ = nullptr;
+  verdin::impl::Waiter* waiter_ = nullptr;
   loop::Interest interest_;
   std::uint8_t attempts_ = 0;
   bool claimed_ = false;

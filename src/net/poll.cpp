@@ -34,14 +34,14 @@ bool failed(short events) noexcept { return (events & (POLLERR | POLLHUP)) != 0;
 
 /// Suspends until any is ready, or `limit`; false then.
 bool wait_for_any(std::span<const PollEntry> entries, Deadline limit) {
-  impl::Waiter waiter("net::poll");
+  verdin::impl::Waiter waiter("net::poll");
   std::vector<loop::ReadinessPtr> all;
   all.reserve(entries.size());
   loop::Loop& loop = Hub::current().loop();
   for (const PollEntry& entry : entries) {
     if (entry.fd < 0) continue;
     all.push_back(loop.readiness(
-        entry.fd, entry.interest, [](void* who) { static_cast<impl::Waiter*>(who)->wake(); }, &waiter));
+        entry.fd, entry.interest, [](void* who) { static_cast<verdin::impl::Waiter*>(who)->wake(); }, &waiter));
     all.back()->arm();
   }
   return waiter.wait_until(limit.due());
@@ -108,7 +108,7 @@ struct Poller::State {
   std::vector<Entry*> ready;  // since the last look
   std::vector<Entry*> told;   // by the last wait(): asked for again by the next
   std::vector<Event> events;
-  impl::Waiter* waiter = nullptr;
+  verdin::impl::Waiter* waiter = nullptr;
 };
 
 Poller::Poller() : state_(std::make_unique<State>()) {}
@@ -148,7 +148,7 @@ std::span<const Poller::Event> Poller::wait(Deadline limit) {
   for (State::Entry* entry : std::exchange(state.told, {})) entry->readiness->arm();
   while (state.events.empty()) {
     if (state.ready.empty()) {
-      impl::Waiter waiter("Poller::wait");
+      verdin::impl::Waiter waiter("Poller::wait");
       struct Leave {
         State& state;
         ~Leave() { state.waiter = nullptr; }

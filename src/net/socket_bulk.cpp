@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kFilePiece = std::size_t{1} << 20;  // so that a large file does not hold the hub
 
 ssize_t send_piece_of_file(int fd, int file, off_t offset, std::size_t size) noexcept {
-  impl::NoSigpipe guard;
+  verdin::impl::NoSigpipe guard;
   const ssize_t sent = ::sendfile(fd, file, &offset, size);
   if (sent < 0 && errno == EPIPE) guard.broken();
   return sent;
