@@ -126,7 +126,8 @@ struct Document::Impl {
 
   simdjson::error_code make_room(std::size_t size) noexcept;
   simdjson::error_code parse(std::string_view text) noexcept;
-  ParseError parse_repaired(std::string_view text, simdjson::error_code first) noexcept;
+  std::optional<ParseError> parse_repaired(std::string_view text) noexcept;
+  void set_infinities(const Infinities& infinities) noexcept;
 
   simdjson::dom::parser parser;
   std::string copy;
@@ -155,17 +156,37 @@ simdjson::error_code Document::Impl::parse(std::string_view text) noexcept {
   return parser.parse(text.data(), text.size(), false).error();
 }
 
-// Integers beyond 64 bits and lone surrogates are rare: they may cost a second pass.
-ParseError Document::Impl::parse_repaired(std::string_view text, simdjson::error_code first) noexcept {
+// Integers beyond 64 bits, infinities and lone surrogates are rare: they may cost a second pass. Nothing if
+// there is nothing to repair.
+std::optional<ParseError> Document::Impl::parse_repaired(std::string_view text) noexcept {
   try {
     std::string repaired;
     repaired.reserve(text.size() + text.size() / 8 + kPadding);
-    if (!repair(text, repaired)) return translate(first);
+    Infinities infinities;
+    if (!repair(text, repaired, infinities)) return std::nullopt;
     const std::size_t size = repaired.size();
     repaired.append(kPadding, '\0');
-    return translate(parse({repaired.data(), size}));
+    const simdjson::error_code error = parse({repaired.data(), size});
+    if (error == simdjson::SUCCESS) set_infinities(infinities);
+    return translate(error);
   } catch (const std::bad_alloc&) {
     return ParseError::memory;
+  }
+}
+
+void Document::Impl::set_infinities(const Infinities& infinities) noexcept {
+  std::uint64_t* const words = parser.doc.tape.get();
+  std::size_t at = 1;
+  std::size_t number = 0;
+  for (const auto& place : infinities.places) {
+    for (;; ++at) {
+      const char tag = static_cast<char>(words[at] >> 56);
+      if (tag != 'l' && tag != 'u' && tag != 'd') continue;
+      ++at;  // its value
+      if (number++ == place.number) break;
+    }
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    words[at++] = std::bit_cast<std::uint64_t>(place.negative ? -kInfinity : kInfinity);
   }
 }
 
@@ -195,11 +216,14 @@ ParseError Document::parse_padded(std::string_view text) noexcept {
   impl.tape.words = nullptr;
   impl.tape.attachments = nullptr;
   if (text.size() > std::numeric_limits<std::uint32_t>::max() - 2 * kPadding) return ParseError::too_large;
-  const simdjson::error_code first = impl.parse(text);
-  ParseError error = translate(first);
-  if (error == ParseError::number || first == simdjson::STRING_ERROR)
-    error = impl.parse_repaired(text, first);
-  if (error != ParseError::none) return error;
+  std::optional<ParseError> error;
+  if (has_many_long_numbers(text)) error = impl.parse_repaired(text);
+  if (!error) {
+    const simdjson::error_code first = impl.parse(text);
+    if (first == simdjson::NUMBER_ERROR || first == simdjson::STRING_ERROR) error = impl.parse_repaired(text);
+    if (!error) error = translate(first);
+  }
+  if (*error != ParseError::none) return *error;
   impl.tape.words = impl.parser.doc.tape.get();
   impl.tape.strings = impl.parser.doc.string_buf.get();
   return ParseError::none;

@@ -1,5 +1,6 @@
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 
 #include <verdin/protocol/socketio/decode.hpp>
@@ -151,8 +152,10 @@ std::string_view event_name(json::View payload, std::span<char, 32> scratch) noe
   char* const to = scratch.data();
   if (const auto value = name.as_int64()) return {to, std::to_chars(to, to + scratch.size(), *value).ptr};
   if (const auto value = name.as_uint64()) return {to, std::to_chars(to, to + scratch.size(), *value).ptr};
+  const double value = name.as_double().value_or(0);
+  if (std::isinf(value)) return value < 0 ? "-Infinity" : "Infinity";  // as String() of ECMAScript says
   std::array<char, json::kNumberTextSize> text;
-  const std::string_view number = json::number_text(name.as_double().value_or(0), text);
+  const std::string_view number = json::number_text(value, text);
   return {to, number.copy(to, scratch.size())};
 }
 

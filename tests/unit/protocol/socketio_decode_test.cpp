@@ -113,6 +113,8 @@ TEST_F(SocketIoDecode, EventNames) {
   EXPECT_EQ(name("2[1e3]"), "1000");
   EXPECT_EQ(name("2[18446744073709551615]"), "18446744073709551615");
   EXPECT_EQ(name("2[-1.5e-300]"), "-1.5e-300");
+  EXPECT_EQ(name("2[1e400]"), "Infinity");
+  EXPECT_EQ(name("2[-1e400]"), "-Infinity");
 }
 
 TEST_F(SocketIoDecode, EventPayloads) {

@@ -2,9 +2,10 @@
 // hub.
 //
 // The grammar is RFC 8259's, with what JSON.parse of ECMAScript does where the RFC leaves a choice: an
-// integer beyond 64 bits becomes a real, an escaped lone surrogate becomes U+FFFD, a number beyond the range
-// of a double is refused. UTF-8 is checked. Nesting is limited (so that nobody behind the parser needs a
-// recursion without a bound), and the parser itself does not recurse.
+// integer beyond 64 bits becomes a real, a number beyond the range of a double an infinite one (which is
+// written as null), and an escaped lone surrogate, which no UTF-8 can hold, becomes U+FFFD. UTF-8 is checked.
+// Nesting is limited (so that nobody behind the parser needs a recursion without a bound), and the parser
+// itself does not recurse.
 //
 // One thread at a time. Nothing blocks. parse() throws nothing; a lack of memory is ParseError::memory. In
 // the steady state it does not allocate: the working memory (about 16 octets for each octet of the longest
@@ -35,7 +36,7 @@ enum class ParseError : std::uint8_t {
   none,
   empty,      ///< nothing but white space
   syntax,     ///< not JSON
-  number,     ///< a malformed number, or one beyond the range of a double
+  number,     ///< a malformed number
   string,     ///< a malformed string: a control character, a bad escape, no end
   utf8,       ///< not UTF-8
   depth,      ///< nested deeper than allowed
