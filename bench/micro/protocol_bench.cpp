@@ -130,4 +130,32 @@ void write_struct(benchmark::State& state) {
 }
 BENCHMARK(write_struct);
 
+/// What a peer can make of a megabyte: half a million arrays, each in another. Built, and destroyed.
+void tree_of_nested_arrays(benchmark::State& state) {
+  std::string text = "[";
+  for (int i = 0; i < 2000; ++i) {
+    text.append(240, '[').append(240, ']').push_back(',');
+  }
+  text.back() = ']';
+  json::Document document;
+  if (document.parse(text) != json::ParseError::none) state.SkipWithError("refused");
+  for (auto _ : state) {
+    json::Value tree(document.root());
+    benchmark::DoNotOptimize(tree);
+  }
+  state.SetBytesProcessed(static_cast<std::int64_t>(text.size()) * state.iterations());
+}
+BENCHMARK(tree_of_nested_arrays);
+
+/// Numbers of more digits than 64 bits hold are the slowest to read.
+void parse_long_numbers(benchmark::State& state) {
+  std::string text = "[0";
+  for (int i = 0; i < 34'000; ++i) text += ",2.074913952899210013473e-290";
+  text += "]";
+  json::Document document;
+  for (auto _ : state) benchmark::DoNotOptimize(document.parse(text));
+  state.SetBytesProcessed(static_cast<std::int64_t>(text.size()) * state.iterations());
+}
+BENCHMARK(parse_long_numbers);
+
 }  // namespace

@@ -28,10 +28,6 @@ Value& Value::operator=(Value&& other) noexcept {
   return *this;
 }
 
-Value::~Value() {
-  if (has_nested_container()) destroy_nested();
-}
-
 Value::Value(detail::Scalar<bool> value) noexcept : data_(value.value) {}
 Value::Value(detail::Scalar<std::int64_t> value) noexcept : data_(value.value) {}
 Value::Value(detail::Scalar<double> value) noexcept : data_(value.value) {}
@@ -80,12 +76,6 @@ std::optional<double> Value::as_double() const noexcept {
   if (const auto* value = std::get_if<std::int64_t>(&data_)) return static_cast<double>(*value);
   if (const auto* value = std::get_if<std::uint64_t>(&data_)) return static_cast<double>(*value);
   return std::nullopt;
-}
-
-std::size_t Value::size() const noexcept {
-  if (const Array* array = as_array()) return array->size();
-  if (const Object* object = as_object()) return object->size();
-  return 0;
 }
 
 const Value* Value::find(std::string_view key) const noexcept {

@@ -1,7 +1,10 @@
 // What walks a whole Value. None of it recurses: the trees are as deep as applications and peers make them.
+#include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
+#include <verdin/protocol/json/document.hpp>
 #include <verdin/protocol/json/value.hpp>
 
 #include "protocol/json/view_access.hpp"
@@ -15,6 +18,21 @@ const Value& child_of(const Value& parent, std::size_t index) {
 }
 
 bool is_container(const Value& value) { return value.as_array() || value.as_object(); }
+
+// nullptr if there is none.
+Value* last_child(Value& parent) {
+  if (Value::Array* array = parent.as_array()) return array->empty() ? nullptr : &array->back();
+  if (Value::Object* object = parent.as_object()) return object->empty() ? nullptr : &object->back().value;
+  return nullptr;
+}
+
+void drop_last(Value& parent) {
+  if (Value::Array* array = parent.as_array()) {
+    array->pop_back();
+  } else {
+    parent.as_object()->pop_back();
+  }
+}
 
 Value take_last(Value& parent) {
   Value last;
@@ -40,16 +58,42 @@ void add_last(Value& parent, Value child) {
 }  // namespace
 
 bool Value::has_nested_container() const noexcept {
-  const std::size_t count = size();
-  for (std::size_t i = 0; i < count; ++i) {
-    if (child_of(*this, i).size() > 0) return true;
+  if (const Array* const array = as_array()) {
+    return std::any_of(array->begin(), array->end(), [](const Value& child) { return child.size() > 0; });
   }
-  return false;
+  const Object* const object = as_object();
+  return object && std::any_of(object->begin(), object->end(),
+                               [](const Member& member) { return member.value.size() > 0; });
 }
 
-// Depth first, from the last child to the first, without a stack and without an allocation: on the way down,
-// a parent is kept in the place that its last child has just left (so there is room).
+Value::~Value() {
+  if (has_nested_container()) destroy_nested();
+}
+
+// Depth first, from the last child to the first. Down to where peers may nest, the way back is kept on a
+// stack of our own.
 void Value::destroy_nested() noexcept {
+  std::array<Value*, kDefaultMaxDepth> open;  // 4 KB, as it comes
+  std::size_t depth = 0;
+  open[0] = this;
+  while (true) {
+    Value* const last = last_child(*open[depth]);
+    if (!last) {
+      if (depth == 0) return;
+      drop_last(*open[--depth]);
+    } else if (last->size() == 0) {
+      drop_last(*open[depth]);
+    } else if (depth + 1 < open.size()) {
+      open[++depth] = last;
+    } else {
+      last->destroy_deep();
+    }
+  }
+}
+
+// The same to any depth, also without an allocation, but several times as slow: on the way down, a parent is
+// kept in the place that its last child has just left (so there is room).
+void Value::destroy_deep() noexcept {
   Value current(std::move(*this));
   data_ = nullptr;
   Value parent;
@@ -203,98 +247,76 @@ void Value::write(Writer& writer) const {
   }
 }
 
-namespace {
-
-// Builds a tree while a walk over the tape goes along.
-class TreeBuilder {
- public:
-  void key(std::string_view text) { open_.back().as_object()->push_back({std::string(text), Value()}); }
-  bool key_is_next() const { return key_is_next_; }
-  void key_taken() { key_is_next_ = false; }
-
-  void open(bool object, std::size_t expected) {
-    if (object) {
-      Value::Object members;
-      members.reserve(expected);
-      open_.emplace_back(std::move(members));
-    } else {
-      Value::Array elements;
-      elements.reserve(expected);
-      open_.emplace_back(std::move(elements));
-    }
-    key_is_next_ = object;
-  }
-  void close() {
-    Value done = std::move(open_.back());
-    open_.pop_back();
-    add(std::move(done));
-  }
-  void add(Value value) {
-    if (open_.empty()) {
-      result_ = std::move(value);
-      return;
-    }
-    Value& parent = open_.back();
-    key_is_next_ = parent.as_object() != nullptr;
-    if (key_is_next_) {
-      parent.as_object()->back().value = std::move(value);
-    } else {
-      parent.as_array()->push_back(std::move(value));
-    }
-  }
-  Value take() { return std::move(result_); }
-
- private:
-  std::vector<Value> open_;
-  Value result_;
-  bool key_is_next_ = false;
-};
-
-Value scalar_at(const detail::Tape& tape, std::size_t at) {
+void Value::take_scalar(const detail::Tape& tape, std::size_t at) {
   switch (tape.tag(at)) {
     case 't':
-      return Value(true);
+      data_ = true;
+      return;
     case 'f':
-      return Value(false);
+      data_ = false;
+      return;
     case 'l':
-      return Value(static_cast<std::int64_t>(tape.words[at + 1]));
+      data_ = static_cast<std::int64_t>(tape.words[at + 1]);
+      return;
     case 'u':
-      return Value(tape.words[at + 1]);
+      data_ = tape.words[at + 1];
+      return;
     case 'd':
-      return Value(detail::ViewAccess::real(tape, at));
+      data_ = detail::ViewAccess::real(tape, at);
+      return;
     case '"':
-      return Value(tape.text(at));
+      data_.emplace<std::string>(tape.text(at));
+      return;
     case 'b':
-      return Value(to_bytes(tape.attachments[tape.high(at)].view()));
+      data_ = to_bytes(tape.attachments[tape.high(at)].view());
+      return;
     default:
-      return Value();
+      return;  // null, as it is
   }
 }
 
-}  // namespace
+Value& Value::add_child(std::string_view key) {
+  if (Array* const array = as_array()) return array->emplace_back();
+  Member& member = as_object()->emplace_back();
+  member.key = key;
+  return member.value;
+}
 
+// Each value is built where it stays. It does not move while it is open, as nothing is added to what it is
+// in.
 Value::Value(View view) : data_(nullptr) {
   if (!view) return;
   const detail::Tape& tape = detail::ViewAccess::tape(view);
   std::size_t at = detail::ViewAccess::at(view);
   const std::size_t end = tape.behind(at);
-  TreeBuilder builder;
+  Value* inner = nullptr;
+  std::vector<Value*> outer;  // untouched, so not allocated, where nothing is nested
   while (at < end) {
-    const char tag = tape.tag(at);
-    if (tag == '"' && builder.key_is_next()) {
-      builder.key(tape.text(at++));
-      builder.key_taken();
-    } else if (tag == '[' || tag == '{') {
-      builder.open(tag == '{', tape.high(at++));
-    } else if (tag == ']' || tag == '}') {
-      builder.close();
+    if (tape.tag(at) == ']' || tape.tag(at) == '}') {
+      if (outer.empty()) return;
+      inner = outer.back();
+      outer.pop_back();
       ++at;
-    } else {
-      builder.add(scalar_at(tape, at));
-      at = tape.behind(at);
+      continue;
     }
+    const bool has_key = inner && inner->as_object();
+    const std::string_view key = has_key ? tape.text(at++) : std::string_view();
+    Value& place = inner ? inner->add_child(key) : *this;
+    const char tag = tape.tag(at);
+    if (tag != '[' && tag != '{') {
+      place.take_scalar(tape, at);
+      at = tape.behind(at);
+      continue;
+    }
+    const std::size_t expected = tape.high(at++);
+    if (tag == '[') {
+      place.data_.emplace<Array>().reserve(expected);
+    } else {
+      place.data_.emplace<Object>().reserve(expected);
+    }
+    if (inner) outer.push_back(inner);
+    inner = &place;
   }
-  *this = builder.take();
 }
 
 }  // namespace verdin::json

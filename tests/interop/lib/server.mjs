@@ -79,6 +79,11 @@ export class Server {
     return 1024 * [...text.matchAll(/^Private_(?:Clean|Dirty): +(\d+) kB$/gm)].reduce((sum, hit) => sum + Number(hit[1]), 0);
   }
 
+  /** Milliseconds of CPU that its first thread, the hub, has taken. */
+  cpu() {
+    return Number(readFileSync(`/proc/${this.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
+  }
+
   kill() {
     this.child.kill('SIGKILL');
     return within(this.exited, 'the killed server to be gone');

@@ -93,7 +93,11 @@ class Value {
   Object* as_object() noexcept { return std::get_if<Object>(&data_); }
 
   /// Elements or members; 0 for scalars.
-  std::size_t size() const noexcept;
+  std::size_t size() const noexcept {
+    if (const Array* array = as_array()) return array->size();
+    if (const Object* object = as_object()) return object->size();
+    return 0;
+  }
   /// The element or member, or nullptr.
   const Value* find(std::integral auto index) const noexcept {
     const Value& found = at(static_cast<std::size_t>(index));
@@ -128,6 +132,9 @@ class Value {
   explicit Value(detail::Scalar<double> value) noexcept;
   bool has_nested_container() const noexcept;
   void destroy_nested() noexcept;
+  void destroy_deep() noexcept;
+  void take_scalar(const detail::Tape& tape, std::size_t at);
+  Value& add_child(std::string_view key);
   void copy_from(const Value& other);
   static bool equal(const Value& a, const Value& b);
 
