@@ -12,9 +12,8 @@ namespace {
 
 constexpr std::size_t kPiece = 16 * 1024;
 constexpr int kWindowBits = 15;  // reads what was made with any smaller window, too
-constexpr std::size_t kWindow = 1 << kWindowBits;
 constexpr std::array<char, 4> kTail = {'\x00', '\x00', '\xff', '\xff'};
-constexpr std::size_t kContextSize = kWindow + 10 * 1024;  // zlib's window and state
+constexpr std::size_t kContextSize = (1 << kWindowBits) + 10 * 1024;  // zlib's window and state
 
 /// inflate() stands at a block's end, with nothing half read: its way to say so is a bit of data_type.
 bool between_blocks(const z_stream& stream) noexcept { return (stream.data_type & 128) != 0; }
@@ -37,12 +36,9 @@ struct Inflater::Context {
 
   /// A block with BFINAL ends zlib's stream, but not the message (section 7.2.3.4): what follows may refer to
   /// what was.
+  /// `inflateReset` and giving the window back would copy 64 KB for a block of two octets.
   void restart() {
-    const auto window = std::make_unique_for_overwrite<Bytef[]>(kWindow);
-    uInt size = 0;
-    ::inflateGetDictionary(&stream, window.get(), &size);
-    ::inflateReset(&stream);
-    if (size > 0) ::inflateSetDictionary(&stream, window.get(), size);
+    ::inflateResetKeep(&stream);
     ended = true;
   }
 
