@@ -12,7 +12,7 @@ using protocol::sio::PacketError;
 using protocol::sio::PacketHeader;
 using protocol::sio::PacketType;
 
-/// Text and attachments so far; together no more than a message may have.
+/// Text and attachments so far; each of the two no more than a message may have.
 struct Client::PendingPacket {
   std::string text;  // with padding behind it
   std::size_t text_size = 0;

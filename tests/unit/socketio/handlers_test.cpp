@@ -231,7 +231,7 @@ TEST(SocketIoHandlers, run_when_there_is_a_stack_again) {
 /// The client may send the attachment, but the server does not take it.
 TEST(SocketIoHandlers, a_binary_packet_is_not_late_while_the_server_does_not_read) {
   sio::Options options;
-  options.connect_timeout = 400ms;
+  options.connect_timeout = 1s;
   options.max_mailbox = 1;
   with_server(
       [](http::App& app, sio::Server& io, Errors& errors) {
@@ -255,7 +255,7 @@ TEST(SocketIoHandlers, a_binary_packet_is_not_late_while_the_server_does_not_rea
         marked.wait();
         asking.kill();  // nothing is read from now on
         peer.send_binary("12345");
-        verdin::sleep(800ms);
+        verdin::sleep(1300ms);
         gate.set();
         EXPECT_EQ(peer.receive(), "37[5]");
         EXPECT_EQ(errors.count(sio::ErrorInfo::Kind::protocol), 0u);
