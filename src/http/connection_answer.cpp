@@ -152,9 +152,13 @@ void Connection::abort_exchange() {
 }
 
 // A peer that has closed its side may still read a response; but one whose answer is not under way (a
-// long-poll) has most likely gone, and whoever asked to be told is told.
+// long-poll) has most likely gone, and whoever asked to be told is told. Behind requests that have to wait
+// nothing is read, and so no end is seen: there it is asked for. A peer that has sent polls and pongs for
+// hours ahead would be believed in as long.
 void Connection::abort_if_half_closed() {
-  if (!eof_ || !answering_ || !answering_->aborted_) return;
+  if (!answering_ || !answering_->aborted_) return;
+  const bool has_more = paused_ || (rest_ && !rest_->empty());
+  if (!eof_ && !(has_more && stream_->peer_gone())) return;
   server_.later([self = IntrusivePtr<Connection>(this)] {
     if (self->answering_ && self->answering_->aborted_) self->drop();
   });

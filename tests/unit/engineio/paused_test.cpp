@@ -6,6 +6,8 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <verdin/engineio/server.hpp>
 #include <verdin/verdin.hpp>
@@ -175,6 +177,33 @@ TEST(PausedSession, refuses_a_post_behind_one_that_is_not_taken) {
     let_others_run();
     EXPECT_EQ(recorder.messages.size(), 1u) << "nothing is delivered behind the end";
   });
+}
+
+/// What the peer has sent ahead would keep the session alive: each poll waits for a ping, each pong answers
+/// one. Nothing behind the first poll is read, and so the end is not seen.
+TEST(PausedSession, ends_when_a_peer_that_has_sent_polls_ahead_is_gone) {
+  eio::Options options;
+  options.ping_interval = 50ms;
+  options.ping_timeout = 60s;
+  with_server(
+      [](http::App& app, Recorder& recorder) {
+        PollingPeer peer(app, kPath);
+        const std::string turn = get_request(peer.target()) + post_request(peer.target(),
+                                                                           "3\x1e"
+                                                                           "4pong");
+        std::string ahead;
+        for (int i = 0; i < 100; ++i) ahead += turn;
+        int fds[2];
+        ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+        app.serve(verdin::Hub::current().loop().adopt(fds[0]));
+        ASSERT_EQ(::write(fds[1], ahead.data(), ahead.size()), static_cast<ssize_t>(ahead.size()));
+        ASSERT_EQ(::shutdown(fds[1], SHUT_WR), 0);
+        recorder.wait_for_end();
+        EXPECT_EQ(recorder.ended, "transport error");
+        EXPECT_LE(recorder.messages.size(), 2u);
+        ::close(fds[1]);
+      },
+      options);
 }
 
 TEST(PausedSession, ends_with_a_post_half_taken) {
