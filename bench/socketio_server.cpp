@@ -1,7 +1,7 @@
 // The server that scripts/bench compares with Node's: see bench/node/server.mjs for its twin.
 //
 // `echo` acks its arguments, or emits them back where no ack is asked; `cast` emits its arguments to
-// everybody.
+// everybody; `enter` joins a room, `room` emits its arguments to that as `cast`.
 #include <cstdio>
 
 #include <CLI/CLI.hpp>
@@ -26,6 +26,8 @@ int main(int argc, char** argv) {
       }
     });
     io.on("cast", [](sio::Socket socket, sio::Args args) { socket.nsp().emit("cast", args); });
+    io.on("enter", [](sio::Socket socket) { socket.join("hall"); });
+    io.on("room", [](sio::Socket socket, sio::Args args) { socket.nsp().to("hall").emit("cast", args); });
     verdin::http::App app;
     app.mount(io);
     app.listen({"127.0.0.1", port});

@@ -15,12 +15,11 @@ class CastScenario : public Scenario {
   explicit CastScenario(const Options& options)
       : options_(options), heard_(options.connections), rounds_(options.burst) {}
 
-  void begin(Driver& driver) final {
-    driver.tick();
+  void begin(Driver& driver) override {
     driver_ = &driver;
-    for (std::size_t i = 0; i < options_.burst; ++i) start_round();
+    start_rounds();
   }
-  std::size_t outstanding() const noexcept final { return outstanding_; }
+  std::size_t outstanding() const noexcept override { return outstanding_; }
 
  protected:
   struct Round {
@@ -31,6 +30,11 @@ class CastScenario : public Scenario {
 
   /// Fills what each connection is to receive and returns what the first one is to send.
   virtual const std::string& compose(std::uint64_t sequence, std::string& expected) = 0;
+
+  void start_rounds() {
+    driver_->tick();
+    for (std::size_t i = 0; i < options_.burst; ++i) start_round();
+  }
 
   Round& next_round_of(const Client& client) { return rounds_[heard_[client.index()] % rounds_.size()]; }
   bool owes(const Client& client) const { return heard_[client.index()] < next_sequence_; }
@@ -63,7 +67,7 @@ class CastScenario : public Scenario {
   std::size_t outstanding_ = 0;
 };
 
-class Broadcast final : public CastScenario {
+class Broadcast : public CastScenario {
  public:
   using CastScenario::CastScenario;
   Protocol protocol() const noexcept override { return Protocol::kSocketIo; }
@@ -80,14 +84,49 @@ class Broadcast final : public CastScenario {
     payload_.clear();
     append_payload(payload_, options_.size, 0, sequence);
     append_cast_event(expected, payload_);
+    return framed(question(payload_, expected));
+  }
+
+  /// What asks for `expected`.
+  virtual const std::string& question(const std::string&, const std::string& expected) { return expected; }
+
+  const std::string& framed(std::string_view text) {
     wire_.clear();
-    append_frame(wire_, Opcode::kText, expected, driver_->next_mask());
+    append_frame(wire_, Opcode::kText, text, driver_->next_mask());
     return wire_;
   }
 
  private:
   std::string payload_;
   std::string wire_;
+};
+
+/// The same to a room that all have entered before.
+class RoomCast final : public Broadcast {
+ public:
+  explicit RoomCast(const Options& options) : Broadcast(options), outside_(options.connections) {}
+
+  void begin(Driver& driver) override {
+    driver_ = &driver;
+    for (const auto& client : driver.clients()) client->send(framed("420[\"enter\"]"));
+  }
+  std::size_t outstanding() const noexcept override { return outside_ + CastScenario::outstanding(); }
+
+  void on_message(Client& client, std::string_view message) override {
+    if (outside_ == 0) return Broadcast::on_message(client, message);
+    if (message != "430[]") driver_->errors().add("not-entered", message);
+    if (--outside_ == 0) start_rounds();
+  }
+
+ private:
+  const std::string& question(const std::string& payload, const std::string&) override {
+    text_.clear();
+    append_room_event(text_, payload);
+    return text_;
+  }
+
+  std::size_t outside_;  // connections that have not entered yet
+  std::string text_;
 };
 
 class TcpCast final : public CastScenario {
@@ -130,6 +169,9 @@ class TcpCast final : public CastScenario {
 
 std::unique_ptr<Scenario> make_broadcast(const Options& options) {
   return std::make_unique<Broadcast>(options);
+}
+std::unique_ptr<Scenario> make_room_cast(const Options& options) {
+  return std::make_unique<RoomCast>(options);
 }
 std::unique_ptr<Scenario> make_tcp_cast(const Options& options) { return std::make_unique<TcpCast>(options); }
 

@@ -11,6 +11,8 @@ namespace bench {
 
 std::unique_ptr<Scenario> make_broadcast(const Options& options);
 /// The same octets without a protocol: what is sent is the frame that a Socket.IO server would send to each.
+/// The same to a room: each connection has entered it before.
+std::unique_ptr<Scenario> make_room_cast(const Options& options);
 std::unique_ptr<Scenario> make_tcp_cast(const Options& options);
 
 }  // namespace bench

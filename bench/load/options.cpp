@@ -18,13 +18,14 @@ struct ModeDefaults {
 
 constexpr std::string_view kSocketIoPath = "/socket.io/?EIO=4&transport=websocket";
 
-constexpr std::array<ModeDefaults, 8> kModes{{
+constexpr std::array<ModeDefaults, 9> kModes{{
     {"tcp-echo", "", 100, 1},
     {"tcp-cast", "", 500, 1},
     {"ws-echo", "/", 100, 1},
     {"emit-ack", kSocketIoPath, 100, 1},
     {"burst", kSocketIoPath, 100, 32},
     {"broadcast", kSocketIoPath, 500, 1},
+    {"room", kSocketIoPath, 500, 1},
     {"idle", kSocketIoPath, 5000, 1},
     {"ping-pong", "", 200, 1},
 }};

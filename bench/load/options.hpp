@@ -16,6 +16,7 @@ enum class Mode : std::uint8_t {
   kEmitAck,
   kBurst,
   kBroadcast,
+  kRoom,
   kIdle,
   kPingPong
 };

@@ -36,6 +36,8 @@ std::unique_ptr<Scenario> make_scenario(const Options& options) {
       return make_emit_ack(options);
     case Mode::kBroadcast:
       return make_broadcast(options);
+    case Mode::kRoom:
+      return make_room_cast(options);
     case Mode::kPingPong:
       return make_ping_pong(options);
     case Mode::kIdle:

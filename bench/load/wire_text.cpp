@@ -42,6 +42,12 @@ void append_ack(std::string& out, std::uint64_t id, std::string_view payload) {
   out += "\"]";
 }
 
+void append_room_event(std::string& out, std::string_view payload) {
+  out += "42[\"room\",\"";
+  out += payload;
+  out += "\"]";
+}
+
 void append_cast_event(std::string& out, std::string_view payload) {
   out += "42[\"cast\",\"";
   out += payload;

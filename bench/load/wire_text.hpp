@@ -17,5 +17,7 @@ void append_echo_event(std::string& out, std::uint64_t id, std::string_view payl
 void append_ack(std::string& out, std::uint64_t id, std::string_view payload);
 /// 42["cast","PAYLOAD"]
 void append_cast_event(std::string& out, std::string_view payload);
+/// 42["room","PAYLOAD"], which asks for that
+void append_room_event(std::string& out, std::string_view payload);
 
 }  // namespace bench

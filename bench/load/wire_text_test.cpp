@@ -33,6 +33,9 @@ TEST(WireText, PacketsAreWhatSocketIoClientWrites) {
   std::string cast;
   append_cast_event(cast, "hi");
   EXPECT_EQ(cast, "42[\"cast\",\"hi\"]");
+  std::string room;
+  append_room_event(room, "hi");
+  EXPECT_EQ(room, "42[\"room\",\"hi\"]");
 }
 
 }  // namespace

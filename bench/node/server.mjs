@@ -1,5 +1,6 @@
 // Node's socket.io doing what bench/socketio_server does: `echo` acks its arguments, or emits them back as `echo`
-// where no ack is asked; `cast` emits its arguments as `cast` to everybody.
+// where no ack is asked; `cast` emits its arguments as `cast` to everybody; `enter` joins a room, `room` emits its
+// arguments to that as `cast`.
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
 
@@ -17,6 +18,11 @@ io.on("connection", (socket) => {
     else socket.emit("echo", ...args);
   });
   socket.on("cast", (...args) => io.emit("cast", ...args));
+  socket.on("enter", (ack) => {
+    socket.join("hall");
+    ack();
+  });
+  socket.on("room", (...args) => io.to("hall").emit("cast", ...args));
 });
 
 http.listen({ port: Number(values.port), host: "127.0.0.1", backlog: 1024 });
