@@ -3,6 +3,7 @@
 // server fails.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { Canary } from '../interop/lib/canary.mjs';
 import { Polling, Socket } from '../interop/lib/engine.mjs';
 import { request } from '../interop/lib/http.mjs';
 import { Raw, RawSocket, close_frame, frame, kKey, kOpcode, upgrade_request } from '../interop/lib/raw.mjs';
@@ -11,52 +12,16 @@ import { pause, slow, until, within } from '../interop/lib/wait.mjs';
 
 const kPath = '/socket.io/';
 const kLimit = 1_000_000;
-const kCanaryPatience = 2_000;  // ms for one echo; generous, because the machine may be busy with builds
 const P = (num) => `{"_placeholder":true,"num":${num}}`;
 
-/** Somebody who has done nothing wrong: echoes without a pause as long as the suite runs. */
-class Canary {
-  static async watch(server) {
-    const canary = new Canary();
-    canary.worst = 0;
-    canary.count = 0;
-    canary.socket = await Socket.open(server, kPath);
-    canary.socket.send('40/bare,');
-    await canary.socket.next();
-    canary.work = canary.run().catch((error) => (canary.error = error));
-    return canary;
-  }
-  async run() {
-    while (!this.stopped) {
-      const start = Date.now();
-      const id = this.count++;
-      this.socket.send(`42/bare,${id}["echo","tweet"]`);
-      assert.equal(await this.socket.next(), `43/bare,${id}["tweet"]`);
-      this.worst = Math.max(this.worst, Date.now() - start);
-      await pause(5);
-    }
-  }
-  /** Two echoes from now on must come back. */
-  async sings() {
-    const goal = this.count + 2;
-    await until(() => this.error || this.count > goal, 'the canary to sing');
-    if (this.error) throw this.error;
-    assert.ok(this.worst <= kCanaryPatience * slow, `an innocent client had to wait ${this.worst} ms`);
-  }
-  async stop() {
-    this.stopped = true;
-    await this.work;
-    this.socket.cut();
-    if (this.error) throw this.error;
-  }
-}
+const kSong = { path: kPath, join: ['40/bare,'], call: (id) => `42/bare,${id}["echo","tweet"]`, reply: (id) => `43/bare,${id}["tweet"]`, alone: true };
 
 /** A server with a canary for the cases of one group. */
 function scene(options = {}) {
   const here = {};
   before(async () => {
     here.server = await Server.start('interop_server', options);
-    here.canary = await Canary.watch(here.server);
+    here.canary = await Canary.watch(here.server, kSong);
   });
   after(async () => {
     await here.canary.sings();
