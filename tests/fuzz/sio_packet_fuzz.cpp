@@ -11,6 +11,8 @@
 #include <verdin/protocol/socketio/decode.hpp>
 #include <verdin/protocol/socketio/encode.hpp>
 
+#include "infinity.hpp"
+
 namespace {
 
 using namespace verdin;
@@ -93,6 +95,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(error_again == PacketError::none);
   require(second.type == header.type && second.nsp == header.nsp && second.id == header.id);
   if (second.attachments > 0) require(again.attach(sent));
+  if (fuzz::has_infinity(json::Value(document.root()))) return 0;
   check_payloads(header, document.root(), second, again.root());
   return 0;
 }
