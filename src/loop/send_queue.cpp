@@ -79,7 +79,7 @@ std::unique_ptr<SendQueue> SendQueuePool::take() {
   return queue;
 }
 
-void SendQueuePool::give_back(std::unique_ptr<SendQueue> queue) {
+void SendQueuePool::give_back(std::unique_ptr<SendQueue> queue) noexcept {
   if (idle_.size() >= kKept || queue->capacity() > kKeptCapacity) return;
   queue->clear();
   idle_.push_back(std::move(queue));

@@ -17,6 +17,13 @@
 
 namespace verdin::loop {
 
+/// For a loop's lists of those that want something: they grow when one is made, which may fail, and not when
+/// something happens, which may not.
+template <typename... Lists>
+void make_room_for(std::size_t count, Lists&... lists) {
+  ((lists.capacity() < count ? lists.reserve(2 * count) : void()), ...);
+}
+
 class SendQueue {
  public:
   /// A shared buffer up to this size is cheaper copied than referred to.
@@ -52,8 +59,9 @@ class SendQueue {
 
 class SendQueuePool {
  public:
+  SendQueuePool() { idle_.reserve(kKept); }
   std::unique_ptr<SendQueue> take();
-  void give_back(std::unique_ptr<SendQueue> queue);
+  void give_back(std::unique_ptr<SendQueue> queue) noexcept;
 
  private:
   static constexpr std::size_t kKept = 1024;

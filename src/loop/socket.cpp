@@ -1,5 +1,7 @@
 #include "loop/socket.hpp"
 
+#include <new>
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -34,7 +36,13 @@ bool peer_gone_of(int fd) noexcept {
 }
 
 void retire(StreamPtr stream) {
-  if (stream) stream.release()->finish();
+  if (!stream) return;
+  Stream* const retired = stream.release();
+  try {
+    retired->finish();
+  } catch (const std::bad_alloc&) {  // then what is unsent is lost
+    retired->close();
+  }
 }
 
 }  // namespace verdin::loop

@@ -152,8 +152,9 @@ void DatagramServer::State::send(std::string_view data, const Address& to) {
   }
   if (!socket.open()) throw_error(Errc::closed, "send");
   outgoing.push(data, to);
-  if (std::exchange(flushing_, true)) return;
+  if (flushing_) return;
   spawn_detached([state = IntrusivePtr<State>(this)] { state->flush(); }, "datagrams to be sent");
+  flushing_ = true;
 }
 
 /// Runs behind the handlers that are ready, and so finds what they all have to say.

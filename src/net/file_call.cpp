@@ -39,7 +39,14 @@ int FileCall::carry_out() {
   Hub& hub = Hub::current();
   if (hub.in_hub()) throw BlockingSwitchOutError("verdin: a call that blocks was made in the hub");
   add_ref();  // the loop's, until on_done()
-  if (!hub.loop().submit(*this)) {
+  bool submitted = false;
+  try {
+    submitted = hub.loop().submit(*this);
+  } catch (...) {
+    release();
+    throw;
+  }
+  if (!submitted) {
     release();
     return carry_out_on_thread();
   }

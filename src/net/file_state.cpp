@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -43,10 +44,16 @@ mode_t type_of(int fd) {
 class CloseJob final : public BackgroundJob {
  public:
   explicit CloseJob(int fd) noexcept : fd_(fd) {}
+  CloseJob(const CloseJob&) = delete;
+  CloseJob& operator=(const CloseJob&) = delete;
+  /// It may have been withdrawn, or there was no thread.
+  ~CloseJob() override {
+    if (fd_ >= 0) close_descriptor(fd_);
+  }
   int error() const noexcept { return error_; }
 
  private:
-  void work() noexcept override { error_ = close_descriptor(fd_); }
+  void work() noexcept override { error_ = close_descriptor(std::exchange(fd_, -1)); }
   int fd_;
   int error_ = 0;
 };
@@ -68,14 +75,21 @@ FileState::FileState(int fd, FileKind kind, bool own_descriptor, bool own_positi
 
 FileState::~FileState() {
   if (!owned_) return;
-  if (!stream_) {
-    try {
-      file_threads().start(IntrusivePtr<BackgroundJob>(new CloseJob(fd_)));
-      return;
-    } catch (...) {  // no thread: here, then
-    }
+  if (stream_) {
+    close_descriptor(fd_);
+    return;
   }
-  close_descriptor(fd_);
+  IntrusivePtr<CloseJob> job;
+  try {
+    job = IntrusivePtr<CloseJob>(new CloseJob(fd_));
+  } catch (const std::bad_alloc&) {
+    close_descriptor(fd_);
+    return;
+  }
+  try {
+    file_threads().start(job);
+  } catch (...) {  // no thread, no memory: the job closes it as it goes
+  }
 }
 
 void FileState::check_open() const {
@@ -200,9 +214,12 @@ int FileState::close() {
   closed_ = true;
   for (Event* each : waiting_) each->set();
   if (!owned_ || ref_count() > 1) return 0;
-  owned_ = false;
-  if (stream_) return close_descriptor(fd_);
+  if (stream_) {
+    owned_ = false;
+    return close_descriptor(fd_);
+  }
   const IntrusivePtr<CloseJob> job(new CloseJob(fd_));
+  owned_ = false;
   file_threads().run(job);
   return job->error();
 }

@@ -88,6 +88,16 @@ struct Poller::State {
     entry.state->ready.push_back(&entry);
     if (entry.state->waiter) entry.state->waiter->wake();
   }
+  /// Nothing is allocated when something happens.
+  void make_room() {
+    if (ready.capacity() >= entries.size()) return;
+    const std::size_t room = 2 * entries.size();
+    fired.reserve(room);
+    told.reserve(room);
+    asked.reserve(room);
+    events.reserve(room);
+    ready.reserve(room);
+  }
   void watch(Entry& entry) {
     entry.readiness = Hub::current().loop().readiness(entry.fd, entry.interest, &on_ready, &entry);
     entry.readiness->arm();
@@ -106,7 +116,9 @@ struct Poller::State {
 
   std::unordered_map<int, Entry> entries;
   std::vector<Entry*> ready;  // since the last look
+  std::vector<Entry*> fired;  // those that wait() looks at
   std::vector<Entry*> told;   // by the last wait(): asked for again by the next
+  std::vector<pollfd> asked;
   std::vector<Event> events;
   verdin::impl::Waiter* waiter = nullptr;
 };
@@ -121,6 +133,7 @@ void Poller::add(int fd, loop::Interest interest, void* context) {
   if (!added)
     throw std::invalid_argument("verdin: a Poller has descriptor " + std::to_string(fd) + " already");
   try {
+    state_->make_room();
     state_->watch(at->second);
   } catch (...) {
     state_->entries.erase(at);
@@ -145,7 +158,8 @@ std::span<const Poller::Event> Poller::wait(Deadline limit) {
   State& state = *state_;
   if (state.waiter) throw ConcurrentUse("verdin: two greenlets wait in one Poller");
   state.events.clear();
-  for (State::Entry* entry : std::exchange(state.told, {})) entry->readiness->arm();
+  for (State::Entry* entry : state.told) entry->readiness->arm();
+  state.told.clear();
   while (state.events.empty()) {
     if (state.ready.empty()) {
       verdin::impl::Waiter waiter("Poller::wait");
@@ -156,15 +170,16 @@ std::span<const Poller::Event> Poller::wait(Deadline limit) {
       state.waiter = &waiter;
       if (!waiter.wait_until(limit.due()) && state.ready.empty()) break;
     }
-    std::vector<State::Entry*> fired = std::exchange(state.ready, {});
-    std::vector<pollfd> fds;
-    fds.reserve(fired.size());
-    for (const State::Entry* entry : fired) fds.push_back({entry->fd, native(entry->interest), 0});
-    look(fds);
-    for (std::size_t i = 0; i < fired.size(); ++i) {
-      State::Entry& entry = *fired[i];
+    state.asked.clear();
+    for (const State::Entry* entry : state.ready)
+      state.asked.push_back({entry->fd, native(entry->interest), 0});
+    look(state.asked);  // if it fails, they are looked at by the next call
+    state.fired.swap(state.ready);
+    state.ready.clear();
+    for (std::size_t i = 0; i < state.fired.size(); ++i) {
+      State::Entry& entry = *state.fired[i];
       entry.fired = false;
-      const short events = fds[i].revents;
+      const short events = state.asked[i].revents;
       if (events == 0) {  // somebody was faster
         entry.readiness->arm();
         continue;

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <verdin/net/pipe.hpp>
 #include <verdin/net/socket.hpp>
 
 #include "net/socket_state.hpp"
@@ -51,7 +52,10 @@ bool is_ready(int fd, short events) noexcept {
 Address name_of(int fd, int (*ask)(int, sockaddr*, socklen_t*)) {
   sockaddr_storage name{};
   socklen_t size = sizeof name;
-  if (ask(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0) return {};
+  if (ask(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0) {
+    if (errno == ENOBUFS || errno == ENOMEM) fail("getsockname");  // there may be one
+    return {};
+  }
   return {reinterpret_cast<const sockaddr*>(&name), size};
 }
 
@@ -114,8 +118,9 @@ Socket::~Socket() {
 std::pair<Socket, Socket> Socket::pair(SocketType type) {
   int ends[2];
   if (::socketpair(AF_UNIX, native(type) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) fail("socketpair");
+  Descriptor first_end(ends[0]);
   Socket second(ends[1], type);
-  return {Socket(ends[0], type), std::move(second)};
+  return {Socket(first_end.release(), type), std::move(second)};
 }
 
 Socket Socket::adopt(int fd) {

@@ -1,9 +1,11 @@
 #include "loop/libev/libev_loop.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <system_error>
 
-#include <fcntl.h>
+#include <unistd.h>
 
 #include "loop/libev/libev_stream.hpp"
 
@@ -12,17 +14,28 @@ namespace {
 
 // The end of every wait: a stale alarm only costs one empty turn.
 void on_alarm(struct ev_loop*, ev_timer*, int) {}
-void on_wake(struct ev_loop*, ev_async*, int) {}
+void on_wake(struct ev_loop*, ev_async* wake, int) { *static_cast<bool*>(wake->data) = true; }
+
+/// libev ends the program if it has no descriptors to be woken by.
+void check_descriptors_left() {
+  std::array<int, 2> ends{};
+  if (::pipe(ends.data()) != 0) throw std::system_error(errno, std::generic_category(), "verdin: pipe");
+  for (const int fd : ends) ::close(fd);
+}
 
 double seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 }  // namespace
 
-LibevLoop::LibevLoop(unsigned backend_flags)
-    : ev_(ev_loop_new(backend_flags | EVFLAG_NOENV)), read_buffer_(new char[kReadSize + kReadPadding]()) {
+LibevLoop::LibevLoop(unsigned backend_flags) : read_buffer_(new char[kReadSize + kReadPadding]()) {
+  ev_ = ev_loop_new(backend_flags | EVFLAG_NOENV);
   if (!ev_) throw std::system_error(ENOTSUP, std::generic_category(), "ev_loop_new");
-  ev_async_init(&wake_, on_wake);
-  ev_async_start(ev_, &wake_);
+  try {
+    start_waker();
+  } catch (...) {
+    ev_loop_destroy(ev_);
+    throw;
+  }
   ev_timer_init(&timer_, on_alarm, 0., 0.);
   // Runs first of all that a poll has brought: callbacks must not start timers by a clock from before a long
   // wait.
@@ -34,6 +47,34 @@ LibevLoop::LibevLoop(unsigned backend_flags)
   polled_.data = this;
   ev_set_priority(&polled_, EV_MAXPRI);
   ev_check_start(ev_, &polled_);
+}
+
+/// Throws if the kernel would not take what wakes a wait: libev goes on without, once it has called back.
+void LibevLoop::start_waker() {
+  ev_async_init(&wake_, on_wake);
+  wake_.data = &woken_;
+  ev_set_userdata(ev_, this);
+  ev_set_loop_release_cb(ev_, &LibevLoop::before_poll, [](struct ev_loop*) noexcept {});
+  for (int tries = 0; tries < 3; ++tries) {
+    check_descriptors_left();
+    ev_async_start(ev_, &wake_);
+    for (int i = 0; i < 2; ++i) {
+      woken_ = false;  // before_poll() wakes then
+      ev_run(ev_, EVRUN_NOWAIT);
+    }
+    if (woken_) return;
+    ev_async_stop(ev_, &wake_);
+  }
+  check_descriptors_left();
+  ev_async_start(ev_, &wake_);  // libev closes only what it watches
+  throw std::system_error(ENOMEM, std::generic_category(), "verdin: a loop that cannot be woken");
+}
+
+/// What libev finds out while it tells the kernel of descriptors (EV_ERROR) it would call back for only after
+/// the wait.
+void LibevLoop::before_poll(struct ev_loop* ev) noexcept {
+  auto& self = *static_cast<LibevLoop*>(ev_userdata(ev));
+  if (ev_pending_count(ev) > 0 || !self.woken_) self.wake();
 }
 
 LibevLoop::~LibevLoop() {
@@ -69,7 +110,15 @@ std::string LibevLoop::backend() const {
   }
 }
 
-StreamPtr LibevLoop::adopt(int fd) { return StreamPtr(new LibevStream(*this, fd)); }
+StreamPtr LibevLoop::adopt(int fd) {
+  try {
+    make_room_for(stream_count_ + 1, ready_, dirty_, flushing_, broken_, graveyard_, retired_);
+    return StreamPtr(new LibevStream(*this, fd));
+  } catch (...) {
+    ::close(fd);
+    throw;
+  }
+}
 
 bool LibevLoop::has_work() const noexcept {
   return work_ > 0 || !dirty_.empty() || !broken_.empty() || deadlines_.any_ref() ||
@@ -90,10 +139,14 @@ void LibevLoop::flush_dirty() {
   flushing_.clear();
 }
 
-/// In the order in which the kernel told of them; libev itself calls back last first.
+/// In the order in which the kernel told of them; libev itself calls back last first. What a handler throws
+/// leaves the turn, and nobody is told twice.
 void LibevLoop::deliver_ready() {
-  for (std::size_t i = ready_.size(); i-- > 0;) ready_[i].stream->on_ready(ready_[i].events);
-  ready_.clear();
+  while (!ready_.empty()) {
+    const Ready last = ready_.back();
+    ready_.pop_back();
+    last.stream->on_ready(last.events);
+  }
 }
 
 /// False if there was nothing to tell.

@@ -17,6 +17,10 @@ namespace verdin::loop {
 class LibevStream;
 class LibevReadiness;
 
+/// libev has stopped the watcher (EV_ERROR): the kernel would not take it, for want of memory most likely. It
+/// is to be told again with the next start, which libev would not do by itself: it thinks that it was.
+inline void renew(ev_io& io) noexcept { ev_io_set(&io, io.fd, io.events & (EV_READ | EV_WRITE)); }
+
 class LibevLoop final : public Loop {
  public:
   explicit LibevLoop(unsigned backend_flags);
@@ -44,6 +48,7 @@ class LibevLoop final : public Loop {
   static constexpr std::size_t kReadSize = 64 * 1024;
   char* read_buffer() noexcept { return read_buffer_.get(); }
   SendQueuePool& send_queues() noexcept { return send_queues_; }
+  void count_streams(int change) noexcept { stream_count_ += static_cast<std::size_t>(change); }
   void add_dirty(LibevStream& stream) { dirty_.push_back(&stream); }
   void add_broken(LibevStream& stream) { broken_.push_back(&stream); }
   void add_ready(LibevStream& stream, int events) { ready_.push_back({&stream, events}); }
@@ -51,7 +56,7 @@ class LibevLoop final : public Loop {
   void add_retired(LibevStream& stream) { retired_.push_back(&stream); }
   void remove_retired(LibevStream& stream);
   // For what tells of readiness.
-  void add_readiness(LibevReadiness& readiness) noexcept;
+  void add_readiness(LibevReadiness& readiness);
   void remove_readiness(LibevReadiness& readiness) noexcept;
   void add_ready(LibevReadiness& readiness) { waits_over_.push_back(&readiness); }
   void count_work(int change) noexcept { work_ += change; }
@@ -62,6 +67,8 @@ class LibevLoop final : public Loop {
     int events;
   };
 
+  void start_waker();
+  static void before_poll(struct ev_loop* ev) noexcept;
   void deliver_ready();
   void deliver_readiness();
   void end_readiness() noexcept;
@@ -70,14 +77,17 @@ class LibevLoop final : public Loop {
   void free_graveyard();
   void arm_timer();
 
-  struct ev_loop* ev_;
+  struct ev_loop* ev_ = nullptr;
   ev_async wake_;
+  bool woken_ = false;
   ev_timer timer_;
   ev_check polled_;
   Clock::time_point timer_due_ = Clock::time_point::max();
   std::unique_ptr<char[]> read_buffer_;
   SendQueuePool send_queues_;
   std::vector<Ready> ready_;
+  std::size_t stream_count_ = 0;
+  std::size_t readiness_count_ = 0;
   LibevReadiness* readinesses_ = nullptr;
   std::vector<LibevReadiness*> waits_over_;  // null: it has gone
   std::vector<LibevStream*> dirty_;

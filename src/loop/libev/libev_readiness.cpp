@@ -34,8 +34,9 @@ void LibevReadiness::disarm() noexcept {
   loop_->count_work(-1);
 }
 
-void LibevReadiness::on_io(struct ev_loop*, ev_io* io, int) {
+void LibevReadiness::on_io(struct ev_loop*, ev_io* io, int events) {
   auto& self = *static_cast<LibevReadiness*>(io->data);
+  if (events & EV_ERROR) renew(*io);
   if (!self.armed_) {
     ev_io_stop(self.loop_->ev(), io);
   } else if (!self.listed_) {
@@ -57,13 +58,16 @@ void LibevReadiness::loop_ends() noexcept {
   loop_ = nullptr;
 }
 
-void LibevLoop::add_readiness(LibevReadiness& readiness) noexcept {
+void LibevLoop::add_readiness(LibevReadiness& readiness) {
+  make_room_for(readiness_count_ + 1, waits_over_);
+  ++readiness_count_;
   readiness.next_ = readinesses_;
   if (readinesses_) readinesses_->prev_ = &readiness;
   readinesses_ = &readiness;
 }
 
 void LibevLoop::remove_readiness(LibevReadiness& readiness) noexcept {
+  --readiness_count_;
   (readiness.prev_ ? readiness.prev_->next_ : readinesses_) = readiness.next_;
   if (readiness.next_) readiness.next_->prev_ = readiness.prev_;
   if (readiness.listed_)
@@ -72,10 +76,11 @@ void LibevLoop::remove_readiness(LibevReadiness& readiness) noexcept {
 
 /// In the order in which the kernel told of them, as deliver_ready().
 void LibevLoop::deliver_readiness() {
-  for (std::size_t i = waits_over_.size(); i-- > 0;) {
-    if (LibevReadiness* const readiness = waits_over_[i]) readiness->deliver();
+  while (!waits_over_.empty()) {
+    LibevReadiness* const readiness = waits_over_.back();
+    waits_over_.pop_back();
+    if (readiness) readiness->deliver();
   }
-  waits_over_.clear();
 }
 
 void LibevLoop::end_readiness() noexcept {

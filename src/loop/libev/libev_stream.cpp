@@ -19,7 +19,10 @@ LibevStream::LibevStream(LibevLoop& loop, int fd) : loop_(loop) {
   ev_io_init(&io_, &LibevStream::on_io, fd, 0);
   io_.data = this;
   set_no_delay(fd);
+  loop_.count_streams(1);
 }
+
+LibevStream::~LibevStream() { loop_.count_streams(-1); }
 
 void LibevStream::set_handler(StreamHandler* handler) {
   handler_ = handler;
@@ -44,8 +47,8 @@ void LibevStream::update_interest() {
 SendQueue& LibevStream::queue() {
   if (!queue_) queue_ = loop_.send_queues().take();
   if (!dirty_) {
-    dirty_ = true;
     loop_.add_dirty(*this);
+    dirty_ = true;
   }
   return *queue_;
 }
@@ -125,6 +128,7 @@ void LibevStream::resume() {
 
 void LibevStream::on_io(struct ev_loop*, ev_io* io, int events) {
   auto& self = *static_cast<LibevStream*>(io->data);
+  if (events & EV_ERROR) self.update_interest();  // it was stopped: see renew()
   self.loop_.add_ready(self, events);
 }
 

@@ -14,7 +14,7 @@ namespace verdin::loop {
 class LibevStream final : public Stream {
  public:
   LibevStream(LibevLoop& loop, int fd);
-  ~LibevStream() override = default;
+  ~LibevStream() override;
 
   void set_handler(StreamHandler* handler) override;
   void send(std::string_view bytes) override;

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <chrono>
 #include <memory>
+#include <new>
+#include <utility>
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -52,7 +54,11 @@ class LibevFdWatch final : public Watch {
   void set_ref(bool ref) override { ref_.set(ref); }
 
  private:
-  static void on_ready(struct ev_loop*, ev_io* io, int) {
+  static void on_ready(struct ev_loop* ev, ev_io* io, int events) {
+    if (events & EV_ERROR) {
+      renew(*io);
+      ev_io_start(ev, io);
+    }
     call(static_cast<LibevFdWatch*>(io->data)->ready_);
   }
 
@@ -108,8 +114,13 @@ class LibevListener final : public Watch {
 
   void start() { ev_io_start(loop_.ev(), &io_); }
 
-  static void on_ready(struct ev_loop*, ev_io* io, int) {
-    static_cast<LibevListener*>(io->data)->accept_some();
+  static void on_ready(struct ev_loop*, ev_io* io, int events) {
+    auto& self = *static_cast<LibevListener*>(io->data);
+    if (events & EV_ERROR) {
+      renew(*io);
+      self.start();
+    }
+    self.accept_some();
   }
 
   void accept_some() {
@@ -117,13 +128,23 @@ class LibevListener final : public Watch {
     for (int i = 0; i < kAcceptsATurn && *alive; ++i) {
       const int fd = ::accept4(io_.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) {
+        StreamPtr stream = adopt(fd);
+        if (!stream) return back_off(ENOMEM);
         next_retry_ = kFirstRetry;
-        handler_.on_accept(loop_.adopt(fd));
+        handler_.on_accept(std::move(stream));
         continue;
       }
       if (errno == EAGAIN || errno == EWOULDBLOCK) return;
       if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) continue;
       return back_off(errno);
+    }
+  }
+
+  StreamPtr adopt(int fd) {
+    try {
+      return loop_.adopt(fd);
+    } catch (const std::bad_alloc&) {  // not through libev
+      return nullptr;
     }
   }
 
@@ -147,7 +168,12 @@ class LibevListener final : public Watch {
 }  // namespace
 
 WatchPtr LibevLoop::accept(int listening_fd, AcceptHandler& handler) {
-  return std::make_unique<LibevListener>(*this, listening_fd, handler);
+  try {
+    return std::make_unique<LibevListener>(*this, listening_fd, handler);
+  } catch (...) {
+    ::close(listening_fd);
+    throw;
+  }
 }
 
 WatchPtr LibevLoop::watch(int fd, Interest interest, UniqueFunction<void()> ready) {

@@ -51,9 +51,10 @@ void Ring::open() {
 
 /// The thread that enables a ring is the one that may use it: so that is done as late as possible.
 void Ring::enable() noexcept {
-  enabled_ = true;
   // liburing 2.3 declares io_uring_enable_rings() and does not export it.
-  io_uring_register(static_cast<unsigned>(ring_.ring_fd), IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
+  if (io_uring_register(static_cast<unsigned>(ring_.ring_fd), IORING_REGISTER_ENABLE_RINGS, nullptr, 0) < 0)
+    return;  // nothing can be submitted, and it is tried again
+  enabled_ = true;
   io_uring_register_ring_fd(&ring_);  // saves looking the descriptor up each time; no harm where it fails
 }
 

@@ -69,14 +69,15 @@ class Ring {
   /// The same, and waits for a completion until `due`.
   bool submit_and_wait(std::optional<Clock::time_point> due) noexcept;
 
+  /// Until `use` returns false: that one stays. It must not throw.
   template <typename Use>
-  void take_completions(Use use) {
+  void take_completions(Use use) noexcept {
     unsigned head = 0;
     unsigned count = 0;
     io_uring_cqe* entry = nullptr;
     io_uring_for_each_cqe(&ring_, head, entry) {
+      if (!use(*entry)) break;
       ++count;
-      use(*entry);
     }
     io_uring_cq_advance(&ring_, count);
   }

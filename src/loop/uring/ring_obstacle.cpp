@@ -83,6 +83,7 @@ class Trial {
     bool silent = ::recv(other[1], text, sizeof text, MSG_DONTWAIT) == 6;
     ring_.take_completions([&](const io_uring_cqe& entry) {
       silent = silent && entry.user_data != static_cast<std::uint64_t>(Tag::quick_send);
+      return true;
     });
     return silent;
   }
@@ -108,9 +109,11 @@ class Trial {
     while (result == -ETIME && Clock::now() < give_up) {
       ring_.submit_and_wait(give_up);
       ring_.take_completions([&](const io_uring_cqe& entry) {
-        if (entry.user_data != static_cast<std::uint64_t>(tag)) return;
-        result = entry.res;
-        flags_ = entry.flags;
+        if (entry.user_data == static_cast<std::uint64_t>(tag)) {
+          result = entry.res;
+          flags_ = entry.flags;
+        }
+        return true;
       });
     }
     return result;

@@ -66,9 +66,9 @@ void fill_in(io_uring_sqe* entry, const FileOperation& o) {
 }  // namespace
 
 bool UringLoop::submit(FileOperation& operation) {
-  auto* const completion = new FileCompletion(*this, operation);
-  operation.token = user_data(static_cast<UringOperation*>(completion), Tag::operation);
+  auto completion = std::make_unique<FileCompletion>(*this, operation);
   files_.push_back(&operation);
+  operation.token = user_data(static_cast<UringOperation*>(completion.release()), Tag::operation);
   count_work(1);
   return true;
 }

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <iterator>
+#include <new>
+
+#include <unistd.h>
 
 #include "loop/uring/uring_registration.hpp"
 #include "loop/uring/uring_stream.hpp"
@@ -16,6 +20,8 @@ std::size_t UringLoop::Gather::size() const noexcept {
 }
 
 UringLoop::UringLoop() : buffers_(ring_.get()) {
+  completions_.reserve(64);
+  gathers_.push_back(std::make_unique<Gather>());
   waker_ = new UringWaker(*this);  // here, because it registers itself
 }
 
@@ -34,7 +40,16 @@ UringLoop::~UringLoop() {
   for (UringStream* stream : graveyard_) delete stream;
 }
 
-StreamPtr UringLoop::adopt(int fd) { return StreamPtr(new UringStream(*this, fd)); }
+StreamPtr UringLoop::adopt(int fd) {
+  try {
+    make_room_for(stream_count_ + 1, dirty_, flushing_, quick_, broken_, drained_, resumed_, delivering_,
+                  graveyard_, retired_);
+    return StreamPtr(new UringStream(*this, fd));
+  } catch (...) {
+    ::close(fd);
+    throw;
+  }
+}
 
 bool UringLoop::has_work() const noexcept {
   return work_ > 0 || !files_.empty() || !dirty_.empty() || !broken_.empty() || !drained_.empty() ||
@@ -52,36 +67,48 @@ void UringLoop::remove_retired(UringStream& stream) {
 }
 
 void UringLoop::add_stream(UringStream& stream) {
+  ++stream_count_;
   stream.next_ = streams_;
   if (streams_) streams_->prev_ = &stream;
   streams_ = &stream;
 }
 
 void UringLoop::remove_stream(UringStream& stream) noexcept {
+  --stream_count_;
   (stream.prev_ ? stream.prev_->next_ : streams_) = stream.next_;
   if (stream.next_) stream.next_->prev_ = stream.prev_;
 }
 
 void UringLoop::add_registration(UringRegistration& registration) {
+  make_room_for(registration_count_ + 1, dirty_registrations_, preparing_);
+  make_room_for(2 * (registration_count_ + 1), cancellations_);
+  ++registration_count_;
   registration.next_ = registrations_;
   if (registrations_) registrations_->prev_ = &registration;
   registrations_ = &registration;
 }
 
 void UringLoop::remove_registration(UringRegistration& registration) noexcept {
+  --registration_count_;
   (registration.prev_ ? registration.prev_->next_ : registrations_) = registration.next_;
   if (registration.next_) registration.next_->prev_ = registration.prev_;
 }
 
-UringLoop::Gather& UringLoop::next_gather() {
-  if (gathers_used_ == gathers_.size()) gathers_.push_back(std::make_unique<Gather>());
-  return *gathers_[gathers_used_++];
+/// Is there one for next_gather()? The first is made with the loop.
+bool UringLoop::has_gather() noexcept {
+  if (gathers_used_ < gathers_.size()) return true;
+  try {
+    gathers_.push_back(std::make_unique<Gather>());
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
 }
 
 /// Before one object prepares its entries: none of them may be submitted before the others, because what
 /// completes then may close what the others name.
 void UringLoop::make_room() {
-  if (ring_.room() >= kMostEntries) return;
+  if (ring_.room() >= kMostEntries && has_gather()) return;
   ring_.submit();
   submit_all();
 }
@@ -152,19 +179,32 @@ void UringLoop::enter(bool wait) {
   settle_quick_sends();
 }
 
+/// Where there is no memory for more, the ring keeps them until those that were taken are delivered.
+bool UringLoop::room_for_completion() noexcept {
+  if (completions_.size() < completions_.capacity()) return true;
+  try {
+    completions_.reserve(std::max<std::size_t>(2 * completions_.capacity(), 64));
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
 /// Sends are settled before any handler runs, so that unsent() and flush() know where a stream stands.
 void UringLoop::harvest() {
   const auto take = [this](const io_uring_cqe& entry) {
     const Tag tag = static_cast<Tag>(entry.user_data & kTagMask);
     if (tag == Tag::quick_send) {
       object_of<UringStream>(entry.user_data)->on_quick_send_failed(entry.res);
-      return;
+      return true;
     }
+    if (!room_for_completion()) return false;
     if (!(entry.flags & IORING_CQE_F_MORE)) --in_flight_;
     completions_.push_back({entry.user_data, entry.res, entry.flags});
+    return true;
   };
   ring_.take_completions(take);
-  while (ring_.overflowed()) {
+  while (ring_.overflowed() && room_for_completion()) {
     ring_.fetch_overflowed();
     ring_.take_completions(take);
   }
@@ -177,12 +217,17 @@ void UringLoop::settle_quick_sends() {
 }
 
 void UringLoop::deliver() {
+  // What a handler throws leaves the turn, and nobody is told twice.
+  struct Told {
+    std::vector<Completion>& all;
+    std::ptrdiff_t count = 0;
+    ~Told() { all.erase(all.begin(), all.begin() + count); }
+  } told{completions_};
   // A handler may add to the list: the end of a listener takes completions.
-  for (std::size_t i = 0; i < completions_.size(); ++i) {
-    const Completion completion = completions_[i];
+  while (told.count < std::ssize(completions_)) {
+    const Completion completion = completions_[static_cast<std::size_t>(told.count++)];
     deliver_one(completion);
   }
-  completions_.clear();
 }
 
 void UringLoop::deliver_one(const Completion& completion) {
@@ -264,16 +309,16 @@ void UringLoop::cancel_now(std::uint64_t user_data) noexcept {
 void UringLoop::end_everything() {
   const auto give_up = Clock::now() + std::chrono::seconds(1);
   // More than once, because a file operation may miss its cancellation (uring_files.cpp).
-  bool ours = true;  // and not another thread's
-  for (auto pause = std::chrono::milliseconds(10); ours && in_flight_ > 0 && Clock::now() < give_up;
-       pause *= 2) {
+  int failures = 0;  // a signal, or no memory; always, if the ring is another thread's
+  constexpr int kMostFailures = 10;
+  for (auto pause = std::chrono::milliseconds(10);
+       failures < kMostFailures && in_flight_ > 0 && Clock::now() < give_up; pause *= 2) {
     io_uring_sqe* cancellation = entry();
     io_uring_prep_cancel64(cancellation, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
     cancellation->user_data = 0;
     const auto until = std::min(Clock::now() + pause, give_up);
-    while (ours && in_flight_ > 0 && Clock::now() < until) {
-      ours = ring_.submit_and_wait(until);
-      if (!ours) break;
+    while (failures < kMostFailures && in_flight_ > 0 && Clock::now() < until) {
+      if (!ring_.submit_and_wait(until)) ++failures;
       harvest();
       deliver();
     }

@@ -68,7 +68,8 @@ class UringLoop final : public Loop {
     std::array<iovec, kGatherLimit> pieces;
     std::size_t size() const noexcept;
   };
-  Gather& next_gather();
+  /// For prepare() only.
+  Gather& next_gather() noexcept { return *gathers_[gathers_used_++]; }
 
   /// An entry for an operation that will complete: counted, so that the loop's end can wait for it. For
   /// prepare() only, in which there is always room for kMostEntries of one object.
@@ -102,9 +103,11 @@ class UringLoop final : public Loop {
   void prepare_registrations();
   void prepare_files();
   void make_room();
+  bool has_gather() noexcept;
   void enter(bool wait);
   void submit_all();
   void harvest();
+  bool room_for_completion() noexcept;
   void settle_quick_sends();
   void deliver();
   void deliver_one(const Completion& completion);
@@ -135,6 +138,8 @@ class UringLoop final : public Loop {
   std::vector<FileOperation*> files_;  // still to be submitted
   std::vector<std::unique_ptr<Gather>> gathers_;
   std::size_t gathers_used_ = 0;
+  std::size_t stream_count_ = 0;
+  std::size_t registration_count_ = 0;
   UringStream* streams_ = nullptr;
   UringRegistration* registrations_ = nullptr;
   std::uint64_t in_flight_ = 0;

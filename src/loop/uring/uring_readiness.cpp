@@ -47,9 +47,9 @@ class UringReadiness final : public Readiness {
 
   void arm() override {
     if (armed_ || !poll_) return;
+    poll_->wait();
     armed_ = true;
     poll_->loop().count_work(1);
-    poll_->wait();
   }
   /// The poll goes on, for the next who waits.
   void disarm() noexcept override {

@@ -20,8 +20,8 @@ int make_eventfd() {
 
 void UringRegistration::arm_later() {
   if (dirty_ || armed_) return;
-  dirty_ = true;
   loop_.add_dirty(*this);
+  dirty_ = true;
 }
 
 void UringRegistration::prepare() {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -66,8 +67,8 @@ void UringStream::update() {
 
 void UringStream::touch() {
   if (dirty_) return;
-  dirty_ = true;
   loop_.add_dirty(*this);
+  dirty_ = true;
 }
 
 void UringStream::prepare() {
@@ -125,6 +126,14 @@ void UringStream::on_receive(int result, unsigned flags) {
     receiving_ = cancelling_ = false;
     --operations_;
   }
+  // Whatever a handler throws.
+  struct Recycle {
+    ReceiveBuffers& buffers;
+    unsigned flags;
+    ~Recycle() {
+      if (flags & IORING_CQE_F_BUFFER) buffers.recycle(ReceiveBuffers::number_of(flags));
+    }
+  } recycle{loop_.buffers(), flags};
   if (result > 0 && (flags & IORING_CQE_F_BUFFER)) {
     take_data(loop_.buffers().at(ReceiveBuffers::number_of(flags)), static_cast<std::size_t>(result));
   } else if (result == 0) {
@@ -134,14 +143,17 @@ void UringStream::on_receive(int result, unsigned flags) {
   } else if (result < 0 && !try_again(result)) {
     take_end(-result);
   }
-  if (flags & IORING_CQE_F_BUFFER) loop_.buffers().recycle(ReceiveBuffers::number_of(flags));
   if (!receiving_) update();
 }
 
 void UringStream::take_data(char* data, std::size_t size) {
   if (closed_ || error_ != 0 || finish_timer_) return;
   if (!wants_data() || kept_ || over_budget(size)) {
-    keep(data, size);
+    try {
+      keep(data, size);
+    } catch (const std::bad_alloc&) {  // a piece is missing
+      fail(ENOMEM);
+    }
     return update();
   }
   handler_->on_data({data, size});
@@ -161,7 +173,12 @@ bool UringStream::over_budget(std::size_t size) noexcept {
 void UringStream::take_end(int error) {
   if (closed_ || error_ != 0 || eof_) return;
   if (!finish_timer_ && (!wants_data() || kept_)) {
-    if (!kept_) kept_ = std::make_unique<Kept>();
+    try {
+      if (!kept_) kept_ = std::make_unique<Kept>();
+    } catch (const std::bad_alloc&) {
+      fail(error != 0 ? error : ENOMEM);
+      return update();
+    }
     kept_->ended = error == 0;
     kept_->error = error;
     return;

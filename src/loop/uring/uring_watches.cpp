@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <new>
+#include <utility>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -84,9 +86,11 @@ class UringListener final : public UringRegistration {
 
   void on_result(int result) override {
     if (result >= 0) {
+      StreamPtr stream = adopt(result);
+      if (!stream) return back_off(ENOMEM);
       next_retry_ = kFirstRetry;
       arm_later();
-      handler_.on_accept(loop_.adopt(result));
+      handler_.on_accept(std::move(stream));
     } else if (result == -EAGAIN || result == -EINTR || result == -ECONNABORTED || result == -EPROTO ||
                result == -ECANCELED) {
       arm_later();
@@ -96,6 +100,14 @@ class UringListener final : public UringRegistration {
   }
   void on_late_result(int result) override {
     if (result >= 0) ::close(result);
+  }
+
+  StreamPtr adopt(int fd) {
+    try {
+      return loop_.adopt(fd);
+    } catch (const std::bad_alloc&) {
+      return nullptr;
+    }
   }
 
   /// Out of descriptors or memory: trying on would spin, as the connection stays in the kernel's queue.
@@ -128,7 +140,12 @@ WatchPtr make_watch(UringLoop& loop, Args&&... args) {
 }  // namespace
 
 WatchPtr UringLoop::accept(int listening_fd, AcceptHandler& handler) {
-  return make_watch<UringListener>(*this, listening_fd, handler);
+  try {
+    return make_watch<UringListener>(*this, listening_fd, handler);
+  } catch (...) {
+    ::close(listening_fd);
+    throw;
+  }
 }
 
 WatchPtr UringLoop::watch(int fd, Interest interest, UniqueFunction<void()> ready) {

@@ -18,6 +18,7 @@
 namespace verdin::net::impl {
 namespace {
 
+constexpr std::size_t kLongestHost = 255;  // of SNI
 constexpr std::size_t kRecord = 16 * 1024;
 constexpr std::size_t kFlushFrom = 64 * 1024;
 constexpr unsigned kCallsAtOnce = 64;
@@ -65,7 +66,8 @@ void TlsConnection::prepare_client(std::string_view host) {
   if (host.empty() && context_->verifies_server())
     throw std::invalid_argument("verdin: a TLS client that verifies must know whom it wants to reach");
   if (!host.empty() && host.back() == '.') host.remove_suffix(1);
-  if (host.find('\0') != host.npos) throw std::invalid_argument("verdin: a host's name has a NUL in it");
+  if (host.find('\0') != host.npos || host.size() > kLongestHost)
+    throw std::invalid_argument("verdin: this cannot be a host's name");
   host_ = host;
   const ErrorQueue errors;
   const std::string& alpn = loaded_->alpn;
@@ -83,7 +85,7 @@ void TlsConnection::prepare_client(std::string_view host) {
     sound = SSL_set1_host(ssl_.get(), host_.c_str()) == 1 &&
             SSL_set_tlsext_host_name(ssl_.get(), host_.c_str()) == 1;
   }
-  if (!sound) throw std::invalid_argument("verdin: this cannot be a host's name");
+  if (!sound) throw TlsError(TlsErrc::failed, "no memory for a connection");
   if (const SessionPtr session = context_->take_session(host_)) SSL_set_session(ssl_.get(), session.get());
 }
 

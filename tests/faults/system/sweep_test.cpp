@@ -1,0 +1,333 @@
+// What one system call, or one allocation, that fails can do: each scenario is played with its first call of
+// a kind failing, then with its second, and so on until there are no more, for each errno that such a call
+// may have. Whatever happens, it ends with an exception that is defined or with none; afterwards there are as
+// many descriptors and greenlets as before, and the scenario can be played without a fault.
+//
+// VERDIN_FAULTS_FROM=n begins with the n-th call (to find one again under a debugger).
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+#include <dirent.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <verdin/base/log.hpp>
+#include <verdin/runtime/event.hpp>
+#include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/hub_ref.hpp>
+#include <verdin/runtime/run.hpp>
+#include <verdin/runtime/run_info.hpp>
+#include <verdin/runtime/sleep.hpp>
+#include <verdin/runtime/spawn.hpp>
+#include <verdin/runtime/timeout.hpp>
+
+#include "system/failing_calls.h"
+#include "system/scenarios.hpp"
+
+using namespace std::chrono_literals;
+
+namespace verdin::test {
+namespace {
+
+struct Failing {
+  int kind;
+  const char* name;
+  std::vector<int> errors;
+};
+
+const std::vector<Failing>& everything_that_fails() {
+  static const std::vector<Failing> all{
+      {failing_receive, "receive", {EINTR, EAGAIN, ENOMEM, ECONNRESET}},
+      {failing_send, "send", {EINTR, EAGAIN, ENOBUFS, EPIPE}},
+      {failing_accept, "accept", {EINTR, EAGAIN, ECONNABORTED, EMFILE, ENOBUFS, EPROTO}},
+      {failing_connect, "connect", {EINTR, ECONNREFUSED, ENETUNREACH, EADDRNOTAVAIL, ENOBUFS}},
+      {failing_socket, "socket", {EMFILE, ENOBUFS}},
+      {failing_bind, "bind", {EADDRINUSE}},
+      {failing_option, "setsockopt", {ENOBUFS}},
+      {failing_question, "getsockopt", {ENOBUFS}},
+      {failing_shutdown, "shutdown", {ENOTCONN}},
+      {failing_close, "close", {EINTR, EIO}},
+      {failing_poll, "poll", {EINTR, ENOMEM}},
+      {failing_fcntl, "fcntl", {EMFILE}},
+      {failing_epoll_add, "epoll_ctl", {ENOMEM, ENOSPC}},
+      {failing_epoll_create, "epoll_create", {EMFILE}},
+      {failing_eventfd, "eventfd", {EMFILE}},
+      {failing_epoll_wait, "epoll_wait", {EINTR}},
+      {failing_open, "open", {EINTR, EMFILE, ENOMEM}},
+      {failing_read, "read", {EINTR, EIO}},
+      {failing_read_at_once, "preadv2", {EINTR, EAGAIN, EOPNOTSUPP, EIO}},
+      {failing_write, "write", {EINTR, ENOSPC}},
+      {failing_sync, "sync", {EIO}},
+      {failing_status, "statx", {ENOMEM, EACCES}},
+      {failing_map, "mmap", {ENOMEM}},
+      {failing_thread, "pthread_create", {EAGAIN}},
+      {failing_ring_setup, "io_uring_setup", {ENOMEM, EPERM}},
+      {failing_ring_enter, "io_uring_enter", {EINTR, EAGAIN, EBUSY, ENOMEM}},
+      {failing_ring_entry, "io_uring_operation", {EINTR, EAGAIN, ENOMEM, ENOBUFS, ECANCELED}},
+      {failing_new, "new", {ENOMEM}},
+      {failing_openssl, "OPENSSL_malloc", {ENOMEM}},
+  };
+  return all;
+}
+
+/// What stands when the program is ended from outside.
+char where_it_was[200];
+
+[[noreturn]] void tell_and_end(const char* what) {
+  for (const char* text : {what, ": ", static_cast<const char*>(where_it_was), "\n"}) {
+    if (::write(STDERR_FILENO, text, std::strlen(text)) < 0) break;
+  }
+  ::signal(SIGABRT, SIG_DFL);
+  std::abort();
+}
+
+int open_descriptors() {
+  int count = 0;
+  DIR* const directory = ::opendir("/proc/self/fd");
+  if (!directory) return -1;
+  while (::readdir(directory)) ++count;
+  ::closedir(directory);
+  return count;
+}
+
+class Sweep {
+ public:
+  explicit Sweep(const SystemScenario& scenario) : scenario_(scenario) {}
+
+  /// In a hub.
+  void run() {
+    Hub::current().on_error([](std::string_view, const std::exception_ptr&) {});
+    for (int i = 0; i < 2; ++i) play();  // what is made once is made
+    settle();
+    descriptors_ = open_descriptors();
+    greenlets_ = Hub::current().greenlet_count();
+    for (const Failing& failing : everything_that_fails()) {
+      for (const int error : failing.errors) {
+        sweep(failing, error);
+      }
+    }
+    Hub::current().on_error(nullptr);
+  }
+
+  int played() const noexcept { return played_; }
+  int failed() const noexcept { return failed_; }
+
+ private:
+  // Of many calls of a kind not each is tried, but those of the beginning, and some of all others.
+  static constexpr int kEach = 40;
+#if defined(__SANITIZE_THREAD__)
+  static constexpr int kStep = 3;  // it looks for races, which no single call decides
+#else
+  static constexpr int kStep = 1;
+#endif
+  static constexpr int kMostPlayings = 120;
+  static constexpr auto kLimit = 10s;
+
+  void sweep(const Failing& failing, int error) {
+    const char* const from = std::getenv("VERDIN_FAULTS_FROM");
+    int n = from ? std::atoi(from) : 1;
+    for (int i = 0; i < kMostPlayings; ++i) {
+      std::snprintf(where_it_was, sizeof where_it_was, "%s: call %d of %s fails with %s", scenario_.name, n,
+                    failing.name, ::strerrorname_np(error));
+      SCOPED_TRACE(where_it_was);
+      failing_begin(failing.kind, n, error);
+      const bool well = play();
+      const bool happened = failing_end() != 0;
+      if (!happened && !well) spoil("it failed without a fault");
+      failed_ += !well;
+      check_nothing_left();
+      if (happened && !spoilt_ && !play()) spoil("it does not work any more");
+      check_nothing_left();
+      if (std::exchange(spoilt_, false)) {
+        descriptors_ = open_descriptors();
+        greenlets_ = Hub::current().greenlet_count();
+        return;
+      }
+      if (!happened) return;
+      n += i < kEach ? kStep : kStep + i / 5;
+    }
+  }
+
+  /// False if it ended with an exception of those that are defined.
+  bool play() {
+    ++played_;
+    ::alarm(60);
+    bool well = false;
+    try {
+      Timeout limit(kLimit);
+      scenario_.play();
+      well = true;
+    } catch (const std::system_error&) {
+    } catch (const std::bad_alloc&) {
+    } catch (const TimeoutExpired&) {
+      failing_end();
+      spoil("it hangs");
+    } catch (const std::exception& e) {
+      spoil(typeid(e).name() + std::string(": ") + e.what());
+    }
+    ::alarm(0);
+    return well;
+  }
+
+  bool settled() const {
+    return Hub::current().greenlet_count() == greenlets_ && open_descriptors() == descriptors_;
+  }
+
+  /// Greenlets end in their turn, threads close what was left to them.
+  void settle() {
+    for (int i = 0; i < 3; ++i) verdin::sleep(1ms);
+  }
+
+  void check_nothing_left() {
+    const auto give_up = loop::Clock::now() + kLimit;
+    for (int i = 0; !settled() && loop::Clock::now() < give_up; ++i) i < 20 ? yield() : verdin::sleep(1ms);
+    if (Hub::current().greenlet_count() != greenlets_)
+      spoil("greenlets are left:\n" + format_run_info(run_info()));
+    if (const int now = open_descriptors(); now != descriptors_)
+      spoil(std::to_string(now - descriptors_) + " descriptors are left");
+  }
+
+  void spoil(const std::string& how) {
+    spoilt_ = true;
+    ADD_FAILURE() << how;
+  }
+
+  const SystemScenario& scenario_;
+  int descriptors_ = 0;
+  std::size_t greenlets_ = 0;
+  int played_ = 0;
+  int failed_ = 0;
+  bool spoilt_ = false;
+};
+
+/// Making a hub, spawning in it, and its end.
+void play_a_hub(const char* backend) {
+  HubOptions options;
+  options.loop_backend = backend;
+  verdin::run(options, [] {
+    int sum = 0;
+    auto one = spawn([&] { sum += 1; });
+    auto other = spawn([&] {
+      verdin::sleep(100us);
+      sum += 2;
+    });
+    one.get();
+    other.get();
+    const auto event = std::make_shared<Event>();
+    Hub& hub = Hub::current();
+    std::thread thread([event, hub = hub.ref()] { hub.post([event] { event->set(); }); });
+    hub.expect_external(1);
+    struct Join {
+      Hub& hub;
+      std::thread& thread;
+      ~Join() {
+        hub.expect_external(-1);
+        thread.join();
+      }
+    } join{hub, thread};
+    event->wait();
+    if (sum == 3) return;
+    throw std::logic_error("it has lost somebody");
+  });
+}
+
+class HubOnIts : public testing::TestWithParam<const char*> {};
+
+TEST_P(HubOnIts, own_fails_as_a_whole_or_not_at_all) {
+  ::signal(SIGALRM, [](int) { tell_and_end("hangs"); });
+  set_log_sink([](LogLevel, std::string_view) {});
+  for (int i = 0; i < 2; ++i) play_a_hub(GetParam());
+  const int before = open_descriptors();
+  int failed = 0;
+  for (const Failing& failing : everything_that_fails()) {
+    for (const int error : failing.errors) {
+      for (int n = 1; n < 300; n += n < 60 ? 1 : 7) {
+        std::snprintf(where_it_was, sizeof where_it_was, "call %d of %s fails with %s", n, failing.name,
+                      ::strerrorname_np(error));
+        SCOPED_TRACE(where_it_was);
+        ::alarm(60);
+        failing_begin(failing.kind, n, error);
+        try {
+          play_a_hub(GetParam());
+        } catch (const std::system_error&) {
+          ++failed;
+        } catch (const std::bad_alloc&) {
+          ++failed;
+        } catch (const std::exception& e) {
+          ADD_FAILURE() << typeid(e).name() << ": " << e.what();
+        }
+        const bool happened = failing_end() != 0;
+        ::alarm(0);
+        ASSERT_EQ(open_descriptors(), before);
+        if (HasFailure()) return;
+        if (!happened) break;
+      }
+    }
+  }
+  EXPECT_GT(failed, 3);
+  set_log_sink(nullptr);
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, HubOnIts, testing::Values("epoll", "uring"),
+                         [](const auto& parameter) { return std::string(parameter.param); });
+
+struct Played {
+  const SystemScenario* scenario;
+  const char* backend;
+};
+
+class SystemCalls : public testing::TestWithParam<Played> {};
+
+TEST_P(SystemCalls, that_fail_leave_nothing_behind) {
+  ::signal(SIGALRM, [](int) { tell_and_end("hangs"); });
+  ::signal(SIGABRT, [](int) { tell_and_end("aborted"); });
+  set_log_sink([](LogLevel, std::string_view) {});
+  prepare_scenarios();
+  HubOptions options;
+  options.loop_backend = GetParam().backend;
+  options.warm_workers = 0;  // they would be greenlets that are left
+  bool other_backend = false;
+  verdin::run(options, [&] {
+    other_backend = Hub::current().loop().backend() != GetParam().backend;
+    if (other_backend) return;
+    Sweep sweep(*GetParam().scenario);
+    sweep.run();
+    RecordProperty("played", sweep.played());
+    EXPECT_GT(sweep.failed(), 0) << "nothing has failed";
+  });
+  set_log_sink(nullptr);
+  ::signal(SIGABRT, SIG_DFL);
+  if (other_backend) GTEST_SKIP() << "there is no " << GetParam().backend << " here";
+}
+
+std::vector<Played> all_of_them() {
+  std::vector<Played> all;
+  for (const SystemScenario& scenario : system_scenarios()) {
+    for (const char* const backend : {"libev:epoll", "uring"}) all.push_back({&scenario, backend});
+  }
+  return all;
+}
+
+std::string name_of(const testing::TestParamInfo<Played>& info) {
+  const std::string backend = info.param.backend;
+  return info.param.scenario->name + std::string("_on_") + (backend == "uring" ? backend : "epoll");
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, SystemCalls, testing::ValuesIn(all_of_them()), &name_of);
+
+}  // namespace
+}  // namespace verdin::test
