@@ -133,15 +133,8 @@ Socket connect(std::span<const Address> addresses, Deadline limit, const Connect
 }
 
 Socket connect(std::string_view host, std::uint16_t port, Deadline limit, const ConnectOptions& options) {
-  const auto look_up = [](std::string_view name, std::uint16_t service, Deadline until) {
-    std::vector<Address> found;
-    const auto ask = [&] { found = net::resolve(name, service); };
-    if (!until.limited()) {
-      ask();
-    } else if (!with_timeout(*until.due() - Clock::now(), ask)) {
-      throw TimedOut("verdin: no answer in time to who this is: " + printable(name));
-    }
-    return found;
+  const auto look_up = [](std::string_view name, std::uint16_t service, Deadline) {
+    return net::resolve(name, service);
   };
   return connect(host, port, look_up, limit, options);
 }
@@ -149,7 +142,13 @@ Socket connect(std::string_view host, std::uint16_t port, Deadline limit, const 
 Socket connect(std::string_view host, std::uint16_t port, const ResolveFunction& resolve, Deadline limit,
                const ConnectOptions& options) {
   if (const auto literal = Address::try_parse_ip(host, port)) return connect({&*literal, 1}, limit, options);
-  const std::vector<Address> addresses = resolve(host, port, limit);
+  std::vector<Address> addresses;
+  const auto ask = [&] { addresses = resolve(host, port, limit); };
+  if (!limit.limited()) {
+    ask();
+  } else if (!with_timeout(*limit.due() - Clock::now(), ask)) {
+    throw TimedOut("verdin: no answer in time to who this is: " + printable(host));
+  }
   if (addresses.empty())
     throw std::system_error(std::make_error_code(std::errc::address_not_available),
                             "verdin: the name has no addresses: " + printable(host));
