@@ -14,6 +14,7 @@
 #include <verdin/net/resolver.hpp>
 #include <verdin/net/socket.hpp>
 #include <verdin/net/stream_server.hpp>
+#include <verdin/net/tls_connect.hpp>
 #include <verdin/net/tls_stream.hpp>
 #include <verdin/runtime/barrier.hpp>
 #include <verdin/runtime/blocking.hpp>

@@ -17,7 +17,9 @@
 // no renegotiation and no compression.
 //
 // Sessions are resumed: by a server through tickets (or, without those, a cache of session_cache_size), by a
-// client for the last 256 host names. A resumed session was verified when it began.
+// client for the last 256 host names. A resumed session was verified when it began. The keys of tickets are
+// of the context, in memory only, and change with time: who steals one can read what was said under the
+// tickets of ticket_key_lifetime (TLS 1.2 only; in TLS 1.3 each session has secrets of its own besides).
 #pragma once
 
 #include <chrono>
@@ -69,6 +71,8 @@ struct TlsServerOptions {
   bool tickets = true;
   std::size_t session_cache_size = 1024;
   std::chrono::seconds session_lifetime{7200};
+  /// So long a key seals tickets, and so long again it still opens them; clients get a new ticket then.
+  std::chrono::milliseconds ticket_key_lifetime{std::chrono::hours(2)};
   TlsOptions tls{};
 };
 
@@ -90,6 +94,9 @@ class TlsContext {
   bool is_server() const noexcept;
   /// Reads the files again.
   void reload();
+  /// Of a server: tickets are sealed with a new key from now on; the one before still opens them, those
+  /// before it no more. By itself that happens when the key is ticket_key_lifetime old.
+  void rotate_ticket_keys();
 
  private:
   friend class TlsStream;

@@ -99,6 +99,17 @@ int TlsConnection::on_session(SSL* ssl, SSL_SESSION* session) {
   return 1;
 }
 
+int TlsConnection::on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
+                             EVP_MAC_CTX* mac, int seal) {
+  auto* const self = static_cast<TlsConnection*>(SSL_get_app_data(ssl));
+  if (!self) return -1;
+  TicketKeys& keys = self->context_->ticket_keys();
+  if (seal) return keys.seal(name, iv, cipher, mac);
+  const int opened = keys.open(name, iv, cipher, mac);
+  // A ticket of TLS 1.3 is good for one connection, which gets another.
+  return opened == 1 && SSL_version(ssl) >= TLS1_3_VERSION ? 2 : opened;
+}
+
 /// What a call of OpenSSL that gave `result` waits for; what went wrong is noted.
 TlsConnection::Wish TlsConnection::wish_of(int result, const ErrorQueue& errors) {
   switch (const int kind = SSL_get_error(ssl_.get(), result)) {

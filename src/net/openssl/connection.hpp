@@ -39,6 +39,9 @@ class TlsConnection {
 
   /// A callback of OpenSSL: the server has given a session.
   static int on_session(SSL* ssl, SSL_SESSION* session);
+  /// Another: a ticket is to be sealed, or opened.
+  static int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
+                       EVP_MAC_CTX* mac, int seal);
 
  private:
   struct Bio;

@@ -1,7 +1,5 @@
 #include "net/openssl/context_state.hpp"
 
-#include <array>
-
 #include <verdin/net/tls_error.hpp>
 
 namespace verdin::net {
@@ -9,15 +7,20 @@ namespace impl {
 namespace {
 
 constexpr std::size_t kMostSessions = 256;
-constexpr std::size_t kTicketKeySize = 80;
 
 }  // namespace
 
 TlsContextState::TlsContextState(TlsServerOptions options)
-    : is_server_(true), server_(std::move(options)), loaded_(load()) {}
+    : is_server_(true),
+      server_(std::move(options)),
+      ticket_keys_(server_.ticket_key_lifetime),
+      loaded_(load()) {}
 
 TlsContextState::TlsContextState(TlsClientOptions options)
-    : is_server_(false), client_(std::move(options)), loaded_(load()) {}
+    : is_server_(false),
+      client_(std::move(options)),
+      ticket_keys_(std::chrono::milliseconds(0)),
+      loaded_(load()) {}
 
 std::shared_ptr<LoadedTls> TlsContextState::load() const {
   return is_server_ ? load_server(server_) : load_client(client_);
@@ -30,12 +33,7 @@ std::shared_ptr<const LoadedTls> TlsContextState::loaded() const {
 
 void TlsContextState::reload() {
   auto fresh = load();  // may suspend
-  std::array<unsigned char, kTicketKeySize> keys;
   const std::scoped_lock lock(mutex_);
-  const ErrorQueue errors;
-  if (is_server_ && SSL_CTX_get_tlsext_ticket_keys(loaded_->contexts[0].get(), keys.data(), keys.size()) == 1)
-    SSL_CTX_set_tlsext_ticket_keys(fresh->contexts[0].get(), keys.data(), keys.size());
-  OPENSSL_cleanse(keys.data(), keys.size());
   loaded_.swap(fresh);
 }
 
@@ -78,5 +76,9 @@ TlsContext TlsContext::client(TlsClientOptions options) {
 
 bool TlsContext::is_server() const noexcept { return state_->is_server(); }
 void TlsContext::reload() { state_->reload(); }
+void TlsContext::rotate_ticket_keys() {
+  const impl::ErrorQueue errors;
+  if (is_server()) state_->ticket_keys().rotate();
+}
 
 }  // namespace verdin::net

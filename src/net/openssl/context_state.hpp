@@ -13,6 +13,7 @@
 #include <verdin/net/tls_context.hpp>
 
 #include "net/openssl/handles.hpp"
+#include "net/openssl/ticket_keys.hpp"
 
 namespace verdin::net::impl {
 
@@ -32,6 +33,7 @@ class TlsContextState {
   bool verifies_server() const noexcept { return !is_server_ && client_.verify; }
   std::shared_ptr<const LoadedTls> loaded() const;
   void reload();
+  TicketKeys& ticket_keys() noexcept { return ticket_keys_; }
 
   /// A client's sessions, by the name of the host. One is taken out when it is used: a ticket of TLS 1.3 is
   /// good for one connection.
@@ -46,6 +48,7 @@ class TlsContextState {
   const bool is_server_;
   const TlsServerOptions server_{};
   const TlsClientOptions client_{};
+  TicketKeys ticket_keys_;
   mutable std::mutex mutex_;
   std::shared_ptr<LoadedTls> loaded_;
   Sessions sessions_;  // the latest first

@@ -170,6 +170,7 @@ void set_server_sessions(SSL_CTX* context, const TlsServerOptions& options) {
                                  options.tls.resumption ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_OFF);
   if (!options.tickets || !options.tls.resumption) SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
   if (!options.tls.resumption) SSL_CTX_set_num_tickets(context, 0);
+  SSL_CTX_set_tlsext_ticket_key_evp_cb(context, &TlsConnection::on_ticket);
 }
 
 void set_client_auth(SSL_CTX* context, const TlsServerOptions& options, const std::string& ca) {
@@ -183,6 +184,7 @@ void set_client_auth(SSL_CTX* context, const TlsServerOptions& options, const st
 
 std::shared_ptr<LoadedTls> load_server(const TlsServerOptions& options) {
   if (options.identities.empty()) refuse("a server needs a certificate");
+  if (options.ticket_key_lifetime.count() <= 0) refuse("keys of tickets must live for some time");
   const std::string ca = options.client_auth == TlsClientAuth::none
                              ? std::string()
                              : text_of(options.client_ca_pem, options.client_ca_file);

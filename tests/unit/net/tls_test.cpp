@@ -14,6 +14,7 @@
 #include <verdin/net/error.hpp>
 #include <verdin/net/process.hpp>
 #include <verdin/net/stream_server.hpp>
+#include <verdin/net/tls_connect.hpp>
 #include <verdin/net/tls_stream.hpp>
 #include <verdin/runtime/join.hpp>
 #include <verdin/runtime/run.hpp>
@@ -295,6 +296,92 @@ TEST_F(Tls, sessions_are_resumed) {
       EXPECT_FALSE(ends.client.resumed());
       exchange(ends);
     }
+  });
+}
+
+TEST_F(Tls, keys_of_tickets_change_and_the_last_one_is_still_good) {
+  verdin::run([] {
+    for (const TlsVersion version : {TlsVersion::tls12, TlsVersion::tls13}) {
+      auto options = server_options();
+      options.tls.newest = version;
+      auto server = TlsContext::server(options);
+      const auto client = TlsContext::client(client_options());
+      const auto resumed = [&] {
+        Ends ends = connected(client, server);
+        exchange(ends);
+        EXPECT_EQ(ends.client.resumed(), ends.server.resumed());
+        return ends.server.resumed();
+      };
+      EXPECT_FALSE(resumed());
+      EXPECT_TRUE(resumed());
+      server.rotate_ticket_keys();
+      EXPECT_TRUE(resumed());  // by the key before, and with a new ticket
+      server.rotate_ticket_keys();
+      EXPECT_TRUE(resumed());
+      server.rotate_ticket_keys();
+      server.reload();
+      EXPECT_TRUE(resumed());
+      server.rotate_ticket_keys();
+      server.rotate_ticket_keys();
+      EXPECT_FALSE(resumed());  // by neither of the two that there are
+      EXPECT_TRUE(resumed());
+    }
+  });
+}
+
+TEST_F(Tls, keys_of_tickets_grow_old) {
+  verdin::run([] {
+    auto options = server_options();
+    options.ticket_key_lifetime = 1ms;
+    const auto server = TlsContext::server(options);
+    const auto client = TlsContext::client(client_options());
+    for (int i = 0; i < 3; ++i) {
+      Ends ends = connected(client, server);
+      exchange(ends);
+      EXPECT_FALSE(ends.server.resumed());
+      verdin::sleep(3ms);  // longer than a key is good for
+    }
+    options.ticket_key_lifetime = 0ms;
+    EXPECT_EQ(config_error([&] { TlsContext::server(options); }), TlsErrc::bad_configuration);
+  });
+}
+
+TEST_F(Tls, connects_to_a_name_under_one_limit) {
+  verdin::run([] {
+    verdin::net::StreamServer server(
+        Address::loopback_ipv4(0),
+        verdin::net::over_tls(TlsContext::server(server_options()), [](TlsStream& stream, const Address&) {
+          stream.send_all(stream.server_name() + '\n');
+          stream.recv(1);
+        }));
+    server.start();
+    verdin::net::TlsConnectOptions options{.context = TlsContext::client(client_options())};
+    options.resolve = [](std::string_view, std::uint16_t port, verdin::net::Deadline) {
+      return std::vector{Address::loopback_ipv4(port)};
+    };
+    EXPECT_EQ(verdin::net::tls_connect("one.test", server.port(), 60s, options).recv_until("\n", 100),
+              "one.test");
+    EXPECT_EQ(verdin::net::tls_connect("127.0.0.1", server.port(), 60s, options).recv_until("\n", 100), "");
+    const auto error_of = [&](const std::string& host, std::uint16_t port, verdin::net::Deadline limit) {
+      return outcome_of([&] { verdin::net::tls_connect(host, port, limit, options); });
+    };
+    EXPECT_EQ(error_of("other.test", server.port(), 60s), TlsErrc::wrong_host);
+    options.server_name = "one.test";
+    EXPECT_EQ(error_of("other.test", server.port(), 60s), std::nullopt);
+    options.context.reset();  // trusts the system's authorities, and not ours
+    EXPECT_EQ(error_of("one.test", server.port(), 60s), TlsErrc::certificate_rejected);
+    options.context = TlsContext::client(client_options());
+
+    const Socket silent = Socket::listen(Address::loopback_ipv4(0));  // where nobody shakes hands
+    EXPECT_EQ(error_of("one.test", silent.local_address().port(), 10ms), verdin::net::Errc::timed_out);
+    options.resolve = [](std::string_view, std::uint16_t, verdin::net::Deadline) {
+      verdin::sleep(3600s);
+      return std::vector<Address>();
+    };
+    EXPECT_EQ(error_of("one.test", server.port(), 10ms), verdin::net::Errc::timed_out);
+    options.context = TlsContext::server(server_options());
+    EXPECT_THROW(verdin::net::tls_connect("one.test", server.port(), 60s, options), std::invalid_argument);
+    server.stop(60s);
   });
 }
 

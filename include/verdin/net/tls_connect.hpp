@@ -1,0 +1,34 @@
+// tls_connect(): a TLS connection to a name: look-up, connection and handshake under one limit.
+//
+//   net::TlsStream stream = net::tls_connect("example.org", 443, 10s);
+//   net::TlsStream other = net::tls_connect("db.internal", 5433, 10s, {.context = own_authorities});
+//
+// The name is asked of the resolver, its addresses race (connect.hpp), the server is told the name (SNI), and
+// its certificate must be valid for it. Blocks; `limit` is that of the whole. Whoever is killed meanwhile
+// leaves nothing behind. Without a context of its own it uses one of the process that trusts what the system
+// trusts, made by the first call, and keeps sessions for the next connection to the same name.
+//
+// Throws what each step throws: ResolveError, std::system_error of connecting, TlsError, TimedOut.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <verdin/net/connect.hpp>
+#include <verdin/net/tls_stream.hpp>
+
+namespace verdin::net {
+
+struct TlsConnectOptions {
+  std::optional<TlsContext> context{};  ///< of a client
+  std::string server_name{};            ///< whose certificate is wanted, if that is another name than `host`
+  ResolveFunction resolve{};            ///< instead of the system's resolver
+  ConnectOptions connect{};
+};
+
+TlsStream tls_connect(std::string_view host, std::uint16_t port, Deadline limit = {},
+                      const TlsConnectOptions& options = {});
+
+}  // namespace verdin::net
