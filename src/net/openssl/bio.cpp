@@ -1,6 +1,7 @@
 #include "net/openssl/bio.hpp"
 
 #include <cerrno>
+#include <memory>
 #include <new>
 
 #include <sys/socket.h>
@@ -83,9 +84,10 @@ BIO_METHOD* make_method() {
 
 BIO* new_tls_bio(const TlsBioEnds& ends) {
   static BIO_METHOD* const method = make_method();  // for the life of the process
+  auto own_ends = std::make_unique<TlsBioEnds>(ends);
   BIO* const bio = method ? BIO_new(method) : nullptr;
   if (!bio) return nullptr;
-  BIO_set_data(bio, new TlsBioEnds(ends));
+  BIO_set_data(bio, own_ends.release());
   BIO_set_init(bio, 1);
   return bio;
 }
