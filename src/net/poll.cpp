@@ -41,7 +41,8 @@ bool wait_for_any(std::span<const PollEntry> entries, Deadline limit) {
   for (const PollEntry& entry : entries) {
     if (entry.fd < 0) continue;
     all.push_back(loop.readiness(
-        entry.fd, entry.interest, [](void* who) { static_cast<verdin::impl::Waiter*>(who)->wake(); }, &waiter));
+        entry.fd, entry.interest, [](void* who) { static_cast<verdin::impl::Waiter*>(who)->wake(); },
+        &waiter));
     all.back()->arm();
   }
   return waiter.wait_until(limit.due());
