@@ -18,12 +18,14 @@
 #include <verdin/net/error.hpp>
 #include <verdin/net/pipe.hpp>
 #include <verdin/net/stream_server.hpp>
+#include <verdin/runtime/any_greenlet.hpp>
 #include <verdin/runtime/event.hpp>
-#include <verdin/runtime/group.hpp>
 #include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/pool.hpp>
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/runtime/spawn.hpp>
+
+#include "net/socket_state.hpp"
 
 namespace verdin::net {
 namespace {
@@ -54,11 +56,6 @@ class ShortAddress {
   std::uint8_t size_;
 };
 
-struct Closer {
-  Socket& socket;
-  ~Closer() { socket.close(); }
-};
-
 /// A descriptor to give up when there are no others, so that a connection can be taken and closed.
 class Reserve {
  public:
@@ -77,6 +74,25 @@ class Reserve {
 
 }  // namespace
 
+/// Who serves a connection; lies on its stack, where an idle one has room in the page that it has anyway.
+struct Served {
+  Served(Served*& all, impl::GreenletBase& who) noexcept : first(all), greenlet(who), next(all) {
+    if (next) next->prev = this;
+    first = this;
+  }
+  Served(const Served&) = delete;
+  Served& operator=(const Served&) = delete;
+  ~Served() {
+    (prev ? prev->next : first) = next;
+    if (next) next->prev = prev;
+  }
+
+  Served*& first;
+  impl::GreenletBase& greenlet;
+  Served* next;
+  Served* prev = nullptr;
+};
+
 class StreamServer::State : public RefCounted<State> {
  public:
   State(const Address& where, Handler what, const StreamServerOptions& how)
@@ -94,12 +110,15 @@ class StreamServer::State : public RefCounted<State> {
   StreamServerOptions options;
   Socket listener;
   Event stopped;
-  Group connections;
+  std::size_t connections = 0;
   std::size_t rests = 0;
   bool draining = false;
   bool running = false;
 
  private:
+  class Connection;
+
+  void kill_connections();
   bool current(unsigned round) const noexcept { return running && round == round_; }
   void accept_until_stopped(unsigned round);
   void accept_one();
@@ -108,10 +127,41 @@ class StreamServer::State : public RefCounted<State> {
   void spawn_connection(Task task);
 
   std::optional<Pool> own_pool;
+  Served* served_ = nullptr;
+  Event empty_;  // no connections
+  int killing_ = 0;
   unsigned round_ = 0;  // of start(): the acceptor of an earlier one has nothing to say any more
   Reserve reserve_;
   std::chrono::milliseconds next_rest_{0};
   bool made_path_ = false;
+};
+
+/// What a greenlet begins with, and no more than that: it is kept in each one for its whole life.
+class StreamServer::State::Connection {
+ public:
+  Connection(State& state, Socket&& socket, const Address& peer)
+      : state_(&state), socket_(std::move(socket.state_)), peer_(peer) {
+    if (state_->connections++ == 0) state_->empty_.clear();
+  }
+  Connection(Connection&& other) noexcept = default;
+  Connection& operator=(Connection&&) = delete;
+  ~Connection() {
+    if (!state_) return;  // moved
+    if (socket_) socket_->close();
+    if (--state_->connections == 0) state_->empty_.set();
+  }
+
+  void operator()() {
+    if (state_->killing_ > 0) return;
+    const Served served(state_->served_, *Hub::current().running());
+    Socket socket(std::move(socket_));  // closed here, unless the handler takes it
+    state_->handler(socket, peer_.of(socket));
+  }
+
+ private:
+  IntrusivePtr<State> state_;
+  IntrusivePtr<SocketState> socket_;
+  ShortAddress peer_;
 };
 
 void StreamServer::State::start() {
@@ -174,20 +224,14 @@ void StreamServer::State::accept_until_stopped(unsigned round) {
 void StreamServer::State::accept_one() {
   Address peer;
   Socket socket = listener.accept(peer, Deadline::never());
-  spawn_connection([state = IntrusivePtr<State>(this), connection = std::move(socket),
-                    name = ShortAddress(peer)]() mutable {
-    const Closer closer{connection};  // the greenlet may outlive its end in somebody's hands
-    state->handler(connection, name.of(connection));
-  });
+  spawn_connection(Connection(*this, std::move(socket), peer));
 }
 
 template <typename Task>
 void StreamServer::State::spawn_connection(Task task) {
   // A pool is full again if others use it, too; then this waits with the connection in its hands.
-  const auto spawn_in = [this](Pool& pool, Task what) { connections.add(pool.spawn(std::move(what))); };
-  if (options.pool) return spawn_in(*options.pool, std::move(task));
-  if (own_pool) return spawn_in(*own_pool, std::move(task));
-  connections.add(spawn(std::move(task)));
+  Pool* const pool = options.pool ? options.pool : own_pool ? &*own_pool : nullptr;
+  pool ? static_cast<void>(pool->spawn(std::move(task))) : static_cast<void>(spawn(std::move(task)));
 }
 
 void StreamServer::State::rest(const std::error_code& why) {
@@ -202,9 +246,25 @@ void StreamServer::State::rest(const std::error_code& why) {
 
 bool StreamServer::State::end_connections(loop::Clock::duration limit) {
   stop();
-  if (connections.join_for(limit)) return true;
-  connections.kill();
+  if (connections == 0 || empty_.wait_for(limit)) return true;
+  kill_connections();
   return false;
+}
+
+/// Those that come meanwhile end at once.
+void StreamServer::State::kill_connections() {
+  const struct Killing {
+    explicit Killing(int& count) : killing(count) { ++killing; }
+    Killing(const Killing&) = delete;
+    Killing& operator=(const Killing&) = delete;
+    ~Killing() { --killing; }
+    int& killing;
+  } killing(killing_);
+  std::vector<AnyGreenlet> all;  // killing one may end others
+  for (Served* each = served_; each; each = each->next)
+    all.emplace_back(IntrusivePtr<impl::GreenletBase>(&each->greenlet));
+  for (const AnyGreenlet& each : all) each.kill_async();
+  if (connections > 0) empty_.wait();
 }
 
 StreamServer::StreamServer(const Address& address, Handler handler, const StreamServerOptions& options)
@@ -223,7 +283,7 @@ bool StreamServer::started() const noexcept { return state_->running; }
 const Address& StreamServer::address() const noexcept { return state_->address; }
 void StreamServer::stop() noexcept { state_->stop(); }
 bool StreamServer::draining() const noexcept { return state_->draining; }
-std::size_t StreamServer::connections() const noexcept { return state_->connections.size(); }
+std::size_t StreamServer::connections() const noexcept { return state_->connections; }
 std::size_t StreamServer::rests() const noexcept { return state_->rests; }
 
 void StreamServer::serve_forever() {

@@ -169,6 +169,7 @@ class Socket final : public StreamSocket {
   std::size_t get_option(int level, int name, std::span<std::byte> value) const;
 
  private:
+  friend class StreamServer;
   explicit Socket(IntrusivePtr<SocketState> state) noexcept;
   explicit Socket(int fd, SocketType type);
 

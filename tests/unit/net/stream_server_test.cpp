@@ -247,6 +247,44 @@ TEST(StreamServer, its_connections_outlive_it) {
   });
 }
 
+TEST(StreamServer, a_handler_may_take_its_connection_with_it) {
+  verdin::run([] {
+    std::vector<Socket> taken;
+    StreamServer server(kAnyPort,
+                        [&](Socket& socket, const Address&) { taken.push_back(std::move(socket)); });
+    server.start();
+    Socket client = Socket::connected(server.address(), kLong);
+    wait_until([&] { return taken.size() == 1 && server.connections() == 0; });
+    taken[0].send_all("still here");
+    EXPECT_EQ(client.recv(100, kLong), "still here");
+  });
+}
+
+TEST(StreamServer, ends_those_that_have_not_begun) {
+  verdin::run([] {
+    int served = 0;
+    StreamServer server(kAnyPort, [&](Socket& socket, const Address&) {
+      ++served;
+      socket.recv(1, kLong);
+    });
+    server.start();
+    std::vector<Socket> clients;
+    for (int i = 0; i < 3; ++i) clients.push_back(Socket::connected(server.address(), kLong));
+    while (server.connections() == 0) verdin::yield();  // accepted, most of them not begun
+    EXPECT_FALSE(server.stop(0s));
+    EXPECT_EQ(server.connections(), 0U);
+    for (Socket& client : clients) {
+      std::error_code ignored;
+      std::array<char, 1> buffer;
+      EXPECT_EQ(client.recv(buffer, ignored, kLong), 0U);
+    }
+    server.start();
+    const int before = served;
+    Socket again = Socket::connected(server.address(), kLong);
+    wait_until([&] { return served == before + 1; });
+  });
+}
+
 TEST(StreamServer, listens_where_it_is_told) {
   EXPECT_EQ(net::listening_address("80"), Address::any_ipv6(80));
   EXPECT_EQ(net::listening_address(":80"), Address::any_ipv4(80));
