@@ -1,5 +1,6 @@
 // The end of a hub: every greenlet that is left is killed and unwound.
 #include <chrono>
+#include <exception>
 #include <utility>
 #include <vector>
 
@@ -52,8 +53,12 @@ void Hub::unwind_all() noexcept {
   const impl::Driving driving(record_.get());
   idle_workers_.clear();
   for (int kill = 0; kill < kKills && all_; ++kill) {
-    kill_everything();
-    settle(loop::Clock::now() + options_.unwind_limit / kKills);
+    try {
+      kill_everything();
+      settle(loop::Clock::now() + options_.unwind_limit / kKills);
+    } catch (...) {  // no memory, or what a callback of the loop has thrown: the next round goes on
+      report_error("the end of a hub", std::current_exception());
+    }
   }
   for (const impl::GreenletBase* greenlet : living()) {
     log(LogLevel::error,

@@ -84,6 +84,12 @@ const std::vector<Failing>& everything_that_fails() {
   return all;
 }
 
+#if defined(__SANITIZE_THREAD__)
+constexpr int kStep = 4;  // it looks for races, which no single call decides
+#else
+constexpr int kStep = 1;
+#endif
+
 /// What stands when the program is ended from outside.
 char where_it_was[200];
 
@@ -129,11 +135,6 @@ class Sweep {
  private:
   // Of many calls of a kind not each is tried, but those of the beginning, and some of all others.
   static constexpr int kEach = 40;
-#if defined(__SANITIZE_THREAD__)
-  static constexpr int kStep = 3;  // it looks for races, which no single call decides
-#else
-  static constexpr int kStep = 1;
-#endif
   static constexpr int kMostPlayings = 120;
   static constexpr auto kLimit = 10s;
 
@@ -255,7 +256,7 @@ TEST_P(HubOnIts, own_fails_as_a_whole_or_not_at_all) {
   int failed = 0;
   for (const Failing& failing : everything_that_fails()) {
     for (const int error : failing.errors) {
-      for (int n = 1; n < 300; n += n < 60 ? 1 : 7) {
+      for (int n = 1; n < 300; n += n < 60 ? kStep : 7 * kStep) {
         std::snprintf(where_it_was, sizeof where_it_was, "call %d of %s fails with %s", n, failing.name,
                       ::strerrorname_np(error));
         SCOPED_TRACE(where_it_was);
@@ -312,6 +313,49 @@ TEST_P(SystemCalls, that_fail_leave_nothing_behind) {
   set_log_sink(nullptr);
   ::signal(SIGABRT, SIG_DFL);
   if (other_backend) GTEST_SKIP() << "there is no " << GetParam().backend << " here";
+}
+
+/// In a hub of its own each time, where nothing has been allocated yet.
+TEST_P(SystemCalls, and_allocations_fail_in_a_hub_that_is_new) {
+  ::signal(SIGALRM, [](int) { tell_and_end("hangs"); });
+  set_log_sink([](LogLevel, std::string_view) {});
+  prepare_scenarios();
+  HubOptions options;
+  options.loop_backend = GetParam().backend;
+  const auto play = [&] {
+    verdin::run(options, [] {
+      Hub::current().on_error([](std::string_view, const std::exception_ptr&) {});
+      Timeout limit(10s);
+      GetParam().scenario->play();
+    });
+  };
+  play();
+  const int before = open_descriptors();
+  bool happened = true;
+  for (int n = 1; happened && n < 2000; n += n < 30 ? kStep : kStep + n / 20) {
+    std::snprintf(where_it_was, sizeof where_it_was, "%s: allocation %d fails", GetParam().scenario->name, n);
+    SCOPED_TRACE(where_it_was);
+    ::alarm(60);
+    failing_begin(failing_new, n, ENOMEM);
+    try {
+      play();
+    } catch (const std::system_error&) {
+    } catch (const std::bad_alloc&) {
+    } catch (const TimeoutExpired&) {
+      ADD_FAILURE() << "it hangs";
+    } catch (const std::exception& e) {
+      ADD_FAILURE() << typeid(e).name() << ": " << e.what();
+    }
+    happened = failing_end() != 0;
+    ::alarm(0);
+    const auto give_up = loop::Clock::now() + 10s;
+    while (open_descriptors() != before && loop::Clock::now() < give_up)
+      ::usleep(1000);  // a thread closes them
+    ASSERT_EQ(open_descriptors(), before);
+    if (HasFailure()) break;
+  }
+  EXPECT_FALSE(happened);
+  set_log_sink(nullptr);
 }
 
 std::vector<Played> all_of_them() {
