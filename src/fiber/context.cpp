@@ -19,13 +19,26 @@ const ThreadState& ThreadState::of_this_thread() noexcept {
   return state;
 }
 
+namespace {
+
+/// What a context begins with; lies at the top of its stack.
+struct Beginning {
+  Context::Entry entry;
+  void* argument;
+};
+
+Beginning* beginning(const Stack& stack) noexcept { return reinterpret_cast<Beginning*>(stack.top()) - 1; }
+
+}  // namespace
+
 /// The first frame of every fiber.
 struct ContextEntry {
   [[noreturn]] static void enter(Context& from, Context& self, const ThreadState& thread) {
     sanitizer::finish_switch(nullptr, &from.stack_);
     *thread.exceptions_ = {};
     *thread.error_ = 0;
-    self.entry_(self.argument_);
+    const Beginning first = *beginning(self.stack_);
+    first.entry(first.argument);
     std::terminate();  // the entry must not return: there is nothing below this frame
   }
 
@@ -45,28 +58,26 @@ struct ContextEntry {
 
 Context::Context() noexcept : sanitizer_fiber_(sanitizer::current_fiber()) {}
 
-Context::~Context() { finish(); }
-
 void Context::start(const Stack& stack, Entry entry, void* argument) noexcept {
   stack_ = stack;
-  entry_ = entry;
-  argument_ = argument;
+  started_ = true;
+  *beginning(stack) = {entry, argument};
   sanitizer_fiber_ = sanitizer::create_fiber();
   valgrind_id_ = sanitizer::register_stack(stack);
 #ifdef VERDIN_FCONTEXT
-  at_.stack_pointer = boost::context::detail::make_fcontext(stack.top(), stack.size, &ContextEntry::first);
+  at_.stack_pointer = boost::context::detail::make_fcontext(beginning(stack), stack.size - sizeof(Beginning),
+                                                            &ContextEntry::first);
 #else
   // As if called from address 0, which is where debuggers and unwinders find the end of the stack.
-  void** const frame = reinterpret_cast<void**>(stack.top()) - 1;
+  void** const frame = reinterpret_cast<void**>(beginning(stack)) - 1;
   *frame = nullptr;
   at_ = {frame, nullptr, reinterpret_cast<void*>(&ContextEntry::first)};
   asm volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(floats_.sse), "=m"(floats_.x87));
 #endif
 }
 
-void Context::finish() noexcept {
-  if (!entry_) return;
-  entry_ = nullptr;
+void Context::let_go() noexcept {
+  started_ = false;
   sanitizer::destroy_fiber(sanitizer_fiber_);
   sanitizer::unregister_stack(valgrind_id_);
   sanitizer::forget(stack_);

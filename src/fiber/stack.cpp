@@ -21,12 +21,24 @@ const std::size_t kPage = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 constexpr std::size_t kColours = 16;
 constexpr std::size_t kColourStep = 128;
 
+// Stacks must not take the last of the address space: whoever is told that there are none needs some memory.
+constexpr std::size_t kRoomForOthers = std::size_t{16} << 20;
+
+/// MAP_FAILED if it would leave less than that.
+void* map_leaving_room(std::size_t size) {
+  void* const room = ::mmap(nullptr, size + kRoomForOthers, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) return room;
+  ::munmap(room, kRoomForOthers);  // the lower part: what is mapped next then adjoins, as one mapping
+  return static_cast<char*>(room) + kRoomForOthers;
+}
+
 std::size_t round_to_pages(std::size_t size) { return (size + kPage - 1) / kPage * kPage; }
 
 }  // namespace
 
-StackPool::StackPool(std::size_t stack_size)
-    : stack_size_(round_to_pages(stack_size < 4 * kPage ? 4 * kPage : stack_size)) {}
+StackPool::StackPool(std::size_t stack_size, std::size_t most_warm)
+    : stack_size_(round_to_pages(stack_size < 4 * kPage ? 4 * kPage : stack_size)), most_warm_(most_warm) {}
 
 StackPool::~StackPool() {
   // A fiber that was given up still has frames, and others pointers into them.
@@ -38,10 +50,10 @@ void StackPool::add_slab() {
   slabs_.reserve(slabs_.size() + 1);
   // Room for every stack there is, so that one can come back without an allocation.
   if (clean_.capacity() < made_ + kStacksASlab) clean_.reserve(2 * (made_ + kStacksASlab));
-  warm_.reserve(kWarm + kBatch);
+  const std::size_t most = std::min(made_ + kStacksASlab, most_warm_ + kBatch);
+  if (warm_.capacity() < most) warm_.reserve(2 * most);
   const std::size_t size = stack_size_ * kStacksASlab;
-  void* memory =
-      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory = map_leaving_room(size);
   if (memory == MAP_FAILED) {
     throw std::system_error(errno, std::generic_category(),
                             "verdin: no address space for more stacks (see vm.max_map_count and ulimit -v)");

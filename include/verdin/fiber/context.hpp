@@ -61,7 +61,7 @@ class Context {
   Context() noexcept;
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
-  ~Context();
+  ~Context() { finish(); }
 
   /// Prepares to call entry(argument) on `stack` at the first switch.
   void start(const Stack& stack, Entry entry, void* argument) noexcept;
@@ -71,7 +71,9 @@ class Context {
   /// As switch_to, but `this` is never returned to; its stack may be reused once `to` runs.
   [[noreturn]] void leave_for(Context& to) noexcept;
   /// Must be called once on a finished context before its stack is reused or freed.
-  void finish() noexcept;
+  void finish() noexcept {
+    if (started_) let_go();
+  }
 
   const Stack& stack() const noexcept { return stack_; }
   /// From now on `this` is what suspends the code that runs on `other`'s stack: for a fiber inside a fiber.
@@ -97,13 +99,14 @@ class Context {
 
   void jump(Context& to, const ThreadState& thread, bool for_good) noexcept;
   static void arrive(const Context& from, const Context& here) noexcept;
+  void let_go() noexcept;
 
+  // One cache line. What is called first, and with what, lies at the top of the stack.
   Suspension at_;  // first: the switch finds it at the context's address
   FloatControl floats_;
   unsigned valgrind_id_ = 0;
+  bool started_ = false;
   Stack stack_;
-  Entry entry_ = nullptr;
-  void* argument_ = nullptr;
   void* sanitizer_fiber_ = nullptr;  // ThreadSanitizer's handle
 };
 

@@ -26,8 +26,10 @@ struct Stack {
 class StackPool {
  public:
   static constexpr std::size_t kDefaultSize = 256 * 1024;  ///< virtual, guard included
+  static constexpr std::size_t kWarm = 256;  ///< idle stacks beyond these give their memory back
 
-  explicit StackPool(std::size_t stack_size = kDefaultSize);
+  /// Keeps as many as `most_warm` idle stacks with their memory (but for kBatch more).
+  explicit StackPool(std::size_t stack_size = kDefaultSize, std::size_t most_warm = kWarm);
   StackPool(const StackPool&) = delete;
   StackPool& operator=(const StackPool&) = delete;
   ~StackPool();  ///< unmaps the stacks, unless some are in use still: then none
@@ -40,7 +42,13 @@ class StackPool {
   }
   void give_back(Stack stack) noexcept {
     warm_.push_back(stack);
-    if (warm_.size() == kWarm + kBatch) clean_coldest();
+    if (warm_.size() >= most_warm_ + kBatch) clean_coldest();
+  }
+  /// A step towards kWarm, of some 0.1 ms: for when there is nothing else to do. False: nothing was left.
+  bool trim() noexcept {
+    if (warm_.size() < kWarm + kBatch) return false;
+    clean_coldest();
+    return true;
   }
 
   std::size_t stack_size() const noexcept { return stack_size_; }
@@ -48,8 +56,7 @@ class StackPool {
 
  private:
   static constexpr std::size_t kStacksASlab = 64;
-  static constexpr std::size_t kWarm = 256;   // idle stacks beyond these give their memory back,
-  static constexpr std::size_t kBatch = 256;  // so many at once
+  static constexpr std::size_t kBatch = 256;  // stacks that give their memory back at once
   static constexpr std::size_t kProtectedGuards = 10'000;
 
   Stack take_clean();
@@ -58,6 +65,7 @@ class StackPool {
   void guard(char* page) noexcept;
 
   std::size_t stack_size_;
+  std::size_t most_warm_;
   std::size_t made_ = 0;
   std::size_t protected_ = 0;
   std::vector<Stack> warm_;   // with memory that was touched; the last was used last

@@ -225,6 +225,28 @@ TEST(StackPool, idle_stacks_beyond_the_warm_ones_give_their_memory_back) {
   EXPECT_GE(warm, 256);
 }
 
+TEST(StackPool, keeps_as_many_warm_as_it_was_told_until_it_is_trimmed) {
+  StackPool pool(64 * 1024, 1000);
+  std::vector<Stack> all;
+  for (int i = 0; i < 2000; ++i) {
+    all.push_back(pool.take());
+    all.back().base[100] = 'x';
+  }
+  for (const Stack& stack : all) pool.give_back(stack);
+  const auto warm = [&all] {
+    return std::count_if(all.begin(), all.end(), [](const Stack& s) { return s.base[100] == 'x'; });
+  };
+  const auto before = warm();
+  EXPECT_GE(before, 1000);
+  EXPECT_LE(before, 1256);
+  int steps = 0;
+  while (pool.trim()) ++steps;
+  EXPECT_GE(steps, 2) << "a little at a time";
+  EXPECT_LE(warm(), 512);
+  EXPECT_GE(warm(), 256);
+  EXPECT_EQ(pool.in_use(), 0u);
+}
+
 TEST(StackPool, keeps_the_memory_of_stacks_between_idle_ones) {
   StackPool pool(64 * 1024);
   std::vector<Stack> all;
