@@ -92,7 +92,8 @@ def text_of(string):
 
 
 def name_of(greenlet):
-    return text_of(greenlet["name_"]) or greenlet["label_"].string()
+    extras = greenlet["extras_"]
+    return (text_of(extras["name"]) if int(extras) != 0 else "") or greenlet["label_"].string()
 
 
 def state_of(greenlet):
@@ -105,10 +106,8 @@ def field(value, name):
 
 
 def spawned_at(greenlet):
-    place = field(greenlet, "spawned_at_")
-    if place is None or int(place["line"]) == 0:
-        return ""
-    return f", spawned at {place['file'].string()}:{int(place['line'])}"
+    line = int(greenlet["spawned_line_"])
+    return f", spawned at {greenlet['spawned_file_'].string()}:{line}" if line != 0 else ""
 
 
 def waiting_for(greenlet):

@@ -9,13 +9,11 @@ void Event::set() {
   waiters_.notify();
 }
 
-void Event::wait() { wait_until(std::nullopt); }
+bool Event::wait_for(loop::Clock::duration limit) {
+  return passes() || impl::settle(wait_quietly(impl::due_in(limit)));
+}
 
-bool Event::wait_for(loop::Clock::duration limit) { return wait_until(impl::due_in(limit)); }
-
-bool Event::wait_until(std::optional<loop::Clock::time_point> due) {
-  // Those whom set() has just woken come first.
-  if (set_ && !waiters_.notifying()) return true;
+impl::WaitEnd Event::wait_quietly(std::optional<loop::Clock::time_point> due) {
   impl::Waiter waiter("Event::wait");
   if (set_) {
     waiters_.add_behind(waiter.link());
@@ -23,7 +21,7 @@ bool Event::wait_until(std::optional<loop::Clock::time_point> due) {
   } else {
     waiters_.add(waiter.link());
   }
-  return waiter.wait_until(due);
+  return waiter.wait_quietly(due);
 }
 
 void Event::add_link(impl::Link& link) {

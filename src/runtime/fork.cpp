@@ -10,7 +10,6 @@
 #include <verdin/runtime/timeout.hpp>
 
 #include "runtime/alarm.hpp"
-#include "runtime/starter.hpp"
 
 namespace verdin {
 

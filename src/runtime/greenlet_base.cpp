@@ -1,11 +1,13 @@
 #include <memory>
+#include <typeinfo>
+#include <utility>
 
 #include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/impl/done_call.hpp>
 #include <verdin/runtime/impl/greenlet_base.hpp>
+#include <verdin/runtime/impl/object_pool.hpp>
 
-#include "runtime/fiber_state.hpp"
-#include "runtime/starter.hpp"
+#include "runtime/greenlet_extras.hpp"
 
 namespace verdin::impl {
 
@@ -17,8 +19,13 @@ struct GreenletBase::PendingThrow : Runnable {
     callback = &PendingThrow::deliver;
   }
 
+  // NOLINTNEXTLINE(misc-new-delete-overloads): it has one that is told the size
+  static void* operator new(std::size_t size) { return allocate_object(size); }
+  static void operator delete(void* object, std::size_t size) noexcept { free_object(object, size); }
+
   static void deliver(Runnable* runnable) {
     const std::unique_ptr<PendingThrow> self(static_cast<PendingThrow*>(runnable));
+    prefetch_for_throw(self->target->hub_.ready_.front());
     self->target->throw_now(std::move(self->reason));
   }
 
@@ -26,9 +33,22 @@ struct GreenletBase::PendingThrow : Runnable {
   std::exception_ptr reason;
 };
 
+/// The stack of one that is killed after thousands of others is far away, and so is what tells where its page
+/// lies: that much is looked up while the one before it is unwound. Fetching more of it was no gain.
+void GreenletBase::prefetch_for_throw(const Runnable& next) noexcept {
+  if (next.callback != &PendingThrow::deliver) return;
+  const GreenletBase& target = *static_cast<const PendingThrow&>(next).target;
+  __builtin_prefetch(static_cast<const char*>(target.context_.suspension().stack_pointer) - 1, 1);
+}
+
 namespace {
 
+std::exception_ptr or_exit(std::exception_ptr reason) {
+  return reason ? std::move(reason) : std::make_exception_ptr(GreenletExit());
+}
+
 bool is_exit(const std::exception_ptr& reason) {
+  if (!reason) return true;
   try {
     std::rethrow_exception(reason);
   } catch (const GreenletExit&) {
@@ -49,7 +69,8 @@ bool GreenletBase::is_throw_into(const Runnable& item, const GreenletBase* green
 
 GreenletBase::GreenletBase(Hub& hub, SpawnPoint spawned_at)
     : hub_(hub),
-      spawned_at_(spawned_at),
+      spawned_file_(spawned_at.file),
+      spawned_line_(spawned_at.line),
       serial_(++hub.last_serial_),
       spawned_by_(hub.running() ? hub.running()->serial_ : 0),
       spawned_when_(hub.loop().now()) {}
@@ -60,8 +81,51 @@ GreenletBase::~GreenletBase() {
     link.unlink();
     DoneCall::drop(link);
   }
-  if (!failure() || observed_) return;
-  Hub::report_error_of(name(), failure());
+  if (failure() && !observed_) Hub::report_error_of(name(), failure());
+  delete extras_;
+}
+
+// NOLINTNEXTLINE(misc-new-delete-overloads): it has one that is told the size
+void* GreenletBase::operator new(std::size_t size) { return allocate_object(size); }
+
+void GreenletBase::operator delete(void* object, std::size_t size) noexcept { free_object(object, size); }
+
+void* GreenletBase::operator new(std::size_t size, std::align_val_t alignment) {
+  return ::operator new(size, alignment);
+}
+
+void GreenletBase::operator delete(void* object, std::size_t, std::align_val_t alignment) noexcept {
+  ::operator delete(object, alignment);
+}
+
+std::exception_ptr GreenletBase::exit_reason() const {
+  return finished() && killed_ ? or_exit(failure_) : nullptr;
+}
+
+GreenletBase::Extras& GreenletBase::extras() {
+  if (!extras_) extras_ = new Extras;
+  return *extras_;
+}
+
+std::string_view GreenletBase::name() const noexcept {
+  return extras_ && !extras_->name.empty() ? std::string_view(extras_->name) : label_;
+}
+
+void GreenletBase::set_name(std::string name) { extras().name = std::move(name); }
+
+IntrusivePtr<FiberState>& GreenletBase::fiber_root() { return extras().fiber_root; }
+
+void GreenletBase::throw_when_suspended(std::exception_ptr reason) {
+  auto& deferred = extras().deferred;
+  deferred.insert(deferred.begin(), std::move(reason));
+}
+
+void GreenletBase::drop_deferred(const std::exception_ptr& reason) noexcept {
+  if (extras_) std::erase(extras_->deferred, reason);
+}
+
+void GreenletBase::drop_starter() noexcept {
+  if (extras_) extras_->starter.reset();
 }
 
 void GreenletBase::add_link(Link& link) noexcept {
@@ -72,7 +136,9 @@ void GreenletBase::add_link(Link& link) noexcept {
 bool GreenletBase::cancel_start(const std::exception_ptr& reason) {
   if (state_ > State::pending) return false;
   const bool owned_by_hub = listed_;
-  finish(reason, is_exit(reason));
+  failure_ = reason;
+  killed_ = is_exit(reason);
+  finish();
   if (owned_by_hub) release();
   return true;
 }
@@ -85,11 +151,14 @@ void GreenletBase::throw_into(std::exception_ptr reason) {
 void GreenletBase::throw_now(std::exception_ptr reason) {
   if (finished() || cancel_start(reason)) return;
   if (shielded()) {
-    deferred_.push_back(std::move(reason));
+    extras().deferred.push_back(or_exit(std::move(reason)));
     return;
   }
   unqueue();
-  incoming_ = std::move(reason);
+  // A fiber must know it again; for all others it is made where it is thrown, which costs half as much.
+  const bool has_fibers = extras_ && extras_->fiber_root;
+  thrown_ = has_fibers ? or_exit(std::move(reason)) : std::move(reason);
+  incoming_ = true;
   hub_.switch_into(*this);
 }
 
@@ -100,33 +169,34 @@ void GreenletBase::entry(void* self) {
   greenlet.hub_.leave(greenlet);
 }
 
+/// A plain one need not be kept, so that its memory serves the next; any that is asked for is as good.
+void GreenletBase::keep_exit(const GreenletExit& exit) noexcept {
+  if (thrown_ || typeid(exit) != typeid(GreenletExit)) failure_ = std::current_exception();
+  killed_ = true;
+}
+
+void GreenletBase::keep_failure() noexcept { failure_ = std::current_exception(); }
+
+void GreenletBase::keep_fatal() noexcept {
+  failure_ = std::current_exception();
+  observed_ = hub_.end_main(*this, failure_);
+}
+
 void GreenletBase::run_to_end() noexcept {
-  std::exception_ptr failure;
-  bool killed = false;
-  try {
-    run();
-  } catch (const GreenletExit&) {
-    failure = std::current_exception();
-    killed = true;
-  } catch (const Fatal&) {
-    failure = std::current_exception();
-    observed_ = hub_.end_main(*this, failure);
-  } catch (...) {
-    failure = std::current_exception();
+  run();
+  if (extras_) {
+    clear_locals();
+    if (extras_->fiber_root) extras_->fiber_root->end_root();
   }
-  clear_locals();
-  if (fiber_root_) fiber_root_->end_root();
-  finish(std::move(failure), killed);
+  finish();
 }
 
 /// The hub's reference is still held: whoever calls this releases it when nothing stands on the stack any
 /// more.
-void GreenletBase::finish(std::exception_ptr failure, bool killed) noexcept {
+void GreenletBase::finish() noexcept {
   unqueue();
   state_ = State::finished;
-  failure_ = std::move(failure);
-  killed_ = killed;
-  starter_.reset();
+  drop_starter();
   hub_.forget(*this);
   if (!links_.empty()) schedule_links();
 }
@@ -142,12 +212,17 @@ void GreenletBase::schedule_links() noexcept {
 }
 
 void GreenletBase::tell_first(Runnable* runnable) {
+  constexpr int kTellsATurn = 64;
   auto& self = *static_cast<GreenletBase*>(runnable);
-  if (!self.links_.empty()) {
+  Runnable& next = self.hub_.ready_.front();
+  if (next.callback == &GreenletBase::tell_first) static_cast<GreenletBase&>(next).prefetch_links();
+  for (int told = 0; !self.links_.empty(); ++told) {
+    // Whoever is told finds it queued: what is made ready then stands before it, and a new link is one more.
     self.hub_.make_ready_first(self);
     Link& link = self.links_.front();
     link.unlink();
-    return self.hub_.tell_next(link);
+    if (self.hub_.tell_next(link) || told == kTellsATurn) return;
+    self.unqueue();
   }
   if (self.ref_count() > 1) return self.release();
   // What it holds is destroyed with it, and not on a stack that came by.

@@ -100,7 +100,7 @@ void GroupBase::kill_those_before(std::uint64_t kill) {
       targets.push_back(member->greenlet);
     }
   }
-  for (const auto& target : targets) target->throw_into(std::make_exception_ptr(GreenletExit{}));
+  for (const auto& target : targets) target->throw_into(nullptr);
 }
 
 void GroupBase::kill_async() { kill_those_before(++kills_); }

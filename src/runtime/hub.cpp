@@ -7,18 +7,21 @@
 #include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/thread_pool.hpp>
 
+#include "runtime/greenlet_extras.hpp"
 #include "runtime/monitor/hub_record.hpp"
 #include "runtime/monitor/monitor.hpp"
 #include "runtime/observer.hpp"
 #include "runtime/overflow.hpp"
 #include "runtime/report.hpp"
-#include "runtime/starter.hpp"
 #include "runtime/worker.hpp"
 
 namespace verdin {
 namespace {
 
 thread_local Hub* current_hub = nullptr;
+
+// When so many greenlets have ended since the hub was last idle, their stacks give their memory back at once.
+constexpr std::size_t kMostWarmStacks = 32 * 1024;
 
 }  // namespace
 
@@ -34,7 +37,7 @@ thread_local Hub* current_hub = nullptr;
 Hub::Hub(HubOptions options)
     : options_(std::move(options)),
       loop_(loop::Loop::make(options_.loop_backend)),
-      stacks_(options_.stack_size),
+      stacks_(options_.stack_size, kMostWarmStacks),
       inbox_(make_intrusive<impl::Inbox>(*loop_)) {
   if (current_hub) throw std::logic_error("verdin: this thread has a hub already");
   idle_workers_.reserve(options_.warm_workers);
@@ -135,7 +138,7 @@ void Hub::start(impl::GreenletBase& greenlet) {
 
 void Hub::start_at(impl::GreenletBase& greenlet, loop::Clock::time_point due) {
   if (greenlet.state_ != GreenletState::unstarted) return;
-  greenlet.starter_ = std::make_unique<impl::GreenletBase::Starter>(greenlet, due);
+  greenlet.extras().starter = std::make_unique<impl::GreenletBase::Starter>(greenlet, due);
   remember(greenlet);
 }
 
@@ -232,7 +235,9 @@ void Hub::turn(bool may_block) {
   count_switch();
   run_posted();
   run_ready();
-  loop_->turn(may_block && ready_.empty() && !inbox_->has_tasks());
+  const bool nothing_ready = ready_.empty() && !inbox_->has_tasks();
+  const bool trimmed = nothing_ready && stacks_.trim();
+  loop_->turn(may_block && nothing_ready && !trimmed);
 }
 
 bool Hub::anything_can_happen() const noexcept {
@@ -253,7 +258,8 @@ void Hub::run_until_done(impl::GreenletBase& until) {
       report_deadlock();
       continue;
     }
-    loop_->turn(nothing_ready && idle_.empty());
+    const bool trimmed = nothing_ready && stacks_.trim();
+    loop_->turn(nothing_ready && idle_.empty() && !trimmed);
     if (!idle_.empty() && ready_.empty() && !inbox_->has_tasks()) idle_.wake_all();
   }
   main_ = nullptr;
@@ -263,13 +269,14 @@ void Hub::report_deadlock() {
   // Those who wait for exactly this are told first.
   if (!exhausted_.empty()) return exhausted_.wake_all();
   const std::string message = impl::describe_waiters(living());
-  if (main_->uncaught_when_suspended_ > 0) {
+  if (main_->suspended_unwinding_) {
     // Nothing can be thrown out of a destructor. Only another thread or a signal may help now.
     log(LogLevel::error, message);
     return loop_->turn(true);
   }
   // A shield holds off kills; this is no kill, and would otherwise never arrive.
-  main_->incoming_ = std::make_exception_ptr(LoopExit(message));
+  main_->thrown_ = std::make_exception_ptr(LoopExit(message));
+  main_->incoming_ = true;
   switch_into(*main_);
 }
 

@@ -108,7 +108,7 @@ class Team {
 
   void kill(std::size_t index) {
     if (GreenletBase* const main = members_[index].main) {
-      main->throw_into(std::make_exception_ptr(GreenletExit{}));
+      main->throw_into(nullptr);
     }
   }
 

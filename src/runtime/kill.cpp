@@ -10,10 +10,6 @@
 namespace verdin::impl {
 namespace {
 
-std::exception_ptr or_exit(std::exception_ptr reason) {
-  return reason ? std::move(reason) : std::make_exception_ptr(GreenletExit{});
-}
-
 /// The one event in which everybody is thrown into. Who waits for that comes next, before everything else.
 struct PendingKills : Runnable {
   explicit PendingKills(Hub& where) : hub(where) { callback = &PendingKills::deliver; }
@@ -45,9 +41,9 @@ struct PendingKills : Runnable {
 }  // namespace
 
 bool kill(GreenletBase& greenlet, std::exception_ptr reason, std::optional<loop::Clock::time_point> due) {
-  reason = or_exit(std::move(reason));
   // Its own wish, so that no shield holds it off.
   if (greenlet.hub().running() == &greenlet) {
+    if (!reason) reason = std::make_exception_ptr(GreenletExit());
     greenlet.set_thrown(reason);
     std::rethrow_exception(std::move(reason));
   }
@@ -60,12 +56,10 @@ bool kill(GreenletBase& greenlet, std::exception_ptr reason, std::optional<loop:
   return join(greenlet, due, "Greenlet::kill");
 }
 
-void kill_async(GreenletBase& greenlet, std::exception_ptr reason) {
-  greenlet.throw_into(or_exit(std::move(reason)));
-}
+void kill_async(GreenletBase& greenlet, std::exception_ptr reason) { greenlet.throw_into(std::move(reason)); }
 
 void kill_all(std::span<GreenletBase* const> greenlets, const KillOptions& options) {
-  const std::exception_ptr reason = or_exit(options.reason);
+  const std::exception_ptr& reason = options.reason;
   std::unique_ptr<PendingKills> kills;
   std::vector<GreenletBase*> alive;
   for (GreenletBase* greenlet : greenlets) {

@@ -3,6 +3,8 @@
 
 #include <verdin/runtime/local.hpp>
 
+#include "runtime/greenlet_extras.hpp"
+
 namespace verdin {
 namespace impl {
 namespace {
@@ -120,16 +122,19 @@ void inherit_context_into(GreenletBase& greenlet) {
   if (mine && mine->context()) greenlet.make_locals().set_context(mine->context());
 }
 
+LocalStore* GreenletBase::locals() const noexcept { return extras_ ? extras_->locals.get() : nullptr; }
+
 LocalStore& GreenletBase::make_locals() {
-  if (!locals_) locals_ = std::make_unique<LocalStore>();
-  return *locals_;
+  auto& locals = extras().locals;
+  if (!locals) locals = std::make_unique<LocalStore>();
+  return *locals;
 }
 
 void GreenletBase::clear_locals() noexcept {
-  if (!locals_) return;
+  if (!locals()) return;
   const Shield shield;  // destructors are about to run: nothing may be thrown into them
-  locals_->clear();
-  locals_.reset();
+  extras_->locals->clear();
+  extras_->locals.reset();
 }
 
 }  // namespace impl
@@ -138,7 +143,8 @@ void Hub::drop_local(impl::LocalKey key) noexcept {
   // A destructor may end greenlets: none runs while the list of them is walked.
   std::vector<impl::LocalStore::Value> values;
   for (impl::GreenletBase* greenlet = all_; greenlet; greenlet = greenlet->all_next_) {
-    if (greenlet->locals_ && greenlet->locals_->find(key)) values.push_back(greenlet->locals_->take(key));
+    impl::LocalStore* const locals = greenlet->locals();
+    if (locals && locals->find(key)) values.push_back(locals->take(key));
   }
   for (const auto& value : values) impl::LocalStore::destroy(value);
 }

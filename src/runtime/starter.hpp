@@ -15,7 +15,7 @@ struct GreenletBase::Starter {
   static void ring(void* owner) {
     auto& greenlet = *static_cast<GreenletBase*>(owner);
     greenlet.hub_.make_ready(greenlet);
-    greenlet.starter_.reset();
+    greenlet.drop_starter();
   }
 
   loop::DeadlineTimer timer;

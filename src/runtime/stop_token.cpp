@@ -22,7 +22,7 @@ class StopKill : private impl::Link {
   struct Request {
     void operator()() const {
       hub.post([target = target] {
-        if (target->greenlet) target->greenlet->throw_into(std::make_exception_ptr(GreenletExit{}));
+        if (target->greenlet) target->greenlet->throw_into(nullptr);
       });
     }
     HubRef hub;

@@ -7,6 +7,7 @@
 #include <verdin/runtime/hub.hpp>
 
 #include "fiber/mutex_watch.hpp"
+#include "runtime/greenlet_extras.hpp"
 #include "runtime/observer.hpp"
 #include "runtime/worker.hpp"
 
@@ -42,18 +43,26 @@ inline bool Hub::time_is_up() noexcept {
 
 bool Hub::slice_is_over() noexcept { return time_is_up(); }
 
-void Hub::tell_next(impl::Link& link) noexcept {
+bool Hub::tell_next(impl::Link& link) noexcept {
   const impl::Runnable* const last = &ready_.last();
   link.tell();
   impl::Runnable& told = ready_.last();
-  if (&told == last) return;  // nobody is to run, or it was queued before
+  if (&told == last) return false;  // nobody is to run, or it was queued before
   told.unqueue();
   ready_.push_front(told);
+  return true;
+}
+
+/// The greenlet that starts after the next, if it is one: where thousands start, their lines come from afar.
+void Hub::prefetch_next_start() noexcept {
+  const auto* const lines = reinterpret_cast<const char*>(ready_.front().next);
+  for (std::size_t i = 0; i < sizeof(GreenletBase); i += 64) __builtin_prefetch(lines + i, 1);
 }
 
 /// Gives a greenlet that starts its stack. Where there is none to be had the greenlet has failed, and nobody
 /// else.
 [[gnu::noinline]] bool Hub::give_stack(GreenletBase& greenlet) noexcept {
+  prefetch_next_start();
   try {
     greenlet.context_.start(stacks_.take(), &GreenletBase::entry, &greenlet);
     greenlet.state_ = GreenletBase::State::suspended;
@@ -62,7 +71,8 @@ void Hub::tell_next(impl::Link& link) noexcept {
   } catch (...) {
     // Many may fail together, and memory may be what is short: they share one exception.
     if (!no_stack_) no_stack_ = std::current_exception();
-    greenlet.finish(no_stack_, false);
+    greenlet.failure_ = no_stack_;
+    greenlet.finish();
     greenlet.release();
     return false;
   }
@@ -119,7 +129,7 @@ void Hub::enter(GreenletBase& greenlet) {
 }
 
 inline void Hub::switch_away(GreenletBase& from) {
-  from.uncaught_when_suspended_ = static_cast<int>(thread_.uncaught_exceptions());
+  from.suspended_unwinding_ = thread_.unwinding();
   GreenletBase* const to = next_greenlet();
   if (to == &from) return;
   from.state_ = GreenletBase::State::suspended;
@@ -138,17 +148,16 @@ void Hub::leave(GreenletBase& ended) {
   ended.context_.leave_for(to ? to->context_ : context_, thread_);
 }
 
-void Hub::suspend(const char* what) {
+bool Hub::suspend_quietly(const char* what) {
   GreenletBase* const self = running_;
   if (!self) [[unlikely]]
     refuse_to_suspend();
   fiber::check_no_mutex_held(self->name());
-  if (!self->deferred_.empty()) [[unlikely]]
-    throw_deferred(*self);
+  if (self->extras_ && take_deferred(*self)) [[unlikely]]
+    return true;
   self->waiting_for_ = what;
   switch_away(*self);
-  if (self->incoming_) [[unlikely]]
-    throw_incoming(*self);
+  return self->incoming_;
 }
 
 [[gnu::noinline]] void Hub::refuse_to_suspend() {
@@ -156,18 +165,27 @@ void Hub::suspend(const char* what) {
       "verdin: a call that blocks was made in the hub, where nothing can be suspended");
 }
 
-[[gnu::noinline]] void Hub::throw_deferred(GreenletBase& self) {
-  if (self.shields_ > 0 || thread_.unwinding()) return;
-  std::exception_ptr reason = std::move(self.deferred_.front());
-  self.deferred_.erase(self.deferred_.begin());
+/// Is there something to be thrown that was kept, and may it be thrown now? Then it is what comes in.
+[[gnu::noinline]] bool Hub::take_deferred(GreenletBase& self) noexcept {
+  auto& deferred = self.extras_->deferred;
+  if (deferred.empty() || self.shields_ > 0 || thread_.unwinding()) return false;
+  self.thrown_ = std::move(deferred.front());
+  deferred.erase(deferred.begin());
+  self.incoming_ = true;
   self.unqueue();
-  self.thrown_ = reason;
-  std::rethrow_exception(std::move(reason));
+  return true;
 }
 
-[[gnu::noinline]] void Hub::throw_incoming(GreenletBase& self) {
-  self.thrown_ = self.incoming_;
-  std::rethrow_exception(std::exchange(self.incoming_, nullptr));
+bool Hub::take_exit() noexcept {
+  if (running_->thrown_) return false;
+  running_->incoming_ = false;
+  return true;
+}
+
+[[gnu::noinline]] void Hub::throw_incoming() {
+  if (take_exit()) throw GreenletExit();
+  running_->incoming_ = false;
+  std::rethrow_exception(running_->thrown_);
 }
 
 void Hub::yield() {
@@ -176,7 +194,11 @@ void Hub::yield() {
   suspend("yield");
 }
 
-void Hub::Worker::run() {
+void Hub::Worker::run() noexcept {
+  keep_what_escapes([this] { run_tasks(); });
+}
+
+void Hub::Worker::run_tasks() {
   for (;;) {
     run_task();
     Hub& hub = this->hub();

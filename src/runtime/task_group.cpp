@@ -33,7 +33,7 @@ TaskGroup::~TaskGroup() {
 
 void TaskGroup::adopt(impl::GreenletBase& greenlet) {
   if (cancelled_) {
-    greenlet.throw_into(std::make_exception_ptr(GreenletExit{}));
+    greenlet.throw_into(nullptr);
   } else {
     track(greenlet);
   }

@@ -8,9 +8,9 @@
 #include <verdin/loop/deadline_timer.hpp>
 #include <verdin/runtime/hub.hpp>
 
+#include "runtime/greenlet_extras.hpp"
 #include "runtime/monitor/hub_record.hpp"
 #include "runtime/report.hpp"
-#include "runtime/starter.hpp"
 
 namespace verdin {
 namespace {
@@ -27,11 +27,10 @@ std::vector<impl::GreenletBase*>& survivors() {
 }  // namespace
 
 void Hub::kill_everything() {
-  const auto reason = std::make_exception_ptr(GreenletExit{});
   for (IntrusivePtr<impl::GreenletBase> greenlet(all_); greenlet;) {
     // Kept: what one that never ran was to use is destroyed here, and may end another.
     IntrusivePtr<impl::GreenletBase> next(greenlet->all_next_);
-    greenlet->throw_into(reason);
+    greenlet->throw_into(nullptr);
     greenlet = std::move(next);
   }
 }
@@ -80,7 +79,7 @@ void Hub::abandon(impl::GreenletBase& greenlet) noexcept {
   greenlet.next = greenlet.prev = &greenlet;  // as if queued: nothing makes it ready any more
   greenlet.state_ = GreenletState::finished;
   greenlet.killed_ = true;
-  greenlet.starter_.reset();
+  greenlet.drop_starter();
   forget(greenlet);
 }
 

@@ -25,14 +25,23 @@ void Waiter::make_ready(Link& link) noexcept {
   greenlet.hub().make_ready(greenlet);
 }
 
-bool Waiter::wait_until(std::optional<loop::Clock::time_point> due) {
+WaitEnd Waiter::wait_quietly(const Due& due) {
   rearm();
   std::optional<Alarm> alarm;
   if (due) alarm.emplace(*greenlet_, *due);
-  greenlet_->hub().suspend(what_);
-  if (!orphaned()) return woken();
+  Hub& hub = greenlet_->hub();
+  if (hub.suspend_quietly(what_)) [[unlikely]]
+    return hub.take_exit() ? WaitEnd::exit : WaitEnd::thrown;
+  if (orphaned()) [[unlikely]]
+    return WaitEnd::orphaned;
+  return woken() ? WaitEnd::woken : WaitEnd::not_woken;
+}
+
+void throw_end_of_wait(WaitEnd end) {
+  Hub& hub = Hub::current();
+  if (end == WaitEnd::thrown) hub.throw_incoming();
   // Whoever owned the list may be gone because everything is.
-  if (greenlet_->hub().ending()) throw GreenletExit();
+  if (end == WaitEnd::exit || hub.ending()) throw GreenletExit();
   throw DestroyedWhileWaiting();
 }
 

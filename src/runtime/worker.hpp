@@ -20,7 +20,8 @@ class Hub::Worker final : public impl::GreenletBase {
   bool idle() const noexcept { return !static_cast<bool>(task_); }
 
  private:
-  void run() override;
+  void run() noexcept override;
+  void run_tasks();
   void run_task();
 
   Task task_;

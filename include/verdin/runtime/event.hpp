@@ -11,6 +11,7 @@
 
 #include <verdin/loop/deadline_timer.hpp>
 #include <verdin/runtime/impl/notify_list.hpp>
+#include <verdin/runtime/impl/wait_end.hpp>
 
 namespace verdin {
 
@@ -20,7 +21,9 @@ class Event {
   bool ready() const noexcept { return set_; }
   void set();
   void clear() noexcept { set_ = false; }
-  void wait();
+  [[gnu::always_inline]] void wait() {
+    if (!passes()) impl::settle(wait_quietly(std::nullopt));
+  }
   /// False if the flag stayed down for `limit`.
   bool wait_for(loop::Clock::duration limit);
 
@@ -28,7 +31,9 @@ class Event {
   void add_link(impl::Link& link);
 
  private:
-  bool wait_until(std::optional<loop::Clock::time_point> due);
+  /// Those whom set() has just woken come first.
+  bool passes() noexcept { return set_ && !waiters_.notifying(); }
+  impl::WaitEnd wait_quietly(std::optional<loop::Clock::time_point> due);
 
   bool set_ = false;
   impl::NotifyList waiters_;

@@ -66,16 +66,18 @@ class GreenletOf final : public GreenletWithResult<T> {
         call_(std::in_place, std::forward<G>(function), std::forward<A>(args)...) {}
 
  private:
-  void run() override {
-    // What was passed in dies with the function, not with the last handle.
-    auto call = std::move(*call_);
-    call_.reset();
-    if constexpr (std::is_void_v<T>) {
-      std::apply([](F& f, Args&... args) { std::invoke(std::move(f), std::move(args)...); }, call);
-    } else {
-      this->result_.emplace(std::apply(
-          [](F& f, Args&... args) -> T { return std::invoke(std::move(f), std::move(args)...); }, call));
-    }
+  void run() noexcept override {
+    this->keep_what_escapes([this] {
+      // What was passed in dies with the function, not with the last handle.
+      auto call = std::move(*call_);
+      call_.reset();
+      if constexpr (std::is_void_v<T>) {
+        std::apply([](F& f, Args&... args) { std::invoke(std::move(f), std::move(args)...); }, call);
+      } else {
+        this->result_.emplace(std::apply(
+            [](F& f, Args&... args) -> T { return std::invoke(std::move(f), std::move(args)...); }, call));
+      }
+    });
   }
 
   std::optional<std::tuple<F, Args...>> call_;

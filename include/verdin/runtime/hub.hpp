@@ -32,6 +32,7 @@ namespace impl {
 class HubRecord;
 class Observer;
 struct HubInspector;
+struct LocalKey;
 }  // namespace impl
 
 struct HubOptions {
@@ -117,18 +118,28 @@ class Hub {
   void make_ready_first(impl::Runnable& call) noexcept {
     if (!call.queued()) ready_.push_front(call);
   }
-  /// Tells `link`; what that makes ready is the next to run. For light callbacks.
-  void tell_next(impl::Link& link) noexcept;
+  /// Tells `link`; what that makes ready is the next to run. For light callbacks. False: there is nothing.
+  bool tell_next(impl::Link& link) noexcept;
   /// Destroys its greenlets' values of a Local that dies.
   void drop_local(impl::LocalKey key) noexcept;
   /// Never the same twice: see GreenletBase::mark().
   std::uint64_t new_mark() noexcept { return ++last_mark_; }
   /// Suspends the running greenlet until something makes it ready. Throws what was thrown into it. Reports
   /// show `what` (a literal) as the call that waits.
-  void suspend(const char* what = "a wait");
+  void suspend(const char* what = "a wait") {
+    if (suspend_quietly(what)) [[unlikely]]
+      throw_incoming();
+  }
+  /// As suspend(), but leaves it to the caller to throw what was thrown into the greenlet (true: there is
+  /// something) by throw_incoming(): when nothing is left to be destroyed on the way.
+  [[nodiscard]] bool suspend_quietly(const char* what);
+  /// Is it a GreenletExit that nobody has made yet? Then it is taken, and the caller throws one.
+  bool take_exit() noexcept;
+  [[noreturn]] void throw_incoming();
   /// Lets everything that is ready now run first.
   void yield();
-  /// Throws `reason` into each of `targets`, in order, before anything else runs. In the hub.
+  /// Throws `reason` (null: to each a GreenletExit of its own) into each of `targets`, in order, before
+  /// anything else runs. In the hub.
   void throw_into_each(const std::vector<IntrusivePtr<impl::GreenletBase>>& targets,
                        const std::exception_ptr& reason);
   /// What escaped from `greenlet` ends the main greenlet; false if it is that itself.
@@ -162,13 +173,13 @@ class Hub {
   bool time_is_up() noexcept;
   bool slice_is_over() noexcept;
   void look_at_clock() noexcept;
+  void prefetch_next_start() noexcept;
   bool prepare(impl::GreenletBase& greenlet) noexcept;
   bool give_stack(impl::GreenletBase& greenlet) noexcept;
   void bury() noexcept;
   void bury_ended() noexcept;
   [[noreturn]] void refuse_to_suspend();
-  void throw_deferred(impl::GreenletBase& self);
-  [[noreturn]] void throw_incoming(impl::GreenletBase& self);
+  bool take_deferred(impl::GreenletBase& self) noexcept;
   void run_ready();
   void run_posted();
   std::uint32_t count_switch() noexcept {

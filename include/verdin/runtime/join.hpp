@@ -83,8 +83,10 @@ template <GreenletRange R>
 auto join_all(R&& greenlets, const JoinOptions& options = {}) {
   using Handle = std::remove_cvref_t<std::ranges::range_reference_t<R>>;
   using State = impl::GreenletWithResult<typename Handle::Result>;
+  const std::vector<impl::GreenletBase*> bases = impl::join_all(impl::bases(greenlets), options);
   std::vector<Handle> ended;
-  for (impl::GreenletBase* base : impl::join_all(impl::bases(greenlets), options)) {
+  ended.reserve(bases.size());
+  for (impl::GreenletBase* base : bases) {
     ended.emplace_back(IntrusivePtr(static_cast<State*>(base)));
     if (!options.raise_error || !base->failure()) continue;
     base->set_observed();
@@ -94,7 +96,7 @@ auto join_all(R&& greenlets, const JoinOptions& options = {}) {
 }
 
 /// Kills all of them, and waits until they are dead. Those that have not started never do, and have ended at
-/// once; the others get the exception in their order, all in one event. One exception object serves all.
+/// once; the others get the exception in their order, all in one event. A `reason` is one object for all.
 template <GreenletRange R>
 void kill_all(R&& greenlets, const KillOptions& options = {}) {
   impl::kill_all(impl::bases(greenlets), options);

@@ -206,7 +206,7 @@ bool kill_greenlet(unsigned hub_id, std::uint64_t serial) {
     record->hub.post([&hub = record->hub, serial] {
       GreenletBase* each = HubInspector::first(hub);
       while (each && each->serial() != serial) each = HubInspector::next(*each);
-      if (each) each->throw_into(std::make_exception_ptr(GreenletExit{}));
+      if (each) each->throw_into(nullptr);
     });
     return true;
   }

@@ -115,6 +115,7 @@ TEST(Hubs, post_to_each_other) {
     };
     if (index == 0) Ball::bounce(hubs, 0);
     event.wait();
+    done = nullptr;
   });
 }
 

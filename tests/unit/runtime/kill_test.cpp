@@ -5,9 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include <verdin/runtime/local.hpp>
 #include <verdin/verdin.hpp>
 
 using namespace std::chrono_literals;
+using verdin::Event;
 using verdin::Greenlet;
 
 namespace {
@@ -83,6 +85,79 @@ TEST(Kill, an_exit_of_an_applications_own_is_a_normal_end_and_kept) {
     auto by_itself = verdin::spawn([] { throw Reason(8); });
     by_itself.join();
     EXPECT_TRUE(by_itself.killed());
+  });
+}
+
+TEST(Kill, leaves_a_plain_exit_as_the_reason) {
+  verdin::run([] {
+    auto started = verdin::spawn([] { verdin::sleep(1h); });
+    auto leaves = verdin::spawn([] { throw verdin::GreenletExit(); });
+    auto ends = verdin::spawn([] {});
+    verdin::yield();
+    auto never_ran = verdin::make_greenlet([] {});
+    started.kill();
+    never_ran.kill();
+    for (auto& greenlet : {started, leaves, never_ran}) {
+      EXPECT_TRUE(greenlet.killed());
+      EXPECT_FALSE(greenlet.exception());
+      EXPECT_THROW(std::rethrow_exception(greenlet.exit_reason()), verdin::GreenletExit);
+    }
+    EXPECT_FALSE(ends.exit_reason());
+    auto told_why = verdin::spawn([] { verdin::sleep(1h); });
+    verdin::yield();
+    const auto reason = std::make_exception_ptr(verdin::GreenletExit());
+    told_why.kill(reason);
+    EXPECT_EQ(told_why.exit_reason(), reason);
+  });
+}
+
+TEST(Kill, shows_nothing_of_how_it_ends_before_it_has_ended) {
+  verdin::run([] {
+    struct Waits {
+      ~Waits() { verdin::sleep(1ms); }
+    };
+    verdin::Local<Waits> slow;
+    auto fails = verdin::spawn([&] {
+      static_cast<void>(*slow);
+      throw std::runtime_error("enough");
+    });
+    auto leaves = verdin::spawn([&] {
+      static_cast<void>(*slow);
+      throw verdin::GreenletExit();
+    });
+    verdin::yield();
+    EXPECT_FALSE(fails.ready());
+    EXPECT_FALSE(fails.exception());
+    EXPECT_FALSE(leaves.ready());
+    EXPECT_FALSE(leaves.exit_reason());
+    EXPECT_THROW(fails.get(), std::runtime_error);
+    leaves.join();
+    EXPECT_TRUE(leaves.exit_reason());
+  });
+}
+
+TEST(Kill, gives_each_greenlet_an_exit_of_its_own) {
+  verdin::run([] {
+    std::vector<const void*> caught;
+    Event never;
+    std::vector<Greenlet<>> all;
+    for (int i = 0; i < 3; ++i) {
+      all.push_back(verdin::spawn([&] {
+        try {
+          never.wait();
+        } catch (const verdin::GreenletExit& exit) {
+          caught.push_back(&exit);
+          verdin::yield();  // all are alive at once
+          throw;
+        }
+      }));
+    }
+    verdin::yield();
+    verdin::kill_all(all);
+    ASSERT_EQ(caught.size(), 3u);
+    EXPECT_NE(caught[0], caught[1]);
+    EXPECT_NE(caught[1], caught[2]);
+    EXPECT_NE(caught[0], caught[2]);
   });
 }
 

@@ -6,18 +6,17 @@
 
 #include <cstdint>
 #include <exception>
-#include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <verdin/base/intrusive_ptr.hpp>
 #include <verdin/fiber/context.hpp>
 #include <verdin/loop/deadline_timer.hpp>
+#include <verdin/runtime/errors.hpp>
 #include <verdin/runtime/impl/link.hpp>
-#include <verdin/runtime/impl/local_store.hpp>
 #include <verdin/runtime/impl/runnable.hpp>
 #include <verdin/runtime/spawn_point.hpp>
 
@@ -43,11 +42,18 @@ namespace verdin::impl {
 
 class DoneCall;
 class FiberState;
+class LocalStore;
 struct HubInspector;
 
-class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
+class GreenletBase : public Runnable, public RefCounted<GreenletBase> {
  public:
   using State = GreenletState;
+
+  // From a pool of the thread: see object_pool.hpp.
+  static void* operator new(std::size_t size);  // NOLINT(misc-new-delete-overloads)
+  static void operator delete(void* object, std::size_t size) noexcept;
+  static void* operator new(std::size_t size, std::align_val_t alignment);
+  static void operator delete(void* object, std::size_t size, std::align_val_t alignment) noexcept;
 
   explicit GreenletBase(Hub& hub, SpawnPoint spawned_at = {});
   virtual ~GreenletBase();
@@ -56,10 +62,10 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   State state() const noexcept { return state_; }
   bool finished() const noexcept { return state_ == State::finished; }
   bool killed() const noexcept { return killed_; }
-  /// What its function threw; null after a kill, which is no failure.
-  const std::exception_ptr& failure() const noexcept { return killed_ ? none_ : failure_; }
+  /// What its function threw; null while it runs, and after a kill, which is no failure.
+  const std::exception_ptr& failure() const noexcept { return finished() && !killed_ ? failure_ : none_; }
   /// The GreenletExit that ended it; null otherwise.
-  const std::exception_ptr& exit_reason() const noexcept { return killed_ ? failure_ : none_; }
+  std::exception_ptr exit_reason() const;
   void set_observed() noexcept { observed_ = true; }
   const fiber::Stack& stack() const noexcept { return context_.stack(); }
   /// Where it goes on; meaningful while it is suspended.
@@ -72,20 +78,21 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   /// As the loop's clock was: old by what was done since the last poll.
   loop::Clock::time_point spawned_when() const noexcept { return spawned_when_; }
 
-  std::string_view name() const noexcept { return name_.empty() ? std::string_view(label_) : name_; }
-  void set_name(std::string name) { name_ = std::move(name); }
+  std::string_view name() const noexcept;
+  void set_name(std::string name);
   /// Where it was spawned; line 0 if that is not known.
-  SpawnPoint spawned_at() const noexcept { return spawned_at_; }
+  SpawnPoint spawned_at() const noexcept { return {spawned_file_, spawned_line_}; }
   /// The call that suspended it ("Event::wait"). Says nothing while it runs.
   const char* waiting_for() const noexcept { return waiting_for_; }
 
   /// Those who are told when it has ended. One that joins them after that is told soon.
   WaitList& links() noexcept { return links_; }
   void add_link(Link& link) noexcept;
+  void prefetch_links() const noexcept { __builtin_prefetch(&links_, 1); }
   /// False if it bears this mark already (a hub's newest): finds what is named twice.
   bool mark(std::uint64_t mark) noexcept { return std::exchange(mark_, mark) != mark; }
-  /// Throws `reason` into the greenlet where it is suspended, as a queued event of its own; ends it at once
-  /// if it has not started.
+  /// Throws `reason` (null: a GreenletExit) into the greenlet where it is suspended, as a queued event of its
+  /// own; ends it at once if it has not started.
   void throw_into(std::exception_ptr reason);
   /// The same at once, by a callback of the hub: `reason` is thrown before this returns, or kept while the
   /// greenlet is shielded.
@@ -93,29 +100,44 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   /// Ends one that has not started, as if it had thrown `reason`; false if it has.
   bool cancel_start(const std::exception_ptr& reason);
   /// Keeps what was thrown into it, before all others, until it suspends again.
-  void throw_when_suspended(std::exception_ptr reason) {
-    deferred_.insert(deferred_.begin(), std::move(reason));
-  }
+  void throw_when_suspended(std::exception_ptr reason);
   /// Forgets an exception that is kept.
-  void drop_deferred(const std::exception_ptr& reason) noexcept { std::erase(deferred_, reason); }
+  void drop_deferred(const std::exception_ptr& reason) noexcept;
 
   /// The root of the fibers that it runs; null while it has none.
-  IntrusivePtr<FiberState>& fiber_root() noexcept { return fiber_root_; }
+  IntrusivePtr<FiberState>& fiber_root();
   /// Was this the last exception that was thrown into it?
   bool was_thrown(const std::exception_ptr& error) const noexcept { return thrown_ == error; }
   void set_thrown(const std::exception_ptr& error) noexcept { thrown_ = error; }
 
   /// Its values of Locals; null if it has none.
-  LocalStore* locals() const noexcept { return locals_.get(); }
+  LocalStore* locals() const noexcept;
   LocalStore& make_locals();
 
  protected:
-  /// The greenlet's function; what it throws is kept.
-  virtual void run() = 0;
+  /// The greenlet's function, in keep_what_escapes().
+  virtual void run() noexcept = 0;
+  /// Inline, so that an exception has no frame to go through but those of `function`: each costs as much as
+  /// all the rest of a greenlet's life.
+  template <typename F>
+  [[gnu::always_inline]] void keep_what_escapes(F&& function) noexcept {
+    try {
+      function();
+    } catch (const GreenletExit& exit) {
+      keep_exit(exit);
+    } catch (const Fatal&) {
+      keep_fatal();
+    } catch (...) {
+      keep_failure();
+    }
+  }
   void set_label(const char* label) noexcept { label_ = label; }
   /// On its own stack, when its function (or a worker's task) has ended.
   void clear_locals() noexcept;
-  void set_spawned_at(SpawnPoint where) noexcept { spawned_at_ = where; }
+  void set_spawned_at(SpawnPoint where) noexcept {
+    spawned_file_ = where.file;
+    spawned_line_ = where.line;
+  }
 
  private:
   friend class verdin::Hub;
@@ -124,47 +146,56 @@ class GreenletBase : public RefCounted<GreenletBase>, public Runnable {
   friend std::optional<loop::Clock::time_point> verdin::deadline() noexcept;
   friend class DoneCall;
   friend struct HubInspector;
+  struct Extras;
   struct PendingThrow;
   struct Starter;
 
   static bool is_throw_into(const Runnable& item, const GreenletBase* greenlet) noexcept;
+  static void prefetch_for_throw(const Runnable& next) noexcept;
   static void entry(void* self);
   static void tell_first(Runnable* runnable);
   void run_to_end() noexcept;
-  void finish(std::exception_ptr failure, bool killed) noexcept;
+  void finish() noexcept;
+  void keep_exit(const GreenletExit& exit) noexcept;
+  void keep_fatal() noexcept;
+  void keep_failure() noexcept;
   void schedule_links() noexcept;
-  bool shielded() const noexcept { return shields_ > 0 || uncaught_when_suspended_ > 0; }
+  bool shielded() const noexcept { return shields_ > 0 || suspended_unwinding_; }
+  Extras& extras();
+  void drop_starter() noexcept;
 
   static const std::exception_ptr none_;
 
+  // In the order of its life, a cache line (64 octets, with what it inherits) for each of its concerns: a hub
+  // may have hundreds of thousands.
   Hub& hub_;
+  std::exception_ptr failure_;  // null where a plain GreenletExit ended it
+  std::exception_ptr thrown_;   // the last that was thrown into it, or is to be; null: a GreenletExit
+
   fiber::Context context_;
+
   State state_ = State::unstarted;
   bool killed_ = false;
   bool observed_ = false;
   bool listed_ = false;
-  std::uint16_t shields_ = 0;                 // > 0: nothing is thrown into it now
-  int uncaught_when_suspended_ = 0;           // > 0: it suspended inside a destructor of an unwinding stack
-  std::exception_ptr incoming_;               // thrown as soon as it runs
-  std::vector<std::exception_ptr> deferred_;  // thrown when it is no longer shielded
-  std::exception_ptr thrown_;
-  std::exception_ptr failure_;
-  IntrusivePtr<FiberState> fiber_root_;
-  std::unique_ptr<LocalStore> locals_;
-  WaitList links_;  // of those who wait for its end
-  std::uint64_t mark_ = 0;
+  bool incoming_ = false;               // thrown_ is thrown as soon as it runs
+  bool suspended_unwinding_ = false;    // inside a destructor, while its stack is unwound
+  std::uint16_t shields_ = 0;           // > 0: nothing is thrown into it now
+  WaitList links_;                      // of those who wait for its end
+  std::uint64_t mark_ = 0;              // see mark()
+  GreenletBase* all_next_ = nullptr;    // the hub's list of living greenlets
+  GreenletBase* all_prev_ = nullptr;    //
+  Timeout* innermost_limit_ = nullptr;  // of the Timeout scopes it is in
+  Extras* extras_ = nullptr;            // what few have
+
   const char* label_ = "greenlet";
   const char* waiting_for_ = "";
-  SpawnPoint spawned_at_;
+  const char* spawned_file_;
+  int spawned_line_;
+  unsigned id_ = 0;  // given when it is first listed: see run_info.hpp
   std::uint64_t serial_;
   std::uint64_t spawned_by_;
   loop::Clock::time_point spawned_when_;
-  unsigned id_ = 0;  // given when it is first listed: see run_info.hpp
-  std::string name_;
-  std::unique_ptr<Starter> starter_;    // the delay before its start
-  Timeout* innermost_limit_ = nullptr;  // of the Timeout scopes it is in
-  GreenletBase* all_next_ = nullptr;    // the hub's list of living greenlets
-  GreenletBase* all_prev_ = nullptr;
 };
 
 }  // namespace verdin::impl

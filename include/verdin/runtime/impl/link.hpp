@@ -5,7 +5,17 @@ namespace verdin::impl {
 
 class WaitList;
 
-class Link {
+/// What the head of a list has in common with its entries.
+class LinkNode {
+ protected:
+  friend class Link;
+  friend class WaitList;
+  LinkNode() noexcept = default;
+  LinkNode* next_ = nullptr;
+  LinkNode* prev_ = nullptr;
+};
+
+class Link : private LinkNode {
  public:
   using Notify = void (*)(Link&) noexcept;
 
@@ -45,12 +55,9 @@ class Link {
 
  private:
   friend class WaitList;
-  Link() noexcept = default;  // the head of a list
 
-  Link* next_ = nullptr;
-  Link* prev_ = nullptr;
-  Notify notify_ = nullptr;
-  bool takes_ = false;
+  Notify notify_;
+  bool takes_;
   bool notified_ = false;
   bool hears_of_end_ = false;
   bool orphaned_ = false;
@@ -73,7 +80,7 @@ class WaitList {
 
   bool empty() const noexcept { return head_.next_ == &head_; }
   /// Of one that is not empty.
-  Link& front() noexcept { return *head_.next_; }
+  Link& front() noexcept { return link_of(head_.next_); }
   void push_back(Link& link) noexcept {
     link.prev_ = head_.prev_;
     link.next_ = &head_;
@@ -89,27 +96,30 @@ class WaitList {
   }
   /// Tells the first that was not told yet (and those before it that only look); false if there is none.
   bool wake_one() noexcept {
-    for (Link* link = head_.next_; link != &head_;) {
-      Link* const next = link->next_;  // it may unlink itself
-      if (!link->notified_) {
-        const bool takes = link->takes_;
-        link->tell();
+    for (LinkNode* node = head_.next_; node != &head_;) {
+      LinkNode* const next = node->next_;  // it may unlink itself
+      Link& link = link_of(node);
+      if (!link.notified_) {
+        const bool takes = link.takes_;
+        link.tell();
         if (takes) return true;
       }
-      link = next;
+      node = next;
     }
     return false;
   }
   void wake_all() noexcept {
-    for (Link* link = head_.next_; link != &head_;) {
-      Link* const next = link->next_;
-      link->tell();
-      link = next;
+    for (LinkNode* node = head_.next_; node != &head_;) {
+      LinkNode* const next = node->next_;
+      link_of(node).tell();
+      node = next;
     }
   }
 
  private:
-  Link head_;
+  static Link& link_of(LinkNode* node) noexcept { return static_cast<Link&>(*node); }
+
+  LinkNode head_;
 };
 
 }  // namespace verdin::impl

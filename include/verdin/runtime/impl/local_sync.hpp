@@ -63,17 +63,19 @@ struct LocalSync {
   class Once {
    public:
     void happen() { list_.notify(); }
-    bool wait(Guard&, const Due& due, const char* what) {
-      impl::Waiter waiter(what);
-      list_.add(waiter.link());
-      return waiter.wait_until(due);
-    }
+    bool wait(Guard&, const Due& due, const char* what) { return settle(wait_quietly(due, what)); }
     void add_link(Link& link, bool happened) {
       list_.add(link);
       if (happened) list_.notify();
     }
 
    private:
+    WaitEnd wait_quietly(const Due& due, const char* what) {
+      impl::Waiter waiter(what);
+      list_.add(waiter.link());
+      return waiter.wait_quietly(due);
+    }
+
     NotifyList list_;
   };
 };

@@ -13,6 +13,7 @@
 #include <verdin/loop/deadline_timer.hpp>
 #include <verdin/runtime/impl/greenlet_base.hpp>
 #include <verdin/runtime/impl/link.hpp>
+#include <verdin/runtime/impl/wait_end.hpp>
 
 namespace verdin::impl {
 
@@ -40,7 +41,9 @@ class Waiter : private Link {
   /// Suspends until woken. A waiter that waits again keeps its place.
   void wait() { wait_until(std::nullopt); }
   /// Suspends until woken (true) or until `due` (false).
-  bool wait_until(std::optional<loop::Clock::time_point> due);
+  bool wait_until(const Due& due) { return settle(wait_quietly(due)); }
+  /// As wait_until(), for settle().
+  [[nodiscard]] WaitEnd wait_quietly(const Due& due);
   /// As if the list had woken it: for one that comes while those before it are still on their way. woken()
   /// is false after that wait.
   void wake() noexcept { tell(); }
