@@ -76,7 +76,7 @@ class Reserve {
 
 /// Who serves a connection; lies on its stack, where an idle one has room in the page that it has anyway.
 struct Served {
-  Served(Served*& all, impl::GreenletBase& who) noexcept : first(all), greenlet(who), next(all) {
+  Served(Served*& all, verdin::impl::GreenletBase& who) noexcept : first(all), greenlet(who), next(all) {
     if (next) next->prev = this;
     first = this;
   }
@@ -88,7 +88,7 @@ struct Served {
   }
 
   Served*& first;
-  impl::GreenletBase& greenlet;
+  verdin::impl::GreenletBase& greenlet;
   Served* next;
   Served* prev = nullptr;
 };
@@ -262,7 +262,7 @@ void StreamServer::State::kill_connections() {
   } killing(killing_);
   std::vector<AnyGreenlet> all;  // killing one may end others
   for (Served* each = served_; each; each = each->next)
-    all.emplace_back(IntrusivePtr<impl::GreenletBase>(&each->greenlet));
+    all.emplace_back(IntrusivePtr<verdin::impl::GreenletBase>(&each->greenlet));
   for (const AnyGreenlet& each : all) each.kill_async();
   if (connections > 0) empty_.wait();
 }
