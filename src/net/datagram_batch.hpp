@@ -45,6 +45,7 @@ class OutgoingDatagrams {
   /// As sendmmsg(2), for the first of the queue: how many went, or -1 and errno.
   int send(int fd);
   void drop(std::size_t count);
+  void clear() noexcept { queue_.clear(); }
 
  private:
   struct Outgoing {

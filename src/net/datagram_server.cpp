@@ -53,7 +53,7 @@ class DatagramServer::State : public RefCounted<State> {
   bool receive_some(ReceiveBatch& batch);
   void handle(std::string_view data, const Address& from);
   void flush();
-  bool wait_for_room();
+  void wait_for_room();
 
   unsigned round_ = 0;
   bool flushing_ = false;
@@ -76,6 +76,8 @@ void DatagramServer::State::start() {
 void DatagramServer::State::stop() noexcept {
   running = false;
   socket.close();
+  outgoing.clear();
+  room.set();
   stopped.set();
 }
 
@@ -171,7 +173,7 @@ void DatagramServer::State::flush() {
     if (sent > 0) {
       outgoing.drop(static_cast<std::size_t>(sent));
     } else if (wants_to_wait(errno)) {
-      if (!wait_for_room()) return;
+      wait_for_room();
     } else if (errno != EINTR) {
       outgoing.drop(1);  // too long, no way there, no memory: the others go on
       ++refused;
@@ -180,12 +182,11 @@ void DatagramServer::State::flush() {
   }
 }
 
-/// Until there is room in the socket; false if it was closed.
-bool DatagramServer::State::wait_for_room() {
+/// Until there is room in the socket, or it was closed (and another may have taken its place).
+void DatagramServer::State::wait_for_room() {
   try {
-    return socket.wait_write(Deadline::never());
+    socket.wait_write(Deadline::never());
   } catch (const Closed&) {
-    return false;
   }
 }
 

@@ -98,10 +98,15 @@ std::string File::read(std::size_t size) {
   const FileState::Turn turn(state->read_turn());
   std::string data;
   std::array<char, 16 * 1024> buffer;
-  while (data.size() < size) {
-    const std::size_t n = state->read(std::span(buffer).first(std::min(buffer.size(), size - data.size())));
-    data.append(buffer.data(), n);
-    if (n == 0 || state->is_stream()) break;
+  try {
+    while (data.size() < size) {
+      const std::size_t n = state->read(std::span(buffer).first(std::min(buffer.size(), size - data.size())));
+      data.append(buffer.data(), n);
+      if (n == 0 || state->is_stream()) break;
+    }
+  } catch (...) {
+    state->ahead().insert(0, data);  // for the next who reads
+    throw;
   }
   return data;
 }

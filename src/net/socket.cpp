@@ -44,11 +44,6 @@ SocketType type_of(int fd) {
                               : SocketType::seqpacket;
 }
 
-bool is_ready(int fd, short events) noexcept {
-  pollfd entry{fd, events, 0};
-  return ::poll(&entry, 1, 0) > 0;
-}
-
 Address name_of(int fd, int (*ask)(int, sockaddr*, socklen_t*)) {
   sockaddr_storage name{};
   socklen_t size = sizeof name;
@@ -63,6 +58,11 @@ int local_name(int fd, sockaddr* name, socklen_t* size) { return ::getsockname(f
 int peer_name(int fd, sockaddr* name, socklen_t* size) { return ::getpeername(fd, name, size); }
 
 }  // namespace
+
+bool is_ready(int fd, short events) noexcept {
+  pollfd entry{fd, events, 0};
+  return ::poll(&entry, 1, 0) > 0;
+}
 
 SocketState::SocketState(int number, SocketType kind) noexcept : fd(number), type(kind) {}
 

@@ -1,7 +1,9 @@
 // Receiving and sending.
 #include <algorithm>
 #include <array>
+#include <string>
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -66,6 +68,16 @@ class Remaining {
   message.msg_iov = gathered.data();
   message.msg_iovlen = pieces.size();
   return ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/// Of the state alone: the Socket may have been given another meanwhile.
+bool wait_ready(SocketState& state, Direction& direction, short events, Deadline limit, const char* what) {
+  for (;;) {
+    if (state.fd < 0) throw Closed(std::string("verdin: ") + what + ": the socket is closed");
+    const bool over = static_cast<bool>(direction.wait(state.fd, limit, what));
+    if (state.fd >= 0 && is_ready(state.fd, events)) return true;
+    if (over) return false;
+  }
 }
 
 ssize_t wants_to_wait(ssize_t result, const char* what) {
@@ -190,24 +202,14 @@ bool Socket::wait_read(Deadline limit) {
   if (readable()) return true;
   const IntrusivePtr<SocketState> keep(&state());
   Claim claim(keep->reading, "wait_read");
-  limit = limit.or_in(timeout());
-  do {
-    const int fd = descriptor();
-    if (keep->reading.wait(fd, limit, "Socket::wait_read")) return keep->fd >= 0 && readable();
-  } while (!readable());
-  return true;
+  return wait_ready(*keep, keep->reading, POLLIN | POLLRDHUP, limit.or_in(timeout()), "Socket::wait_read");
 }
 
 bool Socket::wait_write(Deadline limit) {
   if (writable()) return true;
   const IntrusivePtr<SocketState> keep(&state());
   Claim claim(keep->writing, "wait_write");
-  limit = limit.or_in(timeout());
-  do {
-    const int fd = descriptor();
-    if (keep->writing.wait(fd, limit, "Socket::wait_write")) return keep->fd >= 0 && writable();
-  } while (!writable());
-  return true;
+  return wait_ready(*keep, keep->writing, POLLOUT, limit.or_in(timeout()), "Socket::wait_write");
 }
 
 }  // namespace verdin::net

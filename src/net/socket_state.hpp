@@ -35,6 +35,9 @@ class SocketState : public RefCounted<SocketState> {
 /// Frees what the kernel is done with.
 void reap_zero_copies(SocketState& state) noexcept;
 
+/// Any of these events of poll(2), an error, or a hang-up.
+bool is_ready(int fd, short events) noexcept;
+
 inline std::error_code last_error() noexcept { return {errno, std::generic_category()}; }
 
 [[noreturn]] inline void fail(const char* what) { throw_error(last_error(), what); }

@@ -65,7 +65,7 @@ class DatagramServer {
   void start();
   bool started() const noexcept;
   void serve_forever();
-  /// From the hub, too. It may be started again.
+  /// From the hub, too. What is still queued is dropped. It may be started again.
   void stop() noexcept;
   const Address& address() const noexcept;
   std::uint16_t port() const noexcept { return address().port(); }

@@ -40,7 +40,8 @@ class TlsStream final : public StreamSocket {
   /// None: closed.
   TlsStream() noexcept;
   /// Of a server's context: the side that accepted. Of a client's: `host` is whom to reach, a name or an
-  /// address; std::invalid_argument if there is none, unless verification is off.
+  /// address; std::invalid_argument if there is none, unless verification is off. TlsError (protocol) if
+  /// `socket` has received more than was read of it: that came unprotected.
   TlsStream(Socket socket, const TlsContext& context, std::string_view host = {});
   TlsStream(TlsStream&& other) noexcept;
   TlsStream& operator=(TlsStream&& other) noexcept;

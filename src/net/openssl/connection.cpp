@@ -11,6 +11,7 @@
 #include <verdin/net/error.hpp>
 #include <verdin/net/tls_error.hpp>
 #include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/sleep.hpp>
 
 #include "net/openssl/bio.hpp"
 #include "net/openssl/handshake_budget.hpp"
@@ -45,6 +46,8 @@ TlsConnection::TlsConnection(Socket socket, std::shared_ptr<TlsContextState> con
       context_(std::move(context)),
       loaded_(context_->loaded()),
       ssl_(SSL_new(loaded_->contexts[0].get())) {
+  if (socket_.buffered() > 0)  // whoever sent it, nothing vouches for it
+    throw TlsError(TlsErrc::protocol, "more was received before the handshake than was read");
   BIO* const bio = ssl_ ? new_tls_bio({&socket_, &out_, &sent_, &socket_error_, &eof_}) : nullptr;
   if (!bio) throw TlsError(TlsErrc::failed, "no memory for a connection");
   SSL_set_bio(ssl_.get(), bio, bio);
@@ -151,7 +154,8 @@ void TlsConnection::note_failure(int kind, const ErrorQueue& errors) {
 }
 
 void TlsConnection::handshake(Deadline limit, std::error_code& error) {
-  if (shaken_ && !failure_) return;
+  if (!socket_.open()) error = Errc::closed;
+  if (error || (shaken_ && !failure_)) return;
   limit = limit.earlier(loop::Clock::now() + context_->options().handshake_limit);
   if (!handshake_turn_.try_lock_until(limit.due().value_or(loop::Clock::time_point::max()))) {
     error = Errc::timed_out;
@@ -163,7 +167,9 @@ void TlsConnection::handshake(Deadline limit, std::error_code& error) {
 
 void TlsConnection::shake_hands(Deadline limit, std::error_code& error) {
   while (!failure_ && !shaken_) {
-    await_handshake_turn(context_->options().handshakes_per_turn);
+    if (!await_handshake_turn(context_->options().handshakes_per_turn, limit)) error = Errc::timed_out;
+    if (!socket_.open()) error = Errc::closed;
+    if (error) return;
     const Wish wish = step_handshake();
     if (failure_) break;
     if (!flush(limit, error)) return;
@@ -179,9 +185,19 @@ void TlsConnection::shake_hands(Deadline limit, std::error_code& error) {
   error = failure_;
 }
 
+/// Wish::none: it is done, or has failed.
 TlsConnection::Wish TlsConnection::step_handshake() {
   const ErrorQueue errors;
-  return wish_of(SSL_do_handshake(ssl_.get()), errors);
+  const int result = SSL_do_handshake(ssl_.get());
+  const Wish wish = wish_of(result, errors);
+  if (result != 1 && wish == Wish::none && !failure_) note_early_end();
+  return wish;
+}
+
+/// OpenSSL calls it the end, and no error, when the peer says so in the middle of a handshake.
+void TlsConnection::note_early_end() {
+  failure_ = eof_ ? TlsErrc::truncated : TlsErrc::refused;
+  failure_text_ = "the peer ended the connection before a handshake was done";
 }
 
 void TlsConnection::finish_handshake() {
@@ -248,7 +264,6 @@ std::size_t TlsConnection::recv(std::span<char> into, Deadline limit, std::error
     std::error_code ignored;
     if (pending() > 0 && !writing_) flush_now(ignored);  // an alert, or the answer to a change of keys
     if (got > 0) return got;
-    if (failure_ == TlsErrc::truncated && context_->options().allow_truncation) return 0;
     error = failure_;
     if (error || wish == Wish::none) return 0;
     if (!await(wish, limit, error)) return 0;
@@ -266,20 +281,51 @@ std::size_t TlsConnection::send(std::span<const std::string_view> pieces, Deadli
   std::size_t taken = 0;
   for (std::string_view piece : pieces) {
     while (!piece.empty()) {
-      std::size_t size = 0;
-      {
-        const ErrorQueue errors;
-        const int result = SSL_write_ex(ssl_.get(), piece.data(), std::min(piece.size(), kRecord), &size);
-        if (result != 1) wish_of(result, errors);
-      }
+      if (pending() >= kFlushFrom && !flush(limit, error)) return taken;
+      const std::size_t size = encode(piece.substr(0, kRecord), limit, error);
+      if (error) return taken;
       taken += size;
       piece.remove_prefix(size);
-      if (!(error = failure_) && (size == 0 || pending() >= kFlushFrom)) flush(limit, error);
-      if (error) return taken;
     }
   }
   flush(limit, error);
   return taken;
+}
+
+/// Into out_: how much of it.
+std::size_t TlsConnection::encode(std::string_view data, Deadline limit, std::error_code& error) {
+  using std::chrono::milliseconds;
+  for (milliseconds pause{1}; !error; pause = std::min(pause * 2, milliseconds(20))) {
+    std::size_t size = 0;
+    Wish wish = Wish::none;
+    {
+      const ErrorQueue errors;
+      const int result = SSL_write_ex(ssl_.get(), data.data(), data.size(), &size);
+      if (result == 1) return size;
+      wish = wish_of(result, errors);
+    }
+    if (wish == Wish::none && !failure_) note_early_end();
+    if (wish == Wish::write) {
+      flush(limit, error);
+    } else if (wish == Wish::read) {
+      await_rest(pause, limit, error);
+    } else {
+      error = failure_;
+    }
+  }
+  return 0;
+}
+
+/// The peer has begun a message (new keys, say) and not ended it, and OpenSSL writes nothing until it has. It
+/// reads on whenever it is asked to write; the socket cannot be waited for, because who reads may do that.
+void TlsConnection::await_rest(std::chrono::milliseconds pause, Deadline limit, std::error_code& error) {
+  if (limit.passed()) {
+    error = Errc::timed_out;
+    return;
+  }
+  const auto next = loop::Clock::now() + pause;
+  sleep_until(std::min(limit.due().value_or(next), next));
+  if (!socket_.open()) error = Errc::closed;
 }
 
 /// close_notify, if there is anybody to say it to.

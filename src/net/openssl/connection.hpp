@@ -6,6 +6,7 @@
 // OpenSSL, whose queue of errors is the thread's.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <span>
 #include <string>
@@ -51,6 +52,9 @@ class TlsConnection {
   Wish wish_of(int result, const ErrorQueue& errors);
   void prepare_client(std::string_view host);
   void note_failure(int kind, const ErrorQueue& errors);
+  void note_early_end();
+  std::size_t encode(std::string_view data, Deadline limit, std::error_code& error);
+  void await_rest(std::chrono::milliseconds pause, Deadline limit, std::error_code& error);
   void shake_hands(Deadline limit, std::error_code& error);
   void finish_handshake();
   bool await(Wish wish, Deadline limit, std::error_code& error);

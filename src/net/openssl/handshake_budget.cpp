@@ -21,16 +21,17 @@ struct Budget {
 
 }  // namespace
 
-void await_handshake_turn(unsigned per_turn) {
-  if (per_turn == 0) return;
+bool await_handshake_turn(unsigned per_turn, Deadline limit) {
+  if (per_turn == 0) return true;
   Hub& hub = Hub::current();
   for (;;) {
     Budget& budget = of_this_thread();
     if (budget.turn != hub.loop().now()) budget = {hub.loop().now(), 0};
     if (budget.used < per_turn) {
       ++budget.used;
-      return;
+      return true;
     }
+    if (limit.passed()) return false;
     sleep(std::chrono::nanoseconds(1));  // due in the next turn, in the order in which they came
   }
 }

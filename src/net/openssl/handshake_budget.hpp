@@ -2,9 +2,12 @@
 // those that exist waiting.
 #pragma once
 
+#include <verdin/net/deadline.hpp>
+
 namespace verdin::net::impl {
 
-/// Suspends the greenlet until there is one left for it. 0: there is no limit.
-void await_handshake_turn(unsigned per_turn);
+/// Suspends the greenlet until there is one left for it; false if `limit` is over first. 0: there are any
+/// number.
+bool await_handshake_turn(unsigned per_turn, Deadline limit);
 
 }  // namespace verdin::net::impl

@@ -127,6 +127,7 @@ SslCtxPtr new_context(const TlsOptions& options, bool server) {
   SSL_CTX_set_max_proto_version(context.get(), number(options.newest));
   SSL_CTX_set_options(context.get(),
                       SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  if (options.allow_truncation) SSL_CTX_set_options(context.get(), SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_read_ahead(context.get(), 1);  // one system call for a record, not two

@@ -149,4 +149,28 @@ TEST(DatagramServer, is_stopped_and_started_again) {
   });
 }
 
+TEST(DatagramServer, started_again_at_once_leaves_nobody_behind) {
+  verdin::run([] {
+    DatagramServer server(kAnyPort, echo, {.max_queued = 2});
+    server.start();
+    verdin::sleep(1ms);
+    const std::size_t greenlets = verdin::Hub::current().greenlet_count();
+    for (int i = 0; i < 3; ++i) {
+      server.stop();
+      server.start();  // at the same port
+      for (int turns = 0; turns < 3; ++turns) verdin::sleep(1ms);
+    }
+    EXPECT_EQ(verdin::Hub::current().greenlet_count(), greenlets);
+
+    Socket client = client_of(server);
+    server.send("1", client.local_address());
+    server.send("2", client.local_address());  // the queue is full
+    server.stop();
+    verdin::sleep(1ms);
+    server.start();
+    server.send("3", client.local_address());
+    EXPECT_EQ(client.recv(10, kLong), "3");
+  });
+}
+
 }  // namespace

@@ -241,6 +241,23 @@ TEST(File, a_busy_reader_lets_others_run) {
   });
 }
 
+TEST(File, a_read_that_is_given_up_gives_nothing_up) {
+  const Folder folder;
+  verdin::run([&] {
+    std::string data(3'000'000, '\0');
+    for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<char>(i % 251);
+    verdin::write_file(folder / "a", data);
+    auto file = File::open(folder / "a");
+    EXPECT_EQ(file.read(10), data.substr(0, 10));
+    auto reader = verdin::spawn([&] { file.read(2'900'000); });
+    verdin::yield();
+    ASSERT_FALSE(reader.ready());
+    reader.kill();
+    EXPECT_EQ(file.tell(), 10u);
+    EXPECT_EQ(file.read(100), data.substr(10, 100));
+  });
+}
+
 TEST(FileStream, a_pipe_that_blocks_is_waited_for_and_left_as_it_is) {
   verdin::run([] {
     const BlockingPipe both;

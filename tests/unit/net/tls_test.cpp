@@ -2,6 +2,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -496,6 +497,49 @@ TEST_F(Tls, an_end_without_close_notify_is_an_error) {
   });
 }
 
+TEST_F(Tls, an_end_that_is_allowed_to_be_cut_is_an_end_each_time) {
+  verdin::run([] {
+    auto options = server_options();
+    options.tls.allow_truncation = true;
+    Ends ends = make_ends(TlsContext::client(client_options()), TlsContext::server(options));
+    auto client = verdin::spawn([&] {
+      ends.client.send_all("question");
+      ends.client.socket().shutdown_write();
+      return ends.client.recv_all(100);
+    });
+    EXPECT_EQ(ends.server.recv_all(100), "question");
+    EXPECT_EQ(ends.server.recv(1), "");
+    ends.server.send_all("answer");
+    ends.server.close();
+    EXPECT_EQ(client.get(), "answer");
+  });
+}
+
+TEST_F(Tls, an_end_in_the_middle_of_a_handshake_is_no_handshake) {
+  verdin::run([] {
+    auto [a, b] = Socket::pair();
+    TlsStream stream(std::move(b), TlsContext::client(client_options()), "one.test");
+    auto peer = verdin::spawn([&, &a = a] {
+      a.recv(10'000);
+      // close_notify, which nobody vouches for
+      a.send_all(std::string_view("\x15\x03\x03\x00\x02\x01\x00", 7));
+    });
+    EXPECT_EQ(outcome_of([&] { stream.handshake(60s); }), TlsErrc::refused);
+    EXPECT_EQ(outcome_of([&] { stream.send_all("secret", 60s); }), TlsErrc::refused);
+    peer.join();
+  });
+}
+
+TEST_F(Tls, what_came_unprotected_before_the_handshake_is_refused) {
+  verdin::run([] {
+    auto [a, b] = Socket::pair();
+    a.send_all("STARTTLS\r\nand more");
+    EXPECT_EQ(b.recv_until("\r\n", 100), "STARTTLS");
+    const auto server = TlsContext::server(server_options());
+    EXPECT_EQ(outcome_of([&, &b = b] { TlsStream(std::move(b), server); }), TlsErrc::protocol);
+  });
+}
+
 TEST_F(Tls, garbage_and_half_handshakes) {
   verdin::run([] {
     const auto server = TlsContext::server(server_options());
@@ -630,6 +674,44 @@ TEST_F(Tls, handshakes_share_the_turns_of_the_loop) {
     stop = true;
     clock.join();
     EXPECT_GE(turns, 39);  // a server takes two steps or more
+  });
+}
+
+TEST_F(Tls, a_handshake_keeps_its_limit_while_others_are_before_it) {
+  verdin::run([] {
+    auto options = server_options();
+    options.tls.handshakes_per_turn = 1;
+    const auto server = TlsContext::server(options);
+    std::string hello;
+    {
+      auto [a, b] = Socket::pair();
+      TlsStream stream(std::move(a), TlsContext::client(client_options()), "one.test");
+      outcome_of([&] { stream.handshake(0s); });
+      hello = b.recv(10'000);
+    }
+    std::vector<Socket> peers;
+    std::vector<verdin::Greenlet<>> greenlets;
+    const auto began = verdin::loop::Clock::now();
+    for (int i = 0; i < 2000; ++i) {  // seven seconds, if each had its turn
+      auto [a, b] = Socket::pair();
+      a.send_all(hello);
+      peers.push_back(std::move(a));
+      greenlets.push_back(verdin::spawn([&, b = std::make_shared<Socket>(std::move(b))] {
+        TlsStream stream(std::move(*b), server);
+        EXPECT_THROW(stream.handshake(20ms), verdin::net::TimedOut);
+      }));
+    }
+    for (auto& each : greenlets) each.get();
+    EXPECT_LT(verdin::loop::Clock::now() - began, 2s);
+  });
+}
+
+TEST_F(Tls, sends_that_run_out_of_time_may_go_on_for_ever) {
+  verdin::run([] {
+    Ends ends = connected();
+    EXPECT_THROW(ends.server.send_all(std::string(3'000'000, 'x'), 1ms), verdin::net::TimedOut);
+    for (std::size_t size = 20'000; size > 8'000; size -= 300)
+      EXPECT_THROW(ends.server.send_all(std::string(size, 'y'), 0s), verdin::net::TimedOut);
   });
 }
 
