@@ -12,6 +12,7 @@
 #include <verdin/protocol/json/document.hpp>
 #include <verdin/protocol/json/value.hpp>
 
+#include "../support/json_grammar.hpp"
 #include "infinity.hpp"
 
 namespace {
@@ -55,6 +56,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(again.parse_padded({padded.data(), size}) == error);
   append_quoted(padded, text);
   require(is_utf8(text) || error != ParseError::none);
+  const auto keeps_grammar = [&](std::size_t depth) {
+    return is_utf8(text) && verdin::test::JsonGrammar::accepts(text, depth);
+  };
+  if (error == ParseError::none)
+    require(keeps_grammar(kDefaultMaxDepth + 1));  // an empty list does not count
+  if (keeps_grammar(kDefaultMaxDepth)) require(error == ParseError::none);
   if (error != ParseError::none) return 0;
 
   const Value value(document.root());

@@ -127,7 +127,7 @@ struct Document::Impl {
   simdjson::error_code make_room(std::size_t size) noexcept;
   simdjson::error_code parse(std::string_view text) noexcept;
   std::optional<ParseError> parse_repaired(std::string_view text) noexcept;
-  void set_infinities(const Infinities& infinities) noexcept;
+  bool set_infinities(const Infinities& infinities) noexcept;
 
   simdjson::dom::parser parser;
   std::string copy;
@@ -167,27 +167,30 @@ std::optional<ParseError> Document::Impl::parse_repaired(std::string_view text) 
     const std::size_t size = repaired.size();
     repaired.append(kPadding, '\0');
     const simdjson::error_code error = parse({repaired.data(), size});
-    if (error == simdjson::SUCCESS) set_infinities(infinities);
+    if (error == simdjson::SUCCESS && !set_infinities(infinities)) return ParseError::number;
     return translate(error);
   } catch (const std::bad_alloc&) {
     return ParseError::memory;
   }
 }
 
-void Document::Impl::set_infinities(const Infinities& infinities) noexcept {
+// False if there are fewer numbers than were counted in the text: a peer chose it, so nothing is written
+// where the two disagree.
+bool Document::Impl::set_infinities(const Infinities& infinities) noexcept {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
   std::uint64_t* const words = parser.doc.tape.get();
-  std::size_t at = 1;
+  const std::size_t end = detail::Tape{words, nullptr, nullptr}.low(0);
+  auto place = infinities.places.begin();
   std::size_t number = 0;
-  for (const auto& place : infinities.places) {
-    for (;; ++at) {
-      const char tag = static_cast<char>(words[at] >> 56);
-      if (tag != 'l' && tag != 'u' && tag != 'd') continue;
-      ++at;  // its value
-      if (number++ == place.number) break;
-    }
-    constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    words[at++] = std::bit_cast<std::uint64_t>(place.negative ? -kInfinity : kInfinity);
+  for (std::size_t at = 1; at < end && place != infinities.places.end(); ++at) {
+    const char tag = static_cast<char>(words[at] >> 56);
+    if (tag != 'l' && tag != 'u' && tag != 'd') continue;
+    ++at;  // its value
+    if (number++ != place->number) continue;
+    words[at] = std::bit_cast<std::uint64_t>(place->negative ? -kInfinity : kInfinity);
+    ++place;
   }
+  return place == infinities.places.end();
 }
 
 Document::Document(std::size_t max_depth) : impl_(std::make_unique<Impl>(max_depth)) {}

@@ -162,7 +162,8 @@ std::size_t copy_number(std::string_view text, std::size_t at, std::size_t numbe
   const double value = as_it_is ? 0 : read_real(token);
   if (std::isinf(value)) {
     infinities.places.push_back({number, value < 0});
-    out.append("1e0");
+    // With its sign: without, "1-1e400" would become a number.
+    out.append(value < 0 ? "-1e0" : "1e0");
   } else if (!as_it_is && (is_long || token.integer)) {
     append_real(out, value);
   } else {

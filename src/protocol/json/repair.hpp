@@ -10,7 +10,7 @@
 namespace verdin::json {
 
 /// Numbers beyond the range of a double are infinite, and there is no text that simdjson reads as that: a 1
-/// stands for them, and their places are told.
+/// with their sign stands for them, and their places are told.
 struct Infinities {
   struct Place {
     std::size_t number;  // how many numbers come before it in the text

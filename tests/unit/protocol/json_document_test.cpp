@@ -1,3 +1,4 @@
+#include <array>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -7,6 +8,8 @@
 
 #include <verdin/protocol/json/document.hpp>
 #include <verdin/protocol/json/value.hpp>
+
+#include "support/json_grammar.hpp"
 
 namespace verdin::json {
 namespace {
@@ -52,6 +55,9 @@ TEST(Document, RefusesWhatIsNotJson) {
       {"[1e]", ParseError::number},
       {"[1e400,01]", ParseError::number},
       {"[1e400e]", ParseError::number},
+      {"[1-1e400]", ParseError::number},
+      {"--1e400", ParseError::number},
+      {"[1,0.0-1e400,1e400]", ParseError::number},
       {"[1e+]", ParseError::number},
       {"[00000000000000000000]", ParseError::number},
       {"[1x]", ParseError::number},
@@ -167,6 +173,28 @@ TEST(Document, NumbersBeyondTheRangeOfADoubleAreInfinite) {
   EXPECT_EQ(Value(document.root()).to_text(), "[null,null]");
   ASSERT_EQ(document.parse("-1e400"), ParseError::none);
   EXPECT_EQ(document.root().as_double(), -kInfinity);
+}
+
+// Every text of up to four of these pieces, in brackets: numbers are rewritten before they are parsed, and
+// what was malformed must not become JSON by that.
+TEST(Document, TakesWhatTheGrammarTakesAndNothingElse) {
+  constexpr std::array<std::string_view, 21> kPieces = {
+      "1e400", "-1e400", "-",       "0",    "1",  "5e-400", "12345678901234567890123",
+      ".",     "e",      "+",       ",",    " ",  "[",      "]",
+      "\"",    "\\u",    "\\ud800", "\"\"", "{}", "\x0c",   "\\",
+  };
+  Document document;
+  std::size_t taken = 0;
+  for (std::size_t which = 0; which < kPieces.size() * kPieces.size() * kPieces.size() * kPieces.size();
+       ++which) {
+    std::string text = "[";
+    for (std::size_t rest = which; rest > 0; rest /= kPieces.size()) text += kPieces[rest % kPieces.size()];
+    text += ']';
+    const bool valid = test::JsonGrammar::accepts(text, kDefaultMaxDepth);
+    ASSERT_EQ(document.parse(text) == ParseError::none, valid) << text;
+    if (valid) ++taken;
+  }
+  EXPECT_GT(taken, 1000u);
 }
 
 // Where a text has many numbers of more than 19 digits another reads them than simdjson; the values are the
