@@ -39,9 +39,19 @@ def nothing():
     pass
 
 
+def spawn_and_join(count):
+    gevent.joinall([gevent.spawn(nothing) for _ in range(count)])
+
+
+def spawn_join_first():
+    count = 100_000
+    return nanoseconds(count, lambda: spawn_and_join(count))
+
+
 def spawn_join_100k():
     count = 100_000
-    return nanoseconds(count, lambda: gevent.joinall([gevent.spawn(nothing) for _ in range(count)]))
+    spawn_and_join(count)
+    return nanoseconds(count, lambda: spawn_and_join(count))
 
 
 def sleep_zero():
@@ -145,7 +155,7 @@ def idle():
     return figure
 
 
-SCENARIOS = [switch, spawn_join_100k, sleep_zero, event, queue, channel, timeout, kill_20k, idle]
+SCENARIOS = [switch, spawn_join_first, spawn_join_100k, sleep_zero, event, queue, channel, timeout, kill_20k, idle]
 
 
 def main():

@@ -82,15 +82,24 @@ double switch_unlike() {
   });
 }
 
+void spawn_and_join(std::size_t count) {
+  std::vector<Greenlet<>> all;
+  all.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) all.push_back(verdin::spawn([] {}));
+  verdin::join_all(all);
+}
+
+/// The first crowd of a process: much of it is memory that the kernel has to clear.
+double spawn_join_first() {
+  constexpr std::size_t kCount = 100'000;
+  return in_hub([] { return nanoseconds(kCount, [] { spawn_and_join(kCount); }); });
+}
+
 double spawn_join_100k() {
   constexpr std::size_t kCount = 100'000;
   return in_hub([] {
-    return nanoseconds(kCount, [] {
-      std::vector<Greenlet<>> all;
-      all.reserve(kCount);
-      for (std::size_t i = 0; i < kCount; ++i) all.push_back(verdin::spawn([] {}));
-      verdin::join_all(all);
-    });
+    spawn_and_join(kCount);
+    return nanoseconds(kCount, [] { spawn_and_join(kCount); });
   });
 }
 
@@ -281,6 +290,7 @@ int main(int count, char** arguments) {
       {
           {"switch", switch_alike},
           {"switch_unlike", switch_unlike},
+          {"spawn_join_first", spawn_join_first},
           {"spawn_join_100k", spawn_join_100k},
           {"spawn_join_one", spawn_join_one},
           {"sleep_zero", sleep_zero},

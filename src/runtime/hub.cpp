@@ -5,6 +5,7 @@
 
 #include <verdin/base/log.hpp>
 #include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/impl/object_pool.hpp>
 #include <verdin/runtime/thread_pool.hpp>
 
 #include "runtime/greenlet_extras.hpp"
@@ -236,7 +237,7 @@ void Hub::turn(bool may_block) {
   run_posted();
   run_ready();
   const bool nothing_ready = ready_.empty() && !inbox_->has_tasks();
-  const bool trimmed = nothing_ready && stacks_.trim();
+  const bool trimmed = nothing_ready && (stacks_.trim() || impl::trim_objects());
   loop_->turn(may_block && nothing_ready && !trimmed);
 }
 
@@ -258,7 +259,7 @@ void Hub::run_until_done(impl::GreenletBase& until) {
       report_deadlock();
       continue;
     }
-    const bool trimmed = nothing_ready && stacks_.trim();
+    const bool trimmed = nothing_ready && (stacks_.trim() || impl::trim_objects());
     loop_->turn(nothing_ready && idle_.empty() && !trimmed);
     if (!idle_.empty() && ready_.empty() && !inbox_->has_tasks()) idle_.wake_all();
   }

@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t kSlabSize = std::size_t{2} << 20;  // and their alignment: an object finds its slab so
 constexpr std::size_t kStep = 64;                        // a cache line: no two objects share one
 constexpr std::size_t kClasses = kMostPooled / kStep;
+constexpr std::size_t kMostSpare = 32;  // 64 MiB: the objects of 250,000 greenlets
 
 class ObjectPool;
 
@@ -132,15 +133,20 @@ class ObjectPool {
         slab = next;
       }
     }
-    if (spare_) ::munmap(std::exchange(spare_, nullptr), kSlabSize);
+    while (spare_) unmap_spare();
     if (objects_ > 0) return;
     lock.unlock();
     delete this;
   }
 
-  std::size_t slabs() const noexcept {
-    return std::accumulate(slabs_.begin(), slabs_.end(), std::size_t{spare_ ? 1u : 0u});
+  /// Gives one slab back to the system; false if there is none but what is kept.
+  bool trim() noexcept {
+    if (spares_ <= 1) return false;
+    unmap_spare();
+    return true;
   }
+
+  std::size_t slabs() const noexcept { return std::accumulate(slabs_.begin(), slabs_.end(), spares_); }
 
  private:
   ~ObjectPool() = default;
@@ -148,7 +154,7 @@ class ObjectPool {
   [[gnu::noinline]] Slab& add_slab(std::size_t size_class) {
     take_returned(nullptr);
     if (roomy_[size_class]) return *roomy_[size_class];
-    void* memory = std::exchange(spare_, nullptr);
+    void* memory = take_spare();
     if (!memory) {
       memory = map_slab();
       // The first may stay nearly empty, and should not cost a huge page where the system likes them.
@@ -189,16 +195,27 @@ class ObjectPool {
     if (!closed_ && !slab.next && !slab.prev) return;
     unlist(slab);
     --slabs_[slab.slot_size / kStep - 1];
-    if (!closed_ && !spare_) {
-      spare_ = &slab;
-    } else {
+    if (closed_ || spares_ >= kMostSpare) {
       ::munmap(&slab, kSlabSize);
+    } else {
+      spare_ = ::new (static_cast<void*>(&slab)) FreeSlot{spare_};
+      ++spares_;
     }
   }
 
+  /// Null if there is none.
+  void* take_spare() noexcept {
+    if (!spare_) return nullptr;
+    --spares_;
+    return std::exchange(spare_, spare_->next);
+  }
+
+  void unmap_spare() noexcept { ::munmap(take_spare(), kSlabSize); }
+
   std::array<Slab*, kClasses> roomy_{};
   std::array<std::size_t, kClasses> slabs_{};
-  void* spare_ = nullptr;
+  FreeSlot* spare_ = nullptr;  // slabs without objects
+  std::size_t spares_ = 0;
   std::size_t objects_ = 0;
   bool closed_ = false;
   std::atomic<FreeSlot*> returned_ = nullptr;  // by strangers; thread_has_ended: they free it themselves
@@ -251,6 +268,8 @@ void free_pooled(void* object) noexcept {
   if (slab.pool == pool_of_thread) return slab.pool->free(slab, object);
   slab.pool->free_from_outside(slab, object);
 }
+
+bool trim_objects() noexcept { return pool_of_thread && pool_of_thread->trim(); }
 
 std::size_t slabs_of_this_thread() noexcept { return pool_of_thread ? pool_of_thread->slabs() : 0; }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <new>
@@ -19,6 +20,7 @@
 #include <verdin/runtime/greenlet.hpp>
 #include <verdin/runtime/impl/object_pool.hpp>
 #include <verdin/runtime/run.hpp>
+#include <verdin/runtime/sleep.hpp>
 
 namespace {
 
@@ -89,9 +91,34 @@ TEST(ObjectPool, keeps_little_of_a_crowd_that_has_gone) {
       EXPECT_GE(slabs_of_this_thread(), 6u);
       EXPECT_LE(slabs_of_this_thread(), 8u);
       if (round > 0) std::reverse(crowd.begin(), crowd.end());
+      const std::size_t most = slabs_of_this_thread();
       free_all(crowd);
+      EXPECT_LE(slabs_of_this_thread(), most);
+      EXPECT_GE(slabs_of_this_thread(), 6u) << "for the next crowd";
+      if (round == 1) continue;
+      while (verdin::impl::trim_objects()) {
+      }
       EXPECT_LE(slabs_of_this_thread(), 2u) << "one for the next, and one spare";
     }
+  });
+}
+
+TEST(ObjectPool, keeps_no_more_than_64_mebibytes_for_the_next_crowd) {
+  on_a_thread([] {
+    const std::vector<void*> crowd = allocate(40 * kMoreThanASlab);
+    EXPECT_GT(slabs_of_this_thread(), 45u);
+    free_all(crowd);
+    EXPECT_LE(slabs_of_this_thread(), 33u);
+    EXPECT_GE(slabs_of_this_thread(), 32u);
+  });
+}
+
+TEST(ObjectPool, is_emptied_by_a_hub_that_has_nothing_to_do) {
+  on_a_thread([] {
+    free_all(allocate(5 * kMoreThanASlab));
+    EXPECT_GE(slabs_of_this_thread(), 6u);
+    verdin::run([] { verdin::sleep(std::chrono::milliseconds(1)); });
+    EXPECT_LE(slabs_of_this_thread(), 3u) << "greenlets may have had one of their own";
   });
 }
 
