@@ -17,9 +17,9 @@ using Payload = std::any;
 
 namespace {
 
-struct Guard {
+struct Unwound {
   bool& flag;
-  ~Guard() { flag = true; }
+  ~Unwound() { flag = true; }
 };
 
 int number(const Payload& payload) { return std::any_cast<int>(payload); }
@@ -113,7 +113,7 @@ TEST(Fiber, is_unwound_when_nobody_holds_it_any_more) {
   bool unwound = false;
   {
     Fiber fiber([&] {
-      const Guard guard{unwound};
+      const Unwound guard{unwound};
       Fiber::switch_out();
     });
     fiber.switch_to();
@@ -125,7 +125,7 @@ TEST(Fiber, is_unwound_when_nobody_holds_it_any_more) {
 TEST(Fiber, that_nobody_holds_is_unwound_as_soon_as_it_switches_away) {
   bool unwound = false;
   Fiber([&] {
-    const Guard guard{unwound};
+    const Unwound guard{unwound};
     Fiber::switch_out();
   }).switch_to();
   EXPECT_TRUE(unwound);
@@ -233,9 +233,9 @@ TEST(FiberInHub, a_kill_of_the_greenlet_goes_through_its_fibers) {
     bool inner = false;
     bool outer = false;
     auto greenlet = verdin::spawn([&] {
-      const Guard outer_guard{outer};
+      const Unwound outer_guard{outer};
       Fiber fiber([&] {
-        const Guard inner_guard{inner};
+        const Unwound inner_guard{inner};
         verdin::sleep(1h);
       });
       fiber.switch_to();
@@ -255,7 +255,7 @@ TEST(FiberInHub, one_that_outlives_its_greenlet_is_unwound_by_whoever_holds_it_l
     Fiber fiber;
     auto greenlet = verdin::spawn([&] {
       fiber = Fiber([&] {
-        const Guard guard{unwound};
+        const Unwound guard{unwound};
         Fiber::switch_out();
       });
       fiber.switch_to();
