@@ -14,7 +14,9 @@
 //
 // A server chooses the first identity whose certificate is valid for the name that the client wants (SNI),
 // else the first of all. TLS 1.2 is the oldest that is spoken, with forward secrecy and AEAD only; there is
-// no renegotiation and no compression.
+// no renegotiation and no compression. A peer that sends more than 32 records in a row without any data, once
+// hands are shaken (changes of keys, attempts to renegotiate: each costs far more here than there), has its
+// connection fail (TlsErrc::flooded).
 //
 // Sessions are resumed: by a server through tickets (or, without those, a cache of session_cache_size), by a
 // client for the last 256 host names. A resumed session was verified when it began. The keys of tickets are

@@ -19,6 +19,7 @@ enum class TlsErrc {
   no_common_protocol,    ///< of those that ALPN was to choose from
   bad_configuration,     ///< a certificate, a key, a list of ciphers
   failed,                ///< anything else, memory for one
+  flooded,               ///< the peer sent messages of TLS without end (new keys, say), and no data
 };
 
 const std::error_category& tls_category() noexcept;

@@ -43,9 +43,11 @@ class TlsConnection {
   /// Another: a ticket is to be sealed, or opened.
   static int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                        EVP_MAC_CTX* mac, int seal);
+  /// And another: a record has come in, among other things.
+  static void on_message(int sent, int version, int type, const void* data, std::size_t size, SSL* ssl,
+                         void*);
 
  private:
-  struct Bio;
   enum class Wish { none, read, write };
 
   Wish step_handshake();
@@ -53,6 +55,7 @@ class TlsConnection {
   void prepare_client(std::string_view host);
   void note_failure(int kind, const ErrorQueue& errors);
   void note_early_end();
+  void note_flood();
   std::size_t encode(std::string_view data, Deadline limit, std::error_code& error);
   void await_rest(std::chrono::milliseconds pause, Deadline limit, std::error_code& error);
   void shake_hands(Deadline limit, std::error_code& error);
@@ -73,6 +76,8 @@ class TlsConnection {
   std::size_t sent_ = 0;
   int socket_error_ = 0;  // that OpenSSL ran into
   bool eof_ = false;
+  unsigned records_without_data_ = 0;  // that came one after the other
+  bool flooded_ = false;
   bool shaken_ = false;
   bool said_goodbye_ = false;
   bool reading_ = false;

@@ -130,6 +130,7 @@ SslCtxPtr new_context(const TlsOptions& options, bool server) {
   if (options.allow_truncation) SSL_CTX_set_options(context.get(), SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_msg_callback(context.get(), &TlsConnection::on_message);
   SSL_CTX_set_read_ahead(context.get(), 1);  // one system call for a record, not two
   if (SSL_CTX_set_cipher_list(context.get(), options.ciphers.c_str()) != 1)
     refuse("no cipher is left of " + options.ciphers);

@@ -33,6 +33,8 @@ class Category final : public std::error_category {
         return "the configuration cannot be used";
       case TlsErrc::failed:
         return "TLS has failed";
+      case TlsErrc::flooded:
+        return "the peer sends messages of TLS, and no data";
     }
     return "unknown";
   }

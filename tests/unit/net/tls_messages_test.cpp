@@ -1,0 +1,158 @@
+// Messages of TLS that come behind the handshake, from peers that mean no good.
+#include <functional>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include <verdin/net/error.hpp>
+#include <verdin/net/tls_stream.hpp>
+#include <verdin/runtime/run.hpp>
+#include <verdin/runtime/sleep.hpp>
+#include <verdin/runtime/spawn.hpp>
+
+#include "support/certificates.hpp"
+#include "support/raw_tls_client.hpp"
+#include "support/socket_pairs.hpp"
+
+namespace verdin::test {
+namespace {
+
+using net::Socket;
+using net::TlsErrc;
+using net::TlsStream;
+
+/// A TlsStream whose peer says what it likes; both have shaken hands.
+struct Raw {
+  explicit Raw(int version) : Raw(version, tcp_pair()) {}
+  Raw(int version, std::pair<Socket, Socket> ends)
+      : socket(std::move(ends.first)), client(socket, version), server(std::move(ends.second), context()) {
+    auto other = spawn([this] { server.handshake(kLong); });
+    EXPECT_TRUE(client.handshake());
+    other.get();
+  }
+  static const net::TlsContext& context() {
+    static const Certificates files;
+    static const net::TlsContext made = [] {
+      files.sign("one", "DNS:one.test");
+      return net::TlsContext::server(
+          {.identities = {{.certificate_file = files.path("one.pem"), .key_file = files.path("one.key")}}});
+    }();
+    return made;
+  }
+  void say(const std::string& records) { socket.send_all(records, kLong); }
+
+  Socket socket;
+  RawTlsClient client;
+  TlsStream server;
+};
+
+/// What `stream` gives until its end, or the error that it ends with.
+std::pair<std::string, std::optional<std::error_code>> all_of(TlsStream& stream) {
+  std::string got;
+  try {
+    for (std::string more; !(more = stream.recv(100, kLong)).empty();) got += more;
+    return {got, std::nullopt};
+  } catch (const std::system_error& error) {
+    return {got, error.code()};
+  }
+}
+
+std::string updates(RawTlsClient& client, int count) {
+  std::string all;
+  for (int i = 0; i < count; ++i) all += client.key_update();
+  return all;
+}
+
+TEST(TlsMessages, half_of_one_holds_nobody_up) {
+  run([] {
+    Raw raw(TLS1_3_VERSION);
+    raw.say(raw.client.record("hello", RawTlsClient::kData));
+    EXPECT_EQ(raw.server.recv(100, kLong), "hello");
+    auto reader = spawn([&] { return all_of(raw.server); });
+    raw.say(raw.client.record(std::string("\x18\x00\x00\x01", 4), RawTlsClient::kHandshake));
+    for (int i = 0; i < 5; ++i) sleep(std::chrono::milliseconds(1));  // it waits for the other half
+    EXPECT_FALSE(reader.ready());
+    std::error_code error;
+    raw.server.send_all("to you", error, std::chrono::milliseconds(20));
+    EXPECT_EQ(error, net::Errc::timed_out);
+    raw.say(raw.client.record(std::string(1, '\0'), RawTlsClient::kHandshake));
+    raw.client.next_keys();
+    raw.say(raw.client.record("more", RawTlsClient::kData));
+    raw.server.send_all("to you", kLong);
+    raw.socket.close();
+    EXPECT_EQ(reader.get().first, "more");
+  });
+}
+
+TEST(TlsMessages, changes_of_keys_without_data_end_the_connection) {
+  run([] {
+    Raw raw(TLS1_3_VERSION);
+    raw.say(raw.client.record("hello", RawTlsClient::kData));
+    raw.say(updates(raw.client, 2000));
+    raw.socket.shutdown_write();
+    const auto [got, error] = all_of(raw.server);
+    EXPECT_EQ(got, "hello");
+    EXPECT_EQ(error, TlsErrc::flooded);
+    EXPECT_EQ(all_of(raw.server).second, TlsErrc::flooded);
+    try {
+      raw.server.send_all("x", kLong);
+      ADD_FAILURE() << "it was sent";
+    } catch (const std::system_error& failure) {
+      EXPECT_EQ(failure.code(), TlsErrc::flooded);
+    }
+  });
+}
+
+TEST(TlsMessages, changes_of_keys_between_data_are_fine_and_others_run_meanwhile) {
+  run([] {
+    Raw raw(TLS1_3_VERSION);
+    constexpr int kTimes = 60;
+    std::string all;
+    for (int i = 0; i < kTimes; ++i) {
+      all += updates(raw.client, 32);
+      all += raw.client.record("x", RawTlsClient::kData);
+    }
+    raw.say(all);
+    bool over = false;
+    int turns = 0;
+    auto other = spawn([&] {
+      for (; !over; ++turns) yield();
+    });
+    for (int i = 0; i < kTimes; ++i) EXPECT_EQ(raw.server.recv(100, kLong), "x");
+    over = true;
+    other.get();
+    EXPECT_GE(turns, kTimes / 3);
+  });
+}
+
+TEST(TlsMessages, nothing_is_negotiated_anew) {
+  run([] {
+    Raw raw(TLS1_2_VERSION);
+    auto reader = spawn([&] { return all_of(raw.server); });
+    EXPECT_EQ(SSL_renegotiate(raw.client.ssl()), 1);
+    EXPECT_FALSE(raw.client.handshake());
+    raw.socket.close();
+    EXPECT_EQ(reader.get().second, TlsErrc::refused);  // the client gives up
+  });
+}
+
+TEST(TlsMessages, attempts_to_negotiate_anew_end_the_connection) {
+  run([] {
+    Raw raw(TLS1_2_VERSION);
+    std::string all = raw.client.record("hello", RawTlsClient::kData);
+    const std::string hello("\x01\x00\x00\x29\x03\x03", 6);  // refused before it is read
+    for (int i = 0; i < 500; ++i)
+      all += raw.client.record(hello + std::string(0x27, '\0'), RawTlsClient::kHandshake);
+    raw.say(all);
+    raw.socket.shutdown_write();
+    const auto [got, error] = all_of(raw.server);
+    EXPECT_EQ(got, "hello");
+    EXPECT_EQ(error, TlsErrc::flooded);
+  });
+}
+
+}  // namespace
+}  // namespace verdin::test
