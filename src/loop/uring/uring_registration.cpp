@@ -93,6 +93,7 @@ void UringWaker::on_fork() {
   ::close(fd_);
   fd_ = make_eventfd();
   pending_.store(false);
+  redirect_signals(loop_, fd_);
 }
 
 }  // namespace verdin::loop

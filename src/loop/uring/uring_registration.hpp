@@ -76,5 +76,7 @@ class UringWaker final : public UringRegistration {
 
 /// Calls back for the signals that have come in for `loop` since the last time.
 void deliver_signals(UringLoop& loop);
+/// Those that come in for `loop` write to `wake_descriptor` from now on.
+void redirect_signals(UringLoop& loop, int wake_descriptor) noexcept;
 
 }  // namespace verdin::loop

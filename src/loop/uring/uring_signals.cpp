@@ -110,6 +110,12 @@ void deliver_signals(UringLoop& loop) {
   }
 }
 
+void redirect_signals(UringLoop& loop, int wake_descriptor) noexcept {
+  for (Slot& slot : slots) {
+    if (slot.owner.load() == &loop) slot.wake_descriptor.store(wake_descriptor);
+  }
+}
+
 WatchPtr UringLoop::on_signal(int signal_number, UniqueFunction<void()> delivered) {
   return std::make_unique<UringSignalWatch>(*this, signal_number, std::move(delivered));
 }

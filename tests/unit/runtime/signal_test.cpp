@@ -1,8 +1,12 @@
 #include <csignal>
 #include <optional>
 #include <thread>
+#include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <verdin/runtime/errors.hpp>
 #include <verdin/runtime/event.hpp>
@@ -68,6 +72,32 @@ TEST(Signals, belong_to_one_hub_until_it_lets_go) {
     EXPECT_FALSE(try_elsewhere());
     EXPECT_THROW(verdin::on_signal(0, [] {}), std::invalid_argument);
     EXPECT_THROW(verdin::on_signal(NSIG, [] {}), std::invalid_argument);
+  });
+}
+
+TEST(Signals, come_to_a_child_whose_loop_got_other_descriptors) {
+  verdin::run([] {
+    std::vector<int> low;
+    for (int i = 0; i < 3; ++i) low.push_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    std::thread([&] {
+      verdin::run([&] {
+        int delivered = 0;
+        const auto watch = verdin::on_signal(SIGUSR1, [&] { ++delivered; });
+        verdin::sleep(1ms);
+        for (const int fd : low) ::close(fd);  // what the child makes anew gets these numbers
+        const pid_t child = ::fork();
+        if (child == 0) {
+          ::alarm(60);
+          verdin::sleep(1ms);
+          ::kill(::getpid(), SIGUSR1);
+          while (delivered == 0) verdin::sleep(1ms);
+          ::_exit(0);
+        }
+        int status = 0;
+        EXPECT_EQ(::waitpid(child, &status, 0), child);
+        EXPECT_EQ(status, 0);
+      });
+    }).join();
   });
 }
 
