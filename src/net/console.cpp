@@ -19,22 +19,19 @@
 #include <verdin/runtime/greenlet.hpp>
 
 #include "net/console_commands.hpp"
+#include "net/fail.hpp"
 #include "net/wait_fd.hpp"
 
 namespace verdin {
 namespace impl {
 namespace {
 
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), "verdin: console: " + what);
-}
-
 sockaddr_un address_of(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path) {
     errno = ENAMETOOLONG;
-    fail(path);
+    fail(errno, "console: " + path);
   }
   std::memcpy(address.sun_path, path.data(), path.size());
   return address;
@@ -42,7 +39,7 @@ sockaddr_un address_of(const std::string& path) {
 
 Descriptor new_socket() {
   Descriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) fail("socket");
+  if (!fd) fail(errno, "console: socket");
   return fd;
 }
 
@@ -66,14 +63,14 @@ Descriptor listen_at(const std::string& path) {
     const int error = errno;
     const bool free = error == EADDRINUSE && is_abandoned(path, address) && ::unlink(path.c_str()) == 0;
     errno = error;
-    if (!free || !bind_to(fd.get(), address)) fail(path);
+    if (!free || !bind_to(fd.get(), address)) fail(errno, "console: " + path);
   }
   // Before anybody can connect: that takes listen().
   if (::chmod(path.c_str(), S_IRUSR | S_IWUSR) != 0 || ::listen(fd.get(), 8) != 0) {
     const int error = errno;
     ::unlink(path.c_str());
     errno = error;
-    fail(path);
+    fail(errno, "console: " + path);
   }
   return fd;
 }

@@ -1,14 +1,16 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
+#include <limits>
 #include <stdexcept>
-#include <system_error>
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <verdin/net/file.hpp>
 
+#include "net/fail.hpp"
 #include "net/file_call.hpp"
 #include "net/file_state.hpp"
 #include "net/status_of.hpp"
@@ -16,12 +18,16 @@
 namespace verdin {
 namespace {
 
+using impl::fail;
 using impl::FileCall;
 using impl::FileState;
 using Kind = loop::FileOperation::Kind;
 
-[[noreturn]] void fail(int error, const std::string& what) {
-  throw std::system_error(error, std::generic_category(), "verdin: " + what);
+/// The kernel takes what is beyond for a number below zero, or for "at the file's own position".
+std::int64_t checked(std::uint64_t offset) {
+  if (offset > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+    fail(EOVERFLOW, "an offset of a file beyond 2^63 - 1");
+  return static_cast<std::int64_t>(offset);
 }
 
 [[noreturn]] void fail_limit() { throw std::length_error("verdin: more came from a file than was allowed"); }
@@ -144,7 +150,7 @@ FileLines File::lines(std::size_t limit) { return FileLines(*this, limit); }
 
 std::size_t File::pread(std::span<char> into, std::uint64_t offset) {
   const IntrusivePtr<FileState> state(&opened());
-  return state->read_at(into, static_cast<std::int64_t>(offset));
+  return state->read_at(into, checked(offset));
 }
 
 void File::write(std::string_view data) {
@@ -156,7 +162,7 @@ void File::write(std::string_view data) {
 void File::pwrite(std::string_view data, std::uint64_t offset) {
   const IntrusivePtr<FileState> state(&opened());
   while (!data.empty()) {
-    const std::size_t n = state->write_at(data, static_cast<std::int64_t>(offset));
+    const std::size_t n = state->write_at(data, checked(offset));
     offset += n;
     data.remove_prefix(n);
   }
@@ -178,7 +184,7 @@ FileStatus File::status() {
 void File::truncate(std::uint64_t size) {
   const IntrusivePtr<FileState> state(&opened());
   const int error = impl::file_threads().call(
-      [state, size] { return ::ftruncate(state->fd(), static_cast<off_t>(size)) == 0 ? 0 : errno; });
+      [state, length = checked(size)] { return ::ftruncate(state->fd(), length) == 0 ? 0 : errno; });
   if (error != 0) fail(error, "truncate");
 }
 

@@ -5,7 +5,6 @@
 #include <cstring>
 #include <new>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -17,6 +16,7 @@
 #include <verdin/runtime/hub.hpp>
 
 #include "net/background_threads.hpp"
+#include "net/fail.hpp"
 #include "net/file_call.hpp"
 
 namespace verdin::impl {
@@ -26,14 +26,10 @@ constexpr std::size_t kLargestCall = std::size_t{1} << 20;
 constexpr std::size_t kReadAhead = std::size_t{64} << 10;
 constexpr unsigned kCallsAtOnce = 64;
 
-[[noreturn]] void fail(int error, const char* what) {
-  throw std::system_error(error, std::generic_category(), std::string("verdin: ") + what);
-}
-
 int close_descriptor(int fd) noexcept { return ::close(fd) == 0 || errno == EINTR ? 0 : errno; }
 
 /// Of what is known here: the server that the file lies on is not asked.
-mode_t type_of(int fd) {
+mode_t type_of_descriptor(int fd) {
   struct statx status {};
   if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) == 0) return status.stx_mode;
   const int error = errno;
@@ -65,7 +61,7 @@ FileState::Turn::~Turn() { mutex_.unlock(); }
 
 FileState::FileState(int fd, FileKind kind, bool own_descriptor, bool own_position)
     : fd_(fd), owned_(own_descriptor), position_(own_position ? 0 : -1) {
-  const mode_t type = type_of(fd);
+  const mode_t type = type_of_descriptor(fd);
   socket_ = S_ISSOCK(type);
   const bool tells = socket_ || S_ISFIFO(type) || S_ISCHR(type);
   stream_ = kind == FileKind::automatic ? tells : kind == FileKind::stream;

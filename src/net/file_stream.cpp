@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -13,6 +12,7 @@
 #include <verdin/runtime/hub.hpp>
 
 #include "net/background_threads.hpp"
+#include "net/fail.hpp"
 #include "net/file_call.hpp"
 #include "net/file_state.hpp"
 #include "net/no_sigpipe.hpp"
@@ -23,10 +23,6 @@ namespace {
 constexpr std::size_t kLargestRead = std::size_t{64} << 10;
 /// What a pipe that is ready takes without blocking.
 constexpr std::size_t kPipeRoom = 512;
-
-[[noreturn]] void fail(int error, const char* what) {
-  throw std::system_error(error, std::generic_category(), std::string("verdin: ") + what);
-}
 
 bool is_ready(int fd, short events) {
   pollfd entry{fd, events, 0};

@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <system_error>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,16 +15,14 @@
 #include <verdin/net/filesystem.hpp>
 
 #include "net/background_threads.hpp"
+#include "net/fail.hpp"
 #include "net/status_of.hpp"
 
 namespace verdin {
 namespace {
 
+using impl::fail;
 using Kind = loop::FileOperation::Kind;
-
-[[noreturn]] void fail(int error, const std::string& what) {
-  throw std::system_error(error, std::generic_category(), "verdin: " + what);
-}
 
 /// function() gives 0 or -1 and errno.
 template <typename F>

@@ -2,24 +2,17 @@
 #include <array>
 #include <cerrno>
 #include <stdexcept>
-#include <system_error>
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <verdin/net/pipe.hpp>
 
+#include "net/fail.hpp"
 #include "net/no_sigpipe.hpp"
 #include "net/wait_fd.hpp"
 
 namespace verdin {
-namespace {
-
-[[noreturn]] void fail(const char* what) {
-  throw std::system_error(errno, std::generic_category(), std::string("verdin: ") + what);
-}
-
-}  // namespace
 
 void Descriptor::reset() noexcept {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
@@ -30,7 +23,7 @@ std::ptrdiff_t PipeReader::try_read(std::span<char> into) {
     const ssize_t n = ::read(end_.get(), into.data(), into.size());
     if (n >= 0) return n;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return -1;
-    if (errno != EINTR) fail("read from a pipe");
+    if (errno != EINTR) impl::fail(errno, "read from a pipe");
   }
 }
 
@@ -59,7 +52,7 @@ std::size_t PipeWriter::try_write(std::string_view data) {
     if (n >= 0) return static_cast<std::size_t>(n);
     if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
     if (errno == EPIPE) guard.broken();
-    if (errno != EINTR) fail("write to a pipe");
+    if (errno != EINTR) impl::fail(errno, "write to a pipe");
   }
 }
 
@@ -73,10 +66,10 @@ void PipeWriter::write(std::string_view data) {
 
 Pipe make_pipe(bool nonblocking_read, bool nonblocking_write) {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) fail("pipe");
+  if (::pipe2(ends, O_CLOEXEC) != 0) impl::fail(errno, "pipe");
   Pipe pipe{Descriptor(ends[0]), Descriptor(ends[1])};
-  if (nonblocking_read && ::fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) fail("fcntl");
-  if (nonblocking_write && ::fcntl(ends[1], F_SETFL, O_NONBLOCK) != 0) fail("fcntl");
+  if (nonblocking_read && ::fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) impl::fail(errno, "fcntl");
+  if (nonblocking_write && ::fcntl(ends[1], F_SETFL, O_NONBLOCK) != 0) impl::fail(errno, "fcntl");
   return pipe;
 }
 

@@ -96,7 +96,8 @@ class File {
   std::optional<std::string> read_line(std::size_t limit = kDefaultLineLimit);
   /// What is left, line by line. The File must stay.
   FileLines lines(std::size_t limit = kDefaultLineLimit);
-  /// From `offset`; the position stays. Something, at least one octet; 0: the end.
+  /// From `offset`; the position stays. Something, at least one octet; 0: the end. EOVERFLOW for an offset
+  /// beyond 2^63 - 1, here, of pwrite() and of truncate().
   std::size_t pread(std::span<char> into, std::uint64_t offset);
 
   /// All of it.

@@ -258,6 +258,29 @@ TEST(File, a_read_that_is_given_up_gives_nothing_up) {
   });
 }
 
+TEST(File, offsets_that_no_file_has_are_refused) {
+  const Folder folder;
+  verdin::run([&] {
+    verdin::write_file(folder / "a", "0123456789");
+    auto file = File::open(folder / "a", OpenMode::update);
+    const auto refused = [](const auto& call) {
+      try {
+        call();
+        return false;
+      } catch (const std::system_error& error) {
+        return error.code() == std::errc::value_too_large;
+      }
+    };
+    std::array<char, 4> part{};
+    for (const std::uint64_t offset : {~std::uint64_t{0}, std::uint64_t{1} << 63}) {
+      EXPECT_TRUE(refused([&] { file.pread(part, offset); })) << offset;
+      EXPECT_TRUE(refused([&] { file.pwrite("abc", offset); })) << offset;
+      EXPECT_TRUE(refused([&] { file.truncate(offset); })) << offset;
+    }
+    EXPECT_EQ(verdin::read_file(folder / "a"), "0123456789");
+  });
+}
+
 TEST(FileStream, a_pipe_that_blocks_is_waited_for_and_left_as_it_is) {
   verdin::run([] {
     const BlockingPipe both;
