@@ -29,8 +29,7 @@ endfunction()
 
 # With CMAKE_UNITY_BUILD (the sanitized builds of scripts/steps: a sixth of the time) sources of a layer are compiled several
 # at once. These use names that others of their layer use for something else.
-set(apart protocol/utf8 protocol/websocket/inflater runtime/greenlet_base runtime/pool net/ares/ares_lookup net/file_stream
-  net/filesystem net/openssl/stream net/resolver net/system_lookup)
+set(apart protocol/utf8 protocol/websocket/inflater runtime/greenlet_base runtime/pool)
 list(TRANSFORM apart REPLACE ".+" "${PROJECT_SOURCE_DIR}/src/\\0.cpp")
 set_source_files_properties(${apart} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 

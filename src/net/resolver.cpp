@@ -16,7 +16,7 @@
 namespace verdin::net {
 namespace {
 
-class Category final : public std::error_category {
+class ResolveCategory final : public std::error_category {
  public:
   const char* name() const noexcept override { return "verdin.resolve"; }
   std::string message(int code) const override {
@@ -95,7 +95,7 @@ bool is_lasting(ResolveErrc error) {
 }  // namespace
 
 const std::error_category& resolve_category() noexcept {
-  static const Category category;
+  static const ResolveCategory category;
   return category;
 }
 

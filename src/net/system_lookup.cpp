@@ -20,7 +20,7 @@ verdin::impl::BackgroundThreads& dns_threads() {
   return threads;
 }
 
-ResolveErrc error_of(int code) {
+ResolveErrc error_of_system(int code) {
   switch (code) {
 #ifdef EAI_NODATA
     case EAI_NODATA:
@@ -62,7 +62,7 @@ LookupAnswer ask(const std::string& host, Family family) {
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, ::freeaddrinfo);
   LookupAnswer answer;
   if (code != 0) {
-    answer.error = error_of(code);
+    answer.error = error_of_system(code);
     return answer;
   }
   for (const addrinfo* each = list; each && answer.addresses.size() < kMostAddresses; each = each->ai_next) {
@@ -82,7 +82,7 @@ ReverseAnswer ask_back(const Address& address, Transport transport) {
                                  service.size(), flags);
   ReverseAnswer answer;
   if (code != 0) {
-    answer.error = error_of(code);
+    answer.error = error_of_system(code);
   } else {
     answer.name = {host.data(), service.data()};
   }

@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::size_t kMostServers = 16;
 
-ResolveErrc error_of(int status) {
+ResolveErrc error_of_ares(int status) {
   switch (status) {
     case ARES_ENOTFOUND:
       return ResolveErrc::no_such_name;
@@ -89,7 +89,7 @@ class Channel {
     wanted.lookups = options.use_hosts_file ? lookups.data() : servers_only.data();
     if (!options.search) mask |= ARES_OPT_DOMAINS;
     if (const int status = ares_init_options(&channel_, &wanted, mask); status != ARES_SUCCESS)
-      throw ResolveError(error_of(status), ares_strerror(status));
+      throw ResolveError(error_of_ares(status), ares_strerror(status));
     try {
       set_servers(options.servers);
     } catch (...) {
@@ -212,7 +212,7 @@ class AresLookup final : public NameLookup {
     if (status == ARES_SUCCESS && result) {
       fill_in(query.answer, *result);
     } else {
-      query.answer.error = error_of(status);
+      query.answer.error = error_of_ares(status);
     }
     if (result) ares_freeaddrinfo(result);
     query.finish();
@@ -224,7 +224,7 @@ class AresLookup final : public NameLookup {
     if (status == ARES_SUCCESS && host) {
       query.answer.name = {host, service ? service : ""};
     } else {
-      query.answer.error = status == ARES_SUCCESS ? ResolveErrc::no_such_name : error_of(status);
+      query.answer.error = status == ARES_SUCCESS ? ResolveErrc::no_such_name : error_of_ares(status);
     }
     query.finish();
   }

@@ -12,7 +12,7 @@
 namespace verdin::net {
 namespace {
 
-class Category final : public std::error_category {
+class TlsCategory final : public std::error_category {
  public:
   const char* name() const noexcept override { return "verdin.tls"; }
   std::string message(int code) const override {
@@ -40,7 +40,7 @@ class Category final : public std::error_category {
   }
 };
 
-std::string text_of(BIO* bio) {
+std::string written_to(BIO* bio) {
   char* data = nullptr;
   const long size = BIO_get_mem_data(bio, &data);
   return size > 0 ? std::string(data, static_cast<std::size_t>(size)) : std::string();
@@ -49,7 +49,7 @@ std::string text_of(BIO* bio) {
 }  // namespace
 
 const std::error_category& tls_category() noexcept {
-  static const Category category;
+  static const TlsCategory category;
   return category;
 }
 
@@ -106,7 +106,7 @@ std::string TlsStream::peer_certificate() const {
   X509* const certificate = SSL_get0_peer_certificate(connection().ssl());
   const impl::BioPtr text(BIO_new(BIO_s_mem()));
   if (!certificate || !text || PEM_write_bio_X509(text.get(), certificate) != 1) return {};
-  return text_of(text.get());
+  return written_to(text.get());
 }
 
 std::string TlsStream::peer_subject() const {
@@ -115,7 +115,7 @@ std::string TlsStream::peer_subject() const {
   const impl::BioPtr text(BIO_new(BIO_s_mem()));
   if (!certificate || !text) return {};
   X509_NAME_print_ex(text.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
-  return text_of(text.get());
+  return written_to(text.get());
 }
 
 Socket& TlsStream::socket() { return connection().socket(); }
