@@ -50,12 +50,20 @@ void Ring::open() {
 }
 
 /// The thread that enables a ring is the one that may use it: so that is done as late as possible.
-void Ring::enable() noexcept {
+bool Ring::enable() noexcept {
   // liburing 2.3 declares io_uring_enable_rings() and does not export it.
-  if (io_uring_register(static_cast<unsigned>(ring_.ring_fd), IORING_REGISTER_ENABLE_RINGS, nullptr, 0) < 0)
-    return;  // nothing can be submitted, and it is tried again
+  const auto fd = static_cast<unsigned>(ring_.ring_fd);
+  const int status = io_uring_register(fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
+  error_ = status < 0 ? -status : 0;
+  if (status < 0) return false;  // nothing can be submitted, and it is tried again
   enabled_ = true;
   io_uring_register_ring_fd(&ring_);  // saves looking the descriptor up each time; no harm where it fails
+  return true;
+}
+
+bool Ring::note(int status) noexcept {
+  error_ = status < 0 ? -status : 0;
+  return prepared() == 0;
 }
 
 /// The rings' memory is not mapped in a child, and its addresses may be somebody else's by now.
@@ -80,17 +88,13 @@ bool Ring::overflowed() const noexcept {
 }
 
 bool Ring::submit() noexcept {
-  if (!enabled_) enable();
-  io_uring_submit_and_get_events(&ring_);
-  return prepared() == 0;
+  if (!enabled_ && !enable()) return prepared() == 0;
+  return note(io_uring_submit_and_get_events(&ring_));
 }
 
 bool Ring::submit_and_wait(std::optional<Clock::time_point> due) noexcept {
-  if (!enabled_) enable();
-  if (!due) {
-    io_uring_submit_and_wait(&ring_, 1);
-    return prepared() == 0;
-  }
+  if (!enabled_ && !enable()) return prepared() == 0;
+  if (!due) return note(io_uring_submit_and_wait(&ring_, 1));
   const auto left = std::chrono::nanoseconds(*due - Clock::now()).count();
   if (left <= 0) return submit();
   constexpr std::int64_t kSecond = 1'000'000'000;
@@ -98,8 +102,7 @@ bool Ring::submit_and_wait(std::optional<Clock::time_point> due) noexcept {
   wait.tv_sec = left / kSecond;
   wait.tv_nsec = left % kSecond;
   io_uring_cqe* first = nullptr;
-  io_uring_submit_and_wait_timeout(&ring_, &first, 1, &wait, nullptr);
-  return prepared() == 0;
+  return note(io_uring_submit_and_wait_timeout(&ring_, &first, 1, &wait, nullptr));
 }
 
 }  // namespace verdin::loop

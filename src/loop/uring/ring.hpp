@@ -64,10 +64,12 @@ class Ring {
   unsigned room() const noexcept { return io_uring_sq_space_left(&ring_); }
 
   /// Submits what is prepared and runs what the kernel has put off. False when not everything could be
-  /// submitted: take completions, then try again.
+  /// submitted: take completions, then try again, if error() is one that passes.
   bool submit() noexcept;
   /// The same, and waits for a completion until `due`.
   bool submit_and_wait(std::optional<Clock::time_point> due) noexcept;
+  /// The errno of the last submission; 0: none, or just not everything was taken.
+  int error() const noexcept { return error_; }
 
   /// Until `use` returns false: that one stays. It must not throw.
   template <typename Use>
@@ -90,11 +92,13 @@ class Ring {
 
  private:
   void open();
-  void enable() noexcept;
+  bool enable() noexcept;
+  bool note(int status) noexcept;
 
   io_uring ring_{};
   bool enabled_ = false;
   bool open_ = false;
+  int error_ = 0;
 };
 
 }  // namespace verdin::loop

@@ -12,7 +12,6 @@
 #include "loop/uring/uring_loop.hpp"
 
 namespace verdin::loop {
-namespace {
 
 // A cancellation reaches an operation that has begun as a signal to the kernel's thread, once. If that thread
 // is on its way into a call that waits, it may take the signal before it is there, and wait all the same
@@ -20,30 +19,57 @@ namespace {
 class FileCompletion final : public UringOperation {
  public:
   FileCompletion(UringLoop& loop, FileOperation& operation)
-      : loop_(loop), operation_(operation), again_(loop, on_timer<&FileCompletion::cancel>, this) {}
+      : loop_(loop), operation_(operation), again_(loop, on_timer<&FileCompletion::cancel_and_wait>, this) {
+    loop_.add_file(*this);
+    loop_.count_work(1);
+  }
+  ~FileCompletion() {
+    operation_.token = 0;
+    loop_.count_work(-1);
+    loop_.remove_file(*this);
+  }
 
+  void prepare(io_uring_sqe* entry);
   void complete(int result, unsigned) override {
     FileOperation& operation = operation_;
-    operation.token = 0;
-    loop_.count_work(-1);
+    if (withdrawn_) result = -ECANCELED;
     delete this;
     operation.on_done(result);
   }
 
+  /// One that the kernel has not seen yet never gets there. Allocates nothing.
   void cancel() {
+    if (!submitted_) {
+      withdrawn_ = true;
+    } else if (!cancelling_) {
+      cancel_and_wait();
+    }
+  }
+
+ private:
+  friend class UringLoop;
+  static constexpr std::chrono::milliseconds kLongestPause{64};
+
+  /// At most once a turn: that much room there is.
+  void cancel_and_wait() {
+    cancelling_ = true;
     loop_.cancel_later(operation_.token);
     again_.start(pause_);
     pause_ = std::min(2 * pause_, kLongestPause);
   }
 
- private:
-  static constexpr std::chrono::milliseconds kLongestPause{64};
-
   UringLoop& loop_;
   FileOperation& operation_;
   Timer again_;
   std::chrono::milliseconds pause_{1};
+  bool submitted_ = false;
+  bool cancelling_ = false;
+  bool withdrawn_ = false;
+  FileCompletion* next_ = nullptr;
+  FileCompletion* prev_ = nullptr;
 };
+
+namespace {
 
 void fill_in(io_uring_sqe* entry, const FileOperation& o) {
   const auto offset = static_cast<std::uint64_t>(o.offset);
@@ -65,34 +91,56 @@ void fill_in(io_uring_sqe* entry, const FileOperation& o) {
 
 }  // namespace
 
+void FileCompletion::prepare(io_uring_sqe* entry) {
+  submitted_ = true;
+  if (withdrawn_) {
+    io_uring_prep_nop(entry);
+  } else {
+    fill_in(entry, operation_);
+    io_uring_sqe_set_flags(entry, IOSQE_ASYNC);
+  }
+  entry->user_data = operation_.token;
+}
+
+void UringLoop::add_file(FileCompletion& file) {
+  make_room_for(2 * (registration_count_ + file_count_ + 1), cancellations_);
+  make_room_for(file_count_ + 1, files_);
+  ++file_count_;
+  file.next_ = all_files_;
+  if (all_files_) all_files_->prev_ = &file;
+  all_files_ = &file;
+}
+
+void UringLoop::remove_file(FileCompletion& file) noexcept {
+  --file_count_;
+  (file.prev_ ? file.prev_->next_ : all_files_) = file.next_;
+  if (file.next_) file.next_->prev_ = file.prev_;
+}
+
 bool UringLoop::submit(FileOperation& operation) {
-  auto completion = std::make_unique<FileCompletion>(*this, operation);
-  files_.push_back(&operation);
-  operation.token = user_data(static_cast<UringOperation*>(completion.release()), Tag::operation);
-  count_work(1);
+  auto* const file = new FileCompletion(*this, operation);
+  operation.token = user_data(static_cast<UringOperation*>(file), Tag::operation);
+  files_.push_back(file);
   return true;
 }
 
 void UringLoop::prepare_files() {
-  for (FileOperation* operation : files_) {
+  for (FileCompletion* file : files_) {
     make_room();
-    io_uring_sqe* const file_entry = entry();
-    fill_in(file_entry, *operation);
-    io_uring_sqe_set_flags(file_entry, IOSQE_ASYNC);
-    file_entry->user_data = operation->token;
+    file->prepare(entry());
   }
   files_.clear();
 }
 
-/// One that the kernel has not seen yet never gets there.
 void UringLoop::cancel(FileOperation& operation) {
   if (operation.token == 0) return;  // it is done
-  const auto at = std::find(files_.begin(), files_.end(), &operation);
-  if (at == files_.end()) {
-    return static_cast<FileCompletion*>(object_of<UringOperation>(operation.token))->cancel();
-  }
-  files_.erase(at);
-  completions_.push_back({operation.token, -ECANCELED, 0});
+  static_cast<FileCompletion*>(object_of<UringOperation>(operation.token))->cancel();
+}
+
+/// In a child process: they are the parent's, and nobody is here who waits for them.
+void UringLoop::forget_files() noexcept {
+  files_.clear();
+  while (all_files_) delete all_files_;
 }
 
 }  // namespace verdin::loop

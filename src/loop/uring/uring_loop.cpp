@@ -5,6 +5,7 @@
 #include <ctime>
 #include <iterator>
 #include <new>
+#include <system_error>
 
 #include <unistd.h>
 
@@ -12,6 +13,14 @@
 #include "loop/uring/uring_stream.hpp"
 
 namespace verdin::loop {
+namespace {
+
+bool passes(int error) noexcept {
+  return error == 0 || error == EAGAIN || error == EBUSY || error == EINTR || error == ENOMEM ||
+         error == ENOBUFS || error == ETIME;
+}
+
+}  // namespace
 
 std::size_t UringLoop::Gather::size() const noexcept {
   std::size_t size = 0;
@@ -52,8 +61,8 @@ StreamPtr UringLoop::adopt(int fd) {
 }
 
 bool UringLoop::has_work() const noexcept {
-  return work_ > 0 || !files_.empty() || !dirty_.empty() || !broken_.empty() || !drained_.empty() ||
-         !resumed_.empty() || deadlines_.any_ref() || wheel_.next_due().has_value();
+  return work_ > 0 || !dirty_.empty() || !broken_.empty() || !drained_.empty() || !resumed_.empty() ||
+         deadlines_.any_ref() || wheel_.next_due().has_value();
 }
 
 void UringLoop::wake() noexcept { waker_->wake(); }
@@ -81,7 +90,7 @@ void UringLoop::remove_stream(UringStream& stream) noexcept {
 
 void UringLoop::add_registration(UringRegistration& registration) {
   make_room_for(registration_count_ + 1, dirty_registrations_, preparing_);
-  make_room_for(2 * (registration_count_ + 1), cancellations_);
+  make_room_for(2 * (registration_count_ + file_count_ + 1), cancellations_);
   ++registration_count_;
   registration.next_ = registrations_;
   if (registrations_) registrations_->prev_ = &registration;
@@ -113,15 +122,17 @@ void UringLoop::make_room() {
   submit_all();
 }
 
-/// The kernel is short of memory, or will take no more before it has got rid of completions.
+/// The kernel is short of memory, or will take no more before it has got rid of completions: that passes, and
+/// until then nothing here may count as sent. What does not pass is the end of this loop.
 void UringLoop::submit_all() {
   harvest();
-  for (int tries = 0; ring_.prepared() > 0 && tries < 1000; ++tries) {
-    if (tries > 0) {
+  for (bool again = false; ring_.prepared() > 0; again = true) {
+    if (again) {
       const timespec pause{0, 1'000'000};
       ::nanosleep(&pause, nullptr);
     }
-    ring_.submit();
+    if (!ring_.submit() && !passes(ring_.error()))
+      throw std::system_error(ring_.error(), std::system_category(), "io_uring_enter");
     harvest();
   }
   settle_quick_sends();
@@ -298,6 +309,7 @@ void UringLoop::turn(bool may_block) {
 
 void UringLoop::cancel_now(std::uint64_t user_data) noexcept {
   if (generation_ != fork_generation()) return;  // the operation is the parent's
+  if (ring_.room() == 0 && !ring_.submit()) return;
   io_uring_sqe* cancellation = entry();
   io_uring_prep_cancel64(cancellation, user_data, 0);
   cancellation->user_data = 0;
@@ -313,6 +325,7 @@ void UringLoop::end_everything() {
   constexpr int kMostFailures = 10;
   for (auto pause = std::chrono::milliseconds(10);
        failures < kMostFailures && in_flight_ > 0 && Clock::now() < give_up; pause *= 2) {
+    if (ring_.room() == 0 && !ring_.submit()) break;
     io_uring_sqe* cancellation = entry();
     io_uring_prep_cancel64(cancellation, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
     cancellation->user_data = 0;
@@ -335,7 +348,7 @@ void UringLoop::after_fork() {
   buffers_.renew(ring_.get());
   completions_.clear();
   cancellations_.clear();
-  files_.clear();
+  forget_files();
   quick_.clear();
   in_flight_ = 0;
   for (UringRegistration* r = registrations_; r; r = r->next_) r->after_fork();

@@ -23,6 +23,7 @@
 
 namespace verdin::loop {
 
+class FileCompletion;
 class UringStream;
 class UringRegistration;
 class UringWaker;
@@ -88,6 +89,10 @@ class UringLoop final : public Loop {
   void cancel_later(std::uint64_t user_data) { cancellations_.push_back(user_data); }
   /// Has ended what runs under `user_data` when it returns; its last completion comes with the next turn.
   void cancel_now(std::uint64_t user_data) noexcept;
+
+  // For the operations on files.
+  void add_file(FileCompletion& file);
+  void remove_file(FileCompletion& file) noexcept;
   /// The number of an eventfd whose writing ends a wait.
   int wake_descriptor() const noexcept;
 
@@ -102,6 +107,7 @@ class UringLoop final : public Loop {
   void prepare_cancellations();
   void prepare_registrations();
   void prepare_files();
+  void forget_files() noexcept;
   void make_room();
   bool has_gather() noexcept;
   void enter(bool wait);
@@ -135,7 +141,9 @@ class UringLoop final : public Loop {
   std::vector<UringRegistration*> dirty_registrations_;
   std::vector<UringRegistration*> preparing_;
   std::vector<std::uint64_t> cancellations_;
-  std::vector<FileOperation*> files_;  // still to be submitted
+  std::vector<FileCompletion*> files_;  // still to be submitted
+  FileCompletion* all_files_ = nullptr;
+  std::size_t file_count_ = 0;
   std::vector<std::unique_ptr<Gather>> gathers_;
   std::size_t gathers_used_ = 0;
   std::size_t stream_count_ = 0;

@@ -476,6 +476,40 @@ TEST_P(LoopTest, a_child_process_that_only_ends_disturbs_nobody) {
   ::close(client);
 }
 
+TEST_P(LoopTest, file_operations_of_the_parent_do_not_keep_a_child_busy) {
+  Pipe pipe;
+  ::fcntl(pipe.ends[0], F_SETFL, 0);  // so that the reads wait
+  char buffer[3];
+  FileDone reads[3];
+  for (int i = 0; i < 3; ++i) {
+    reads[i].fd = pipe.ends[0];
+    reads[i].buffer = &buffer[i];
+    reads[i].size = 1;
+  }
+  if (!loop->submit(reads[0]) || !loop->submit(reads[1])) return;
+  loop->turn(false);
+  loop->cancel(reads[1]);  // this is repeated
+  ASSERT_TRUE(loop->submit(reads[2]));
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    loop->after_fork();
+    for (FileDone& each : reads) loop->cancel(each);  // whose they were may say that
+    loop->turn(false);
+    const bool nothing_left = !loop->has_work() && reads[0].calls + reads[1].calls + reads[2].calls == 0;
+    reads[0].fd = ::open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    const bool again = loop->submit(reads[0]);
+    turn_until([&] { return reads[0].calls == 1; });
+    ::_exit(nothing_left && again && reads[0].result == 1 && !HasFailure() ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  loop->cancel(reads[0]);
+  loop->cancel(reads[2]);
+  turn_until([&] { return reads[0].calls + reads[1].calls + reads[2].calls == 3; });
+}
+
 TEST_P(LoopTest, goes_on_in_a_child_process) {
   std::array<int, 2> pair{};
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()), 0);
