@@ -2,6 +2,7 @@
 #include <exception>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include <verdin/net/datagram_server.hpp>
@@ -18,6 +19,7 @@ namespace verdin::net {
 namespace {
 
 constexpr std::chrono::milliseconds kRest{10};  // after an error of the socket
+constexpr unsigned kMostErrors = 16;            // in a row, before that
 
 bool wants_to_wait(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
 
@@ -56,6 +58,7 @@ class DatagramServer::State : public RefCounted<State> {
   void wait_for_room();
 
   unsigned round_ = 0;
+  unsigned errors_ = 0;  // of receiving, in a row
   bool flushing_ = false;
 };
 
@@ -109,8 +112,14 @@ void DatagramServer::State::receive_until_stopped(unsigned round) {
 /// False if nothing is there.
 bool DatagramServer::State::receive_some(ReceiveBatch& batch) {
   const int count = batch.receive(socket.fd());
-  // Errors that the network has told of what was sent belong to nobody here: the next call goes on.
-  if (count < 0) return !wants_to_wait(errno);
+  if (count < 0) {
+    // Errors that the network has told of what was sent belong to nobody here: the next call goes on.
+    if (!wants_to_wait(errno) && ++errors_ < kMostErrors) return true;
+    errors_ = 0;
+    if (wants_to_wait(errno)) return false;
+    throw std::system_error(errno, std::generic_category(), "verdin: receive datagrams");
+  }
+  errors_ = 0;
   for (std::size_t i = 0; i < static_cast<std::size_t>(count) && running; ++i) {
     if (options.in_turn) {
       handle(batch.data(i), batch.from(i));

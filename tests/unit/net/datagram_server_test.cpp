@@ -123,6 +123,28 @@ TEST(DatagramServer, goes_on_after_a_handler_that_throws_and_a_peer_that_has_gon
   });
 }
 
+/// What is no socket of datagrams any more fails for ever, and is always ready.
+TEST(DatagramServer, whose_socket_is_broken_tells_so_and_rests) {
+  verdin::run([] {
+    int told = 0;
+    verdin::Hub::current().on_error(
+        [&](std::string_view who, const std::exception_ptr&) { told += who == "DatagramServer"; });
+    Socket socket = Socket::bound(Address::loopback_ipv4(0));
+    const int fd = socket.fd();
+    DatagramServer server(std::move(socket), [](DatagramServer::Datagram&) {});
+    server.start();
+    const Socket stream(Family::ipv4, SocketType::stream);
+    ASSERT_EQ(::dup2(stream.fd(), fd), fd);
+    int rounds = 0;
+    for (; told < 2; ++rounds) {
+      ASSERT_LT(rounds, 2'000'000) << "nobody was told";
+      verdin::yield();
+    }
+    server.stop();
+    verdin::Hub::current().on_error(nullptr);
+  });
+}
+
 TEST(DatagramServer, is_stopped_and_started_again) {
   verdin::run([] {
     DatagramServer server(kAnyPort, echo);
