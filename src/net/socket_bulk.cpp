@@ -136,6 +136,8 @@ void Socket::send_zero_copy(const SharedBuffer& data, Deadline limit) {
   bool copies = false;
   while (!error && sent < data.size()) {
     const std::string_view rest = data.view().substr(sent);
+    std::list<ZeroCopySends::Send> next;  // before the kernel reads: there may be no memory for it afterwards
+    if (!copies) next.push_back({sends.next, data});
     const ssize_t n =
         until_done(*keep, keep->writing, false, limit, error, "Socket::send_zero_copy", [&](int fd) {
           return ::send(fd, rest.data(), rest.size(),
@@ -143,7 +145,8 @@ void Socket::send_zero_copy(const SharedBuffer& data, Deadline limit) {
         });
     if (n > 0) {
       sent += static_cast<std::size_t>(n);
-      if (!copies) sends.pending.push_back({sends.next++, data});
+      if (!copies) ++sends.next;
+      sends.pending.splice(sends.pending.end(), next);
     } else if (error == std::errc::no_buffer_space && !copies) {
       copies = true;  // no more memory may be locked for this process: the rest goes as ever
       error.clear();

@@ -5,7 +5,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <list>
 
 #include <verdin/base/shared_buffer.hpp>
 
@@ -19,7 +19,7 @@ struct ZeroCopySends {
     SharedBuffer buffer;
     bool done = false;
   };
-  std::deque<Send> pending;
+  std::list<Send> pending;
   std::uint32_t next = 0;
   bool refused = false;  // the kernel cannot, or it copies anyway
 };
