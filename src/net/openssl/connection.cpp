@@ -174,7 +174,8 @@ void TlsConnection::note_failure(int kind, const ErrorQueue& errors) {
 void TlsConnection::handshake(Deadline limit, std::error_code& error) {
   if (!socket_.open()) error = Errc::closed;
   if (error || (shaken_ && !failure_)) return;
-  limit = limit.earlier(loop::Clock::now() + context_->options().handshake_limit);
+  const Deadline own_limit(context_->options().handshake_limit);
+  limit = limit.earlier(own_limit.due().value_or(loop::Clock::time_point::max()));
   if (!handshake_turn_.try_lock_until(limit.due().value_or(loop::Clock::time_point::max()))) {
     error = Errc::timed_out;
     return;

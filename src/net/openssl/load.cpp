@@ -15,6 +15,7 @@
 #include <verdin/net/tls_error.hpp>
 #include <verdin/runtime/hub.hpp>
 
+#include "net/background_threads.hpp"
 #include "net/openssl/connection.hpp"
 #include "net/openssl/context_state.hpp"
 
@@ -35,6 +36,7 @@ std::string read_blocking(const std::string& path) {
   while (file && (n = ::read(file.get(), buffer.data(), buffer.size())) > 0 && data.size() < kLargestFile)
     data.append(buffer.data(), static_cast<std::size_t>(n));
   if (n < 0) throw std::system_error(errno, std::generic_category(), "verdin: open " + path);
+  if (n > 0) refuse("a file is larger than 16 MB: " + path);
   return data;
 }
 
@@ -71,6 +73,13 @@ IdentityText read_identity(const TlsIdentity& identity) {
   return text;
 }
 
+/// Where the text has no more of what was looked for, and not: where that cannot be read.
+void check_end(const ErrorQueue& errors, const char* what) {
+  const unsigned long last = ERR_peek_last_error();
+  if (ERR_GET_LIB(last) != ERR_LIB_PEM || ERR_GET_REASON(last) != PEM_R_NO_START_LINE)
+    refuse(std::string(what) + errors.text());
+}
+
 void use_identity(SSL_CTX* context, const IdentityText& text, const std::string& password) {
   const ErrorQueue errors;
   std::string nothing = password;
@@ -90,6 +99,7 @@ void use_identity(SSL_CTX* context, const IdentityText& text, const std::string&
       refuse("the chain of certificates cannot be used: " + errors.text());
     }
   }
+  check_end(errors, "a certificate of the chain cannot be read: ");
 }
 
 void trust(SSL_CTX* context, const std::string& pem, bool tell_clients) {
@@ -103,7 +113,22 @@ void trust(SSL_CTX* context, const std::string& pem, bool tell_clients) {
     if (tell_clients) SSL_CTX_add_client_CA(context, ca.get());
     ++count;
   }
+  check_end(errors, "a certificate to trust cannot be read: ");
   if (count == 0) refuse("there is no certificate to trust");
+}
+
+/// More than a hundred certificates: some 20 ms, and files.
+void trust_the_systems(SSL_CTX* context) {
+  const auto load = [](SSL_CTX* into) {
+    const ErrorQueue errors;
+    if (SSL_CTX_set_default_verify_paths(into) != 1)
+      refuse("the system's certificates cannot be used: " + errors.text());
+  };
+  const Hub* const hub = Hub::current_or_null();
+  if (!hub || hub->in_hub()) return load(context);
+  SSL_CTX_up_ref(context);  // the thread's, which may go on when nobody waits any more
+  verdin::impl::file_threads().call(
+      [load, own = std::shared_ptr<SSL_CTX>(context, SSL_CTX_free)] { load(own.get()); });
 }
 
 std::string wire_format(const std::vector<std::string>& protocols) {
@@ -217,9 +242,7 @@ std::shared_ptr<LoadedTls> load_client(const TlsClientOptions& options) {
   SslCtxPtr context = new_context(options.tls, false);
   if (has_identity) use_identity(context.get(), identity, options.identity.password);
   if (options.verify) {
-    const ErrorQueue errors;
-    if (options.system_roots && SSL_CTX_set_default_verify_paths(context.get()) != 1)
-      refuse("the system's certificates cannot be used: " + errors.text());
+    if (options.system_roots) trust_the_systems(context.get());
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   }
   if (!ca.empty()) trust(context.get(), ca, false);

@@ -4,6 +4,7 @@
 // made when it was first needed, so a server that nobody comes to has none. Any thread.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <mutex>
@@ -16,7 +17,9 @@ namespace verdin::net::impl {
 
 class TicketKeys {
  public:
-  explicit TicketKeys(std::chrono::milliseconds lifetime) noexcept : lifetime_(lifetime) {}
+  /// At most a hundred years count.
+  explicit TicketKeys(std::chrono::milliseconds lifetime) noexcept
+      : lifetime_(std::min<std::chrono::milliseconds>(lifetime, std::chrono::hours(24 * 365 * 100))) {}
   TicketKeys(const TicketKeys&) = delete;
   TicketKeys& operator=(const TicketKeys&) = delete;
   ~TicketKeys();

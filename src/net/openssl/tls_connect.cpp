@@ -1,23 +1,52 @@
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
+#include <verdin/net/error.hpp>
 #include <verdin/net/tls_connect.hpp>
+#include <verdin/runtime/shared/mutex.hpp>
+
+#include "loop/fork_generation.hpp"
 
 namespace verdin::net {
 namespace {
 
-const TlsContext& default_context() {
-  static const TlsContext context = TlsContext::client();
-  return context;
+/// What the default context is made in: by the first that wants it, while others go on.
+struct Default {
+  shared::Mutex making;
+  std::optional<TlsContext> context;
+  const unsigned generation = loop::fork_generation();
+};
+
+/// A forked child may have none of those who were about to make it.
+Default& the_default() {
+  static std::atomic<Default*> latest{new Default};
+  Default* known = latest.load();
+  if (known->generation == loop::fork_generation()) return *known;
+  auto anew = std::make_unique<Default>();
+  return latest.compare_exchange_strong(known, anew.get()) ? *anew.release() : *known;
+}
+
+TlsContext default_context(Deadline limit) {
+  Default& common = the_default();
+  if (!common.making.try_lock_until(limit.due().value_or(Deadline::Clock::time_point::max())))
+    throw TimedOut("verdin: the system's certificates took too long");
+  const std::unique_lock turn(common.making, std::adopt_lock);
+  if (!common.context) common.context = TlsContext::client();  // suspends
+  return *common.context;
 }
 
 }  // namespace
 
 TlsStream tls_connect(std::string_view host, std::uint16_t port, Deadline limit,
                       const TlsConnectOptions& options) {
-  const TlsContext& context = options.context ? *options.context : default_context();
-  if (context.is_server()) throw std::invalid_argument("verdin: tls_connect() with a server's context");
+  if (options.context && options.context->is_server())
+    throw std::invalid_argument("verdin: tls_connect() with a server's context");
   limit = limit.or_in(std::nullopt);
+  const TlsContext context = options.context ? *options.context : default_context(limit);
   Socket socket = options.resolve ? connect(host, port, options.resolve, limit, options.connect)
                                   : connect(host, port, limit, options.connect);
   TlsStream stream(std::move(socket), context, options.server_name.empty() ? host : options.server_name);

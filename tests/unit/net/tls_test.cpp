@@ -1,16 +1,20 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 #include <malloc.h>
+#include <sys/stat.h>
 
 #include <verdin/net/error.hpp>
 #include <verdin/net/process.hpp>
@@ -18,6 +22,7 @@
 #include <verdin/net/tls_connect.hpp>
 #include <verdin/net/tls_stream.hpp>
 #include <verdin/runtime/join.hpp>
+#include <verdin/runtime/observe.hpp>
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/runtime/timeout.hpp>
@@ -347,6 +352,46 @@ TEST_F(Tls, keys_of_tickets_grow_old) {
   });
 }
 
+TEST_F(Tls, limits_may_be_as_long_as_they_like) {
+  verdin::run([] {
+    auto options = server_options();
+    options.ticket_key_lifetime = std::chrono::milliseconds::max();
+    options.session_lifetime = std::chrono::seconds::max();
+    options.tls.handshake_limit = std::chrono::milliseconds::max();
+    const auto server = TlsContext::server(options);
+    auto own = client_options();
+    own.tls.handshake_limit = std::chrono::milliseconds::max();
+    const auto client = TlsContext::client(own);
+    for (const bool again : {false, true}) {
+      Ends ends = connected(client, server);
+      exchange(ends);
+      EXPECT_EQ(ends.server.resumed(), again);
+    }
+  });
+}
+
+/// The system's certificates lie in a pipe here, which gives nothing until others have run.
+TEST_F(Tls, the_systems_authorities_are_read_while_others_go_on) {
+  const std::string pipe = certificates().path("authorities");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  ::setenv("SSL_CERT_FILE", pipe.c_str(), 1);
+  std::atomic<bool> others_ran = false;
+  std::thread writer([&] {
+    for (int i = 0; i < 5000 && !others_ran; ++i) std::this_thread::sleep_for(1ms);
+    std::ofstream(pipe) << certificates().text("ca.pem");
+  });
+  verdin::run([&] {
+    auto making = verdin::spawn([&] { return TlsContext::client(); });
+    for (int i = 0; i < 3; ++i) verdin::sleep(1ms);
+    EXPECT_FALSE(making.ready());
+    others_ran = true;
+    const TlsContext client = making.get();
+    connected(client, TlsContext::server(server_options()));
+  });
+  writer.join();
+  ::unsetenv("SSL_CERT_FILE");
+}
+
 TEST_F(Tls, connects_to_a_name_under_one_limit) {
   verdin::run([] {
     verdin::net::StreamServer server(
@@ -448,6 +493,20 @@ TEST_F(Tls, what_cannot_be_used_says_why) {
   auto client = client_options();
   client.ca_pem = "nonsense";
   EXPECT_EQ(config_error([&] { TlsContext::client(client); }), TlsErrc::bad_configuration);
+
+  // A certificate behind the first that is cut, or has other letters in it.
+  const std::string first = certificates().text("one.pem");
+  const std::string cut = certificates().text("ca.pem").substr(0, 200);
+  std::string torn = certificates().text("ca.pem");
+  torn.replace(100, 3, "#!#");
+  for (const std::string& damaged : {cut, torn}) {
+    EXPECT_EQ(with({.certificate_pem = first + damaged, .key_pem = certificates().text("one.key")}),
+              TlsErrc::bad_configuration);
+    client.ca_pem = certificates().text("ca.pem") + damaged;
+    EXPECT_EQ(config_error([&] { TlsContext::client(client); }), TlsErrc::bad_configuration);
+  }
+  certificates().run("rand -out " + certificates().path("huge.pem") + " 17000000");
+  EXPECT_EQ(with({.certificate_file = certificates().path("huge.pem")}), TlsErrc::bad_configuration);
 }
 
 TEST_F(Tls, old_versions_are_not_spoken) {
@@ -674,6 +733,33 @@ TEST_F(Tls, handshakes_share_the_turns_of_the_loop) {
     stop = true;
     clock.join();
     EXPECT_GE(turns, 39);  // a server takes two steps or more
+  });
+}
+
+TEST_F(Tls, handshakes_that_wait_are_woken_once) {
+  verdin::run([] {
+    auto options = server_options();
+    options.tls.handshakes_per_turn = 1;
+    const auto server = TlsContext::server(options);
+    std::vector<Socket> peers;
+    std::vector<verdin::Greenlet<>> greenlets;
+    int switches = 0;
+    verdin::trace_greenlets([&](const verdin::GreenletSwitch& event) {
+      switches += event.kind == verdin::GreenletSwitch::Kind::entered;
+    });
+    constexpr int kCount = 200;
+    for (int i = 0; i < kCount; ++i) {
+      auto [a, b] = Socket::pair();
+      a.send_all("no TLS at all");
+      peers.push_back(std::move(a));
+      greenlets.push_back(verdin::spawn([&, b = std::make_shared<Socket>(std::move(b))] {
+        TlsStream stream(std::move(*b), server);
+        EXPECT_EQ(outcome_of([&] { stream.handshake(60s); }), TlsErrc::protocol);
+      }));
+    }
+    for (auto& each : greenlets) each.get();
+    verdin::trace_greenlets(nullptr);
+    EXPECT_LT(switches, 8 * kCount);  // not kCount * kCount / 2
   });
 }
 
