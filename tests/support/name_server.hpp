@@ -2,6 +2,7 @@
 // late or never. Runs on a thread of its own.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -42,7 +43,8 @@ class NameServer {
  public:
   static constexpr std::uint16_t kA = 1, kCname = 5, kPtr = 12, kAaaa = 28;
 
-  NameServer() {
+  /// `at_start` is called on the server's thread.
+  explicit NameServer(void (*at_start)() = nullptr) {
     udp_ = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     tcp_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in here{};
@@ -60,7 +62,10 @@ class NameServer {
     }
     ::listen(tcp_, 16);
     port_ = ntohs(here.sin_port);
-    thread_ = std::thread([this] { serve(); });
+    thread_ = std::thread([this, at_start] {
+      if (at_start) at_start();
+      serve();
+    });
   }
   NameServer(const NameServer&) = delete;
   NameServer& operator=(const NameServer&) = delete;
@@ -120,7 +125,8 @@ class NameServer {
         socklen_t size = sizeof from;
         const ssize_t n =
             ::recvfrom(udp_, buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
-        const std::string reply = answer({buffer.data(), static_cast<std::size_t>(n)}, false);
+        const std::string reply =
+            answer({buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(n, 0))}, false);
         if (!reply.empty())
           ::sendto(udp_, reply.data(), reply.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
       }

@@ -51,10 +51,15 @@ class UringPoll final : public UringRegistration {
     io_uring_prep_poll_add(entry, fd_, static_cast<unsigned>(events_));
   }
   void on_result(int result) override {
-    if (result == -ECANCELED || result >= 0) arm_later();
-    if (result != -ECANCELED) ready_();
+    const bool ready = result >= 0 || lasts(result);
+    if (!lasts(result)) arm_later();
+    if (ready) ready_();
   }
   void on_drop() override { loop_.count_work(-1); }
+  /// Whoever uses the descriptor will see for himself; else it is asked again with each turn.
+  static bool lasts(int result) noexcept {
+    return result == -EBADF || result == -EINVAL || result == -EOPNOTSUPP || result == -EPERM;
+  }
 
   UniqueFunction<void()> ready_;
   int fd_;

@@ -4,10 +4,13 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <exception>
 #include <map>
+#include <new>
 #include <utility>
 
 #include <ares.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -52,6 +55,7 @@ template <typename Answer>
 struct Query : RefCounted<Query<Answer>> {
   Event done;
   Answer answer;
+  bool no_memory = false;  // for the answer
 
   void finish() {
     done.set();
@@ -90,6 +94,7 @@ class Channel {
     if (!options.search) mask |= ARES_OPT_DOMAINS;
     if (const int status = ares_init_options(&channel_, &wanted, mask); status != ARES_SUCCESS)
       throw ResolveError(error_of_ares(status), ares_strerror(status));
+    ares_set_socket_configure_callback(channel_, &Channel::check_socket, nullptr);
     try {
       set_servers(options.servers);
     } catch (...) {
@@ -117,6 +122,7 @@ class Channel {
   /// After each call of c-ares: when does it want to be called again?
   void set_timer() {
     if (ending_) return;
+    if (std::exchange(deaf_, false)) ares_cancel(channel_);  // calls back
     timeval wait{};
     if (!ares_timeout(channel_, nullptr, &wait)) return timer_.stop();
     timer_.start(loop::Clock::now() + std::chrono::seconds(wait.tv_sec) +
@@ -124,6 +130,13 @@ class Channel {
   }
 
  private:
+  /// c-ares does not look whether that has worked, and would hold the hub in recvfrom().
+  static int check_socket(ares_socket_t fd, int /*type*/, void*) noexcept {
+    const int flags = ::fcntl(fd, F_GETFL);
+    if (flags < 0) return -1;
+    return flags & O_NONBLOCK || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 ? 0 : -1;
+  }
+
   void set_servers(const std::vector<Address>& servers) {
     if (servers.empty()) return;
     std::string list;
@@ -133,8 +146,15 @@ class Channel {
       throw ResolveError(ResolveErrc::failed, "with the servers " + list);
   }
 
-  static void on_state(void* self, ares_socket_t fd, int read, int write) {
-    static_cast<Channel*>(self)->watch(fd, read != 0, write != 0);
+  /// What is thrown must not pass through C: without the watch nobody would ever be told, so all that is
+  /// under way is given up when c-ares has returned.
+  static void on_state(void* self, ares_socket_t fd, int read, int write) noexcept {
+    auto& channel = *static_cast<Channel*>(self);
+    try {
+      channel.watch(fd, read != 0, write != 0);
+    } catch (const std::exception&) {
+      channel.deaf_ = true;
+    }
   }
 
   void watch(int fd, bool read, bool write) {
@@ -161,6 +181,7 @@ class Channel {
   loop::DeadlineTimer timer_{loop_, &Channel::on_due, this};
   const unsigned generation_ = loop::fork_generation();
   bool ending_ = false;
+  bool deaf_ = false;  // a descriptor could not be watched
 };
 
 class AresLookup final : public NameLookup {
@@ -199,18 +220,24 @@ class AresLookup final : public NameLookup {
   Answer ask(Start start) {
     if (Hub::current().in_hub())
       throw BlockingSwitchOutError("verdin: a call that blocks was made in the hub");
+    channel();  // may throw
     const IntrusivePtr<Query<Answer>> query(new Query<Answer>);
     query->add_ref();
     start(query.get());
     channel_->set_timer();
     query->done.wait();
+    if (query->no_memory) throw std::bad_alloc();
     return std::move(query->answer);
   }
 
   static void on_addresses(void* to, int status, int /*timeouts*/, ares_addrinfo* result) {
     auto& query = *static_cast<Query<LookupAnswer>*>(to);
     if (status == ARES_SUCCESS && result) {
-      fill_in(query.answer, *result);
+      try {
+        fill_in(query.answer, *result);
+      } catch (const std::bad_alloc&) {  // not through C
+        query.no_memory = true;
+      }
     } else {
       query.answer.error = error_of_ares(status);
     }
@@ -222,7 +249,11 @@ class AresLookup final : public NameLookup {
   static void on_name(void* to, int status, int /*timeouts*/, char* host, char* service) {
     auto& query = *static_cast<Query<ReverseAnswer>*>(to);
     if (status == ARES_SUCCESS && host) {
-      query.answer.name = {host, service ? service : ""};
+      try {
+        query.answer.name = {host, service ? service : ""};
+      } catch (const std::bad_alloc&) {
+        query.no_memory = true;
+      }
     } else {
       query.answer.error = status == ARES_SUCCESS ? ResolveErrc::no_such_name : error_of_ares(status);
     }

@@ -21,15 +21,22 @@
 
 static atomic_int the_kind = -1;
 static atomic_int left;
+static atomic_int the_count = 1;
+static _Thread_local int spared;
 static atomic_int the_error;
 static pthread_t the_thread;
 
-void failing_begin(int kind, int n, int error) {
+void failing_begin(int kind, int n, int error) { failing_begin_lasting(kind, n, 1, error); }
+
+void failing_begin_lasting(int kind, int n, int count, int error) {
   left = n;
+  the_count = count;
   the_error = error;
   the_thread = pthread_self();
   the_kind = kind;
 }
+
+void failing_spare_this_thread(void) { spared = 1; }
 
 int failing_end(void) {
   the_kind = -1;
@@ -37,9 +44,10 @@ int failing_end(void) {
 }
 
 int failing_strikes(int kind) {
-  if (the_kind != kind) return 0;
+  if (the_kind != kind || spared) return 0;
   if (kind >= failing_new && !pthread_equal(the_thread, pthread_self())) return 0;
-  if (atomic_fetch_sub(&left, 1) != 1) return 0;
+  int before = atomic_fetch_sub(&left, 1);
+  if (before > 1 || before <= 1 - the_count) return 0;
   errno = the_error;
   return 1;
 }

@@ -43,6 +43,10 @@ enum failing_kind {
 
 /* The n-th call (from 1) of `kind` fails with `error`. Until failing_end(). */
 void failing_begin(int kind, int n, int error);
+/* So do the `count` - 1 after it. */
+void failing_begin_lasting(int kind, int n, int count, int error);
+/* What the calling thread does never fails, and is not counted. */
+void failing_spare_this_thread(void);
 /* Did it come to that? */
 int failing_end(void);
 /* For who makes such a call: is it its turn? errno is set then. */

@@ -33,6 +33,8 @@
 #include <verdin/runtime/spawn.hpp>
 
 #include "support/certificates.hpp"
+#include "support/name_server.hpp"
+#include "system/failing_calls.h"
 
 using namespace std::chrono_literals;
 using verdin::net::Address;
@@ -255,6 +257,46 @@ void names() {
   expect(net::resolve("127.0.0.1", "http").front().port() == 80, "another port");
 }
 
+/// Whose own calls do not fail.
+const NameServer& name_server() {
+  static NameServer server(&failing_spare_this_thread);
+  static const bool has_something_to_say = [] {
+    server.say("here.test", {.records = {NameServer::a("192.0.2.1"), NameServer::aaaa("2001:db8::1")}});
+    server.say("long.test", {.records = {NameServer::a("192.0.2.2")}, .only_over_tcp = true});
+    return true;
+  }();
+  return has_something_to_say ? server : name_server();
+}
+
+/// The name server is asked, over UDP and TCP, in the hub's loop. What is lost is asked for again.
+void names_by_ares() {
+  net::ResolverOptions options;
+  options.backend = net::ResolverBackend::ares;
+  options.servers = {name_server().address()};
+  options.timeout = 50ms;
+  options.tries = 8;
+  options.use_hosts_file = false;
+  options.search = false;
+  options.cache_size = 10;
+  std::optional<net::Resolver> resolver;
+  try {
+    resolver.emplace(options);
+  } catch (const net::ResolveError& error) {
+    if (error.code() == net::ResolveErrc::unsupported) return;
+    throw;
+  }
+  expect(!resolver->resolve("here.test", 80).empty(), "nobody is there");
+  expect(!resolver->resolve("here.test", 80).empty(), "nobody is in the cache");
+  expect(resolver->resolve("long.test", 80, net::Family::ipv4).size() == 1, "nobody is there");
+  auto other = spawn([&] { return resolver->resolve("here.test", "http", net::Family::ipv6); });
+  struct Join {
+    Greenlet<std::vector<Address>>& other;
+    ~Join() { other.join(); }
+  } join{other};
+  expect(!resolver->resolve("long.test", 443, net::Family::ipv4).empty(), "nobody is there");
+  expect(other.get().size() == 1, "nobody is there");
+}
+
 std::string& folder() {
   static std::string path;
   return path;
@@ -379,6 +421,7 @@ constexpr SystemScenario kScenarios[] = {
     {"datagrams", datagrams},
     {"tls", tls},
     {"names", names},
+    {"names_by_ares", names_by_ares},
     {"files", files},
     {"pipes", pipes},
     {"loop_streams", loop_streams},

@@ -4,6 +4,8 @@
 // many descriptors and greenlets as before, and the scenario can be played without a fault.
 //
 // VERDIN_FAULTS_FROM=n begins with the n-th call (to find one again under a debugger).
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -23,9 +25,12 @@
 #include <dirent.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <verdin/base/log.hpp>
+#include <verdin/loop/loop.hpp>
+#include <verdin/loop/stream.hpp>
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/hub_ref.hpp>
@@ -285,6 +290,42 @@ TEST_P(HubOnIts, own_fails_as_a_whole_or_not_at_all) {
 
 INSTANTIATE_TEST_SUITE_P(Each, HubOnIts, testing::Values("epoll", "uring"),
                          [](const auto& parameter) { return std::string(parameter.param); });
+
+/// What one side sends by two turns, while the ring takes nothing for `failures` calls in the first.
+TEST(RingThatTakesNothing, for_a_while_loses_nothing) {
+  const std::unique_ptr<loop::Loop> loop = loop::Loop::make("uring");
+  if (loop->backend() != "uring") GTEST_SKIP() << "there is no uring here";
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
+  const loop::StreamPtr stream = loop->adopt(ends[1]);
+  for (int i = 0; i < 3; ++i) loop->turn(false);
+  stream->send("what came first ");
+  failing_begin_lasting(failing_ring_enter, 1, 1100, ENOMEM);
+  loop->turn(false);
+  failing_end();
+  stream->send("and WHAT CAME THEN");
+  for (int i = 0; i < 3; ++i) loop->turn(false);
+  std::array<char, 100> got{};
+  const ssize_t size = ::recv(ends[0], got.data(), got.size(), 0);
+  EXPECT_EQ(std::string(got.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))),
+            "what came first and WHAT CAME THEN");
+  ::close(ends[0]);
+}
+
+TEST(RingThatTakesNothing, for_good_is_an_error_of_the_turn) {
+  const std::unique_ptr<loop::Loop> loop = loop::Loop::make("uring");
+  if (loop->backend() != "uring") GTEST_SKIP() << "there is no uring here";
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
+  {
+    const loop::StreamPtr stream = loop->adopt(ends[1]);
+    stream->send("x");
+    failing_begin_lasting(failing_ring_enter, 1, 1 << 30, EINVAL);
+    EXPECT_THROW(loop->turn(false), std::system_error);
+    failing_end();
+  }
+  ::close(ends[0]);
+}
 
 struct Played {
   const SystemScenario* scenario;
