@@ -230,6 +230,18 @@ TEST(Socket, knows_its_state) {
   });
 }
 
+TEST(Socket, that_was_accepted_has_no_limits_of_its_listener) {
+  verdin::run([] {
+    Socket listener = Socket::listen(Address::loopback_ipv4(0));
+    listener.set_timeout(kLong);
+    const Socket client = Socket::connected(listener.local_address(), kLong);
+    Socket accepted = listener.accept();
+    EXPECT_EQ(accepted.timeout(), std::nullopt);
+    EXPECT_EQ(listener.timeout(), std::optional<Deadline::Clock::duration>(kLong));
+    EXPECT_EQ(client.timeout(), std::nullopt);
+  });
+}
+
 TEST(Socket, is_moved_duplicated_given_away_and_adopted) {
   verdin::run([] {
     auto [a, b] = tcp_pair();

@@ -296,6 +296,9 @@ TEST(StreamServer, listens_where_it_is_told) {
   verdin::run([] {
     EXPECT_THROW(StreamServer(kAnyPort, nullptr), std::invalid_argument);
     EXPECT_THROW(StreamServer(Socket(Family::ipv4, SocketType::stream), echo), std::invalid_argument);
+    EXPECT_THROW(StreamServer(Socket::bound(kAnyPort), echo), std::invalid_argument);  // of datagrams
+    EXPECT_THROW(StreamServer(Socket::pair().first, echo), std::invalid_argument);
+    EXPECT_THROW(StreamServer(Socket(), echo), std::invalid_argument);
     StreamServer first(kAnyPort, echo);
     first.start();
     StreamServer second(first.address(), echo);
@@ -451,6 +454,58 @@ TEST(Poll, one_descriptor) {
     b.send_all("x");
     EXPECT_TRUE(net::wait_fd(a.fd(), Interest::read));
     EXPECT_THROW(net::wait_fd(100'000, Interest::read), std::system_error);
+  });
+}
+
+/// Which nobody may do, but nothing worse comes of it than a wait for nothing.
+TEST(Poll, a_descriptor_that_is_closed_meanwhile_disturbs_nobody) {
+  verdin::run([] {
+    const std::string backend = verdin::Hub::current().loop().backend();
+    if (backend.ends_with("poll") && !backend.ends_with("epoll")) GTEST_SKIP() << "libev itself aborts there";
+    for (const bool with_poller : {false, true}) {
+      auto [a, b] = Socket::pair();
+      auto [c, d] = Socket::pair();
+      const int number = a.fd();
+      Poller poller;
+      poller.add(number, Interest::read);
+      poller.add(c.fd(), Interest::read);
+      std::array entries{net::PollEntry{number, Interest::read}, net::PollEntry{c.fd(), Interest::read}};
+      auto waiter = verdin::spawn([&, &c = c] {
+        for (;;) {
+          if (with_poller) {
+            for (const Poller::Event& event : poller.wait(kLong)) {
+              if (event.fd == c.fd()) return true;
+            }
+            if (poller.size() == 2) poller.remove(number);  // it was told of
+          } else {
+            net::poll(entries, kLong);
+            if (entries[1].readable) return true;
+            if (entries[0].invalid) entries[0].fd = -1;
+          }
+        }
+      });
+      verdin::sleep(1ms);
+      ::close(a.release());
+      verdin::sleep(1ms);
+      d.send_all("x");
+      EXPECT_TRUE(waiter.get());
+      if (poller.size() == 2) poller.remove(number);
+      auto [again, other] = Socket::pair();  // one of them has the number
+      other.send_all("x");
+      EXPECT_TRUE(net::wait_fd(again.fd(), Interest::read, kLong));
+    }
+  });
+}
+
+TEST(Poll, a_wait_is_given_up_by_a_kill_and_by_a_timeout) {
+  verdin::run([] {
+    auto [a, b] = Socket::pair();
+    auto killed = verdin::spawn([&, &a = a] { net::wait_fd(a.fd(), Interest::read); });
+    verdin::sleep(1ms);
+    killed.kill();
+    EXPECT_FALSE(verdin::with_timeout(1ms, [&, &a = a] { net::wait_fd(a.fd(), Interest::read); }));
+    b.send_all("x");
+    EXPECT_TRUE(net::wait_fd(a.fd(), Interest::read, kLong));
   });
 }
 

@@ -119,7 +119,10 @@ TEST(TlsMessages, changes_of_keys_between_data_are_fine_and_others_run_meanwhile
     bool over = false;
     int turns = 0;
     auto other = spawn([&] {
-      for (; !over; ++turns) yield();
+      while (!over) {
+        ++turns;
+        yield();
+      }
     });
     for (int i = 0; i < kTimes; ++i) EXPECT_EQ(raw.server.recv(100, kLong), "x");
     over = true;
