@@ -6,7 +6,8 @@
 // The name is asked of the resolver, its addresses race (connect.hpp), the server is told the name (SNI), and
 // its certificate must be valid for it. Blocks; `limit` is that of the whole. Whoever is killed meanwhile
 // leaves nothing behind. Without a context of its own it uses one of the process that trusts what the system
-// trusts, made by the first call, and keeps sessions for the next connection to the same name.
+// trusts, made by the first call (a thread reads it, once for all who call meanwhile), and keeps sessions for
+// the next connection to the same name.
 //
 // Throws what each step throws: ResolveError, std::system_error of connecting, TlsError, TimedOut.
 #pragma once

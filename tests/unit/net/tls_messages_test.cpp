@@ -1,4 +1,5 @@
 // Messages of TLS that come behind the handshake, from peers that mean no good.
+#include <array>
 #include <functional>
 #include <optional>
 #include <string>
@@ -128,6 +129,40 @@ TEST(TlsMessages, changes_of_keys_between_data_are_fine_and_others_run_meanwhile
     over = true;
     other.get();
     EXPECT_GE(turns, kTimes / 3);
+  });
+}
+
+/// What it is answered does not fit anywhere any more: neither who reads nor who writes is told of the other.
+TEST(TlsMessages, a_peer_that_asks_and_never_reads_gets_no_further) {
+  run([] {
+    Raw raw(TLS1_2_VERSION);
+    auto writer = spawn([&] {
+      std::error_code error;
+      raw.server.send_all(std::string(20'000'000, 'w'), error, kLong);
+      return error;
+    });
+    yield();
+    EXPECT_FALSE(writer.ready());
+    std::string got;
+    auto reader = spawn([&] {
+      std::error_code error;
+      std::array<char, 100> buffer;
+      while (const std::size_t size = raw.server.recv(buffer, error, kLong)) got.append(buffer.data(), size);
+      return error;
+    });
+    constexpr std::size_t kTimes = 400;
+    for (std::size_t i = 0; i < kTimes; ++i) {  // 12,800 answers of 31 octets
+      std::string all;
+      for (int j = 0; j < 32; ++j)
+        all += raw.client.record(std::string("\x01\x00\x00\x02\x03\x03", 6), RawTlsClient::kHandshake);
+      raw.say(all + raw.client.record("x", RawTlsClient::kData));
+    }
+    while (got.size() < kTimes && !reader.ready()) sleep(std::chrono::milliseconds(1));
+    EXPECT_EQ(got, std::string(kTimes, 'x'));
+    EXPECT_FALSE(writer.ready());
+    close_hard(raw.socket);
+    EXPECT_TRUE(reader.get());
+    EXPECT_TRUE(writer.get());
   });
 }
 
