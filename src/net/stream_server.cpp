@@ -39,6 +39,8 @@ Trouble kind_of(std::error_code error) {
   return unusable ? Trouble::listener_unusable : Trouble::short_of_something;
 }
 
+}  // namespace
+
 /// The address of a peer in the room that an IP address needs: each connection keeps one.
 class ShortAddress {
  public:
@@ -71,8 +73,6 @@ class Reserve {
  private:
   Descriptor spare_;
 };
-
-}  // namespace
 
 /// Who serves a connection; lies on its stack, where an idle one has room in the page that it has anyway.
 struct Served {
