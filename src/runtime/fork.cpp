@@ -1,4 +1,5 @@
 // What a hub does when its process forks: the child goes on with the greenlet that forked, and no other.
+#include <atomic>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -6,12 +7,37 @@
 #include <pthread.h>
 
 #include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/impl/fork_mark.hpp>
+#include <verdin/runtime/impl/group_base.hpp>
 #include <verdin/runtime/thread_pool.hpp>
 #include <verdin/runtime/timeout.hpp>
+#include <verdin/runtime/wait.hpp>
 
 #include "runtime/alarm.hpp"
 
 namespace verdin {
+namespace impl {
+
+std::atomic<unsigned> fork_count{0};
+
+}  // namespace impl
+
+namespace {
+
+[[maybe_unused]] const int counted =
+    ::pthread_atfork(nullptr, nullptr, [] { impl::fork_count.fetch_add(1, std::memory_order_relaxed); });
+
+/// Groups, and a wait for several things that goes on, do without one that has gone. All others who hang on
+/// it are not here, or are calls of the parent's.
+void leave_links(impl::GreenletBase& gone) noexcept {
+  while (!gone.links().empty()) {
+    impl::Link& link = gone.links().front();
+    link.unlink();
+    if (!impl::GroupBase::tell_member(link)) impl::MultiWait::tell_entry(link);
+  }
+}
+
+}  // namespace
 
 void Hub::watch_forks() {
   static std::once_flag once;
@@ -56,12 +82,17 @@ void Hub::keep_after_fork(impl::GreenletBase* kept) noexcept {
         return impl::Alarm::is_of_another(timer, only) || Timeout::is_of_another(timer, only);
       },
       kept);
+  std::vector<impl::GreenletBase*> gone;
   for (impl::GreenletBase* greenlet : living()) {
-    if (greenlet != kept) abandon(*greenlet);
+    if (greenlet == kept) continue;
+    gone.push_back(greenlet);
+    abandon(*greenlet);
   }
+  for (impl::GreenletBase* greenlet : gone) leave_links(*greenlet);
   for (impl::Runnable* item : queue) {
     if (item->queued() || !item->callback) continue;
     const bool of_greenlets_end = item->light && item->callback == &impl::GreenletBase::tell_first;
+    if (of_greenlets_end) leave_links(static_cast<impl::GreenletBase&>(*item));
     if ((item->light && !of_greenlets_end) || Timeout::is_of(*item, kept) ||
         impl::GreenletBase::is_throw_into(*item, kept)) {
       ready_.push_back(*item);

@@ -130,7 +130,15 @@ void GreenletBase::drop_starter() noexcept {
 
 void GreenletBase::add_link(Link& link) noexcept {
   links_.push_back(link);
-  if (finished()) schedule_links();
+  if (!finished()) return;
+  if (!abandoned()) return schedule_links();
+  link.unlink();
+  link.tell();
+}
+
+void GreenletBase::check_hub() const {
+  if (Hub::current_or_null() != &hub_)
+    throw WrongThread("verdin: a greenlet was used whose hub has ended, or is another thread's");
 }
 
 bool GreenletBase::cancel_start(const std::exception_ptr& reason) {

@@ -26,6 +26,7 @@ void Inbox::after_fork(bool in_child) {
     // Not destroyed: what it holds is the parent's.
     static_cast<void>(new auto(std::move(tasks_)));
     has_tasks_.store(false, std::memory_order_relaxed);
+    wakes_.forget();
   }
   mutex_.unlock();
 }

@@ -16,12 +16,14 @@ GreenletBase* running_or_thread() { return Hub::current_or_null() ? &running_gre
 }  // namespace
 
 SharedWaitList::~SharedWaitList() {
+  look_for_fork();
   if (!empty()) log(LogLevel::error, "verdin: a shared object was destroyed while somebody waited for it");
 }
 
 bool SharedWaitList::wake_one() noexcept {
+  look_for_fork();
   for (SharedWaiter* waiter = first_; waiter; waiter = waiter->next_) {
-    if (waiter->told_) continue;
+    if (waiter->told_ || waiter->gone()) continue;
     waiter->wake();
     if (waiter->takes_) return true;
   }
@@ -29,12 +31,19 @@ bool SharedWaitList::wake_one() noexcept {
 }
 
 void SharedWaitList::wake_all() noexcept {
+  look_for_fork();
   for (SharedWaiter* waiter = first_; waiter; waiter = waiter->next_) waiter->wake();
 }
 
 SharedWaiter::SharedWaiter(std::unique_lock<std::mutex>& guard, SharedWaitList& list, const char* what,
                            bool takes)
-    : guard_(guard), list_(list), what_(what), greenlet_(running_or_thread()), takes_(takes) {
+    : guard_(guard),
+      list_(list),
+      what_(what),
+      greenlet_(running_or_thread()),
+      inbox_(greenlet_ ? &greenlet_->hub().inbox() : nullptr),
+      takes_(takes) {
+  list_.look_for_fork();
   prev_ = list_.last_;
   (prev_ ? prev_->next_ : list_.first_) = this;
   list_.last_ = this;
@@ -46,12 +55,19 @@ SharedWaiter::~SharedWaiter() {
 }
 
 void SharedWaiter::wake() noexcept {
-  if (std::exchange(told_, true)) return;
+  if (gone() || std::exchange(told_, true)) return;
   if (!greenlet_) return wake_thread_.notify_one();
-  Hub& hub = greenlet_->hub();
-  if (Hub::current_or_null() == &hub) return hub.make_ready(*greenlet_);
+  Hub* const here = Hub::current_or_null();
+  if (here && &here->inbox() == inbox_) return here->make_ready(*greenlet_);
   on_its_way_ = true;
-  if (wake_list_.push(*this)) hub.post([list = &wake_list_] { list->drain(); });
+  if (inbox_->wakes().push(*this)) inbox_->post([inbox = inbox_] { inbox->wakes().drain(); }, false);
+}
+
+/// Did its hub end without it?
+bool SharedWaiter::gone() const noexcept {
+  if (!inbox_ || !inbox_->closed()) return false;
+  const Hub* const here = Hub::current_or_null();  // one that is just ending may have it still
+  return !here || &here->inbox() != inbox_;
 }
 
 bool SharedWaiter::wait_until(const Due& due) {
@@ -87,13 +103,8 @@ bool SharedWaiter::park(const Due& due) {
 void SharedWaiter::come_back() noexcept {
   greenlet_->hub().expect_external(-1);
   guard_.lock();
-  if (on_its_way_) wake_list_.drain();  // told, but up by another cause: nothing may come after it has gone
-}
-
-// Out of line on purpose: a compiler may keep the address of a thread_local across a switch.
-[[gnu::noinline]] WakeList& WakeList::current() noexcept {
-  thread_local WakeList list;
-  return list;
+  if (on_its_way_)
+    inbox_->wakes().drain();  // told, but up by another cause: nothing may come after it has gone
 }
 
 bool WakeList::push(SharedWaiter& waiter) noexcept {
@@ -127,7 +138,7 @@ const void* SharedSync::self() noexcept {
 
 bool SharedSync::Turns::await(Guard& guard, const Due& due) {
   SharedWaiter waiter(guard, list_, "shared::Semaphore::acquire");
-  ++takers_;
+  takers_ = takers() + 1;
   try {
     while (!may_go_(owner_) && waiter.wait_until(due)) {
     }

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <atomic>
 #include <new>
 #include <system_error>
 
@@ -12,14 +11,6 @@ namespace verdin {
 namespace {
 
 thread_local const ThreadPool* working_for = nullptr;
-
-std::atomic<unsigned> forks_seen{0};
-
-unsigned forks() {
-  [[maybe_unused]] static const int watched =
-      ::pthread_atfork(nullptr, nullptr, [] { forks_seen.fetch_add(1, std::memory_order_relaxed); });
-  return forks_seen.load(std::memory_order_relaxed);
-}
 
 /// Makes it new, and leaves the old one as it is, undestroyed: a thread that is not here may have held it.
 template <typename T>
@@ -80,7 +71,7 @@ void ThreadJobBase::answer() noexcept {
 }  // namespace impl
 
 ThreadPool::ThreadPool(ThreadPoolOptions options)
-    : options_(options), desk_(make_intrusive<impl::ThreadDesk>(Hub::current().ref())), forks_(forks()) {
+    : options_(options), desk_(make_intrusive<impl::ThreadDesk>(Hub::current().ref())) {
   options_.max_threads = std::max<std::size_t>(options_.max_threads, 1);
 }
 
@@ -100,13 +91,12 @@ ThreadPool::~ThreadPool() {
 
 void ThreadPool::check_fork() const {
   // What it is to others has not changed. NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
-  if (forks_ != forks()) const_cast<ThreadPool*>(this)->begin_anew();
+  if (forks_.in_new_child()) const_cast<ThreadPool*>(this)->begin_anew();
 }
 
 /// In the child of a fork: of its threads none is here, and of the greenlets that waited for them at most
 /// one.
 void ThreadPool::begin_anew() {
-  forks_ = forks();
   new auto(desk_);  // its lists have greenlets that will never run
   desk_ = make_intrusive<impl::ThreadDesk>(HubRef(desk_->hub));
   replace(mutex_);

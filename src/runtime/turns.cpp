@@ -20,7 +20,7 @@ void Turns::tell_first(Runnable* runnable) {
 
 bool Turns::await(const Due& due) {
   Waiter waiter(list_, "Semaphore::acquire");
-  ++takers_;
+  takers_ = takers() + 1;
   try {
     while (waiter.wait_until(due) && !may_go()) list_.push_front(waiter.link());
   } catch (...) {

@@ -1,6 +1,7 @@
 // The end of a hub: every greenlet that is left is killed and unwound.
 #include <chrono>
 #include <exception>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -18,11 +19,23 @@ namespace {
 constexpr int kKills = 10;
 constexpr int kLastRounds = 1000;
 
-/// Given up: their stacks, and what lies there, stay as they are. Named here so that they count as reachable.
-std::vector<impl::GreenletBase*>& survivors() {
-  static auto* const all = new std::vector<impl::GreenletBase*>;
-  return *all;
-}
+/// Given up: their stacks, and what lies there, stay as they are, and so does what other threads find through
+/// those. Named here so that they count as reachable.
+struct Survivors {
+  static Survivors& of_all() {
+    static auto* const only = new Survivors;
+    return *only;
+  }
+  void add(impl::GreenletBase& greenlet) {
+    const std::scoped_lock lock(mutex);
+    greenlets.push_back(&greenlet);
+    inboxes.emplace_back(&greenlet.hub().inbox());
+  }
+
+  std::mutex mutex;
+  std::vector<impl::GreenletBase*> greenlets;
+  std::vector<IntrusivePtr<impl::Inbox>> inboxes;
+};
 
 }  // namespace
 
@@ -64,13 +77,16 @@ void Hub::unwind_all() noexcept {
         "verdin: a greenlet would not die, and is left as it is: " + impl::describe(*greenlet));
   }
   while (all_) {
-    survivors().push_back(all_);
+    Survivors::of_all().add(*all_);
     abandon(*all_);
   }
   // What is left are calls for the ends of greenlets.
   for (int round = 0; round < kLastRounds && !ready_.empty(); ++round) run_ready();
   while (!ready_.empty()) ready_.front().unqueue();
-  while (all_) abandon(*all_);
+  while (all_) {
+    Survivors::of_all().add(*all_);
+    abandon(*all_);
+  }
 }
 
 /// It never runs again and is never freed; whoever holds a handle sees it as killed.

@@ -20,6 +20,19 @@ Waiter::Waiter(const char* what) : Link(&Waiter::make_ready), greenlet_(&running
 
 Waiter::Waiter(WaitList& list, const char* what) : Waiter(what) { list.push_back(*this); }
 
+bool Waiter::is_gone(const Link& link) noexcept {
+  return link.told_by(&Waiter::make_ready) && static_cast<const Waiter&>(link).greenlet_->finished();
+}
+
+void WaitQueue::forget_the_gone() noexcept {
+  for (LinkNode* node = head_.next_; node != &head_;) {
+    LinkNode* const next = node->next_;
+    Link& link = link_of(node);
+    if (Waiter::is_gone(link)) link.unlink();
+    node = next;
+  }
+}
+
 void Waiter::make_ready(Link& link) noexcept {
   GreenletBase& greenlet = *static_cast<Waiter&>(link).greenlet_;
   greenlet.hub().make_ready(greenlet);

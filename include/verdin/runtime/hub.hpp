@@ -122,6 +122,7 @@ class Hub {
   bool tell_next(impl::Link& link) noexcept;
   /// Destroys its greenlets' values of a Local that dies.
   void drop_local(impl::LocalKey key) noexcept;
+  impl::Inbox& inbox() const noexcept { return *inbox_; }
   /// Never the same twice: see GreenletBase::mark().
   std::uint64_t new_mark() noexcept { return ++last_mark_; }
   /// Suspends the running greenlet until something makes it ready. Throws what was thrown into it. Reports

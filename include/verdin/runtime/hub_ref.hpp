@@ -17,6 +17,7 @@
 
 #include <verdin/base/intrusive_ptr.hpp>
 #include <verdin/base/unique_function.hpp>
+#include <verdin/runtime/impl/wake_list.hpp>
 
 namespace verdin {
 
@@ -45,6 +46,8 @@ class Inbox : public SharedRefCounted<Inbox> {
   /// For the owner: nobody else posts until after_fork(). The child forgets what was posted to its parent.
   void before_fork() { mutex_.lock(); }
   void after_fork(bool in_child);
+  /// For SharedWaiter.
+  WakeList& wakes() noexcept { return wakes_; }
 
  private:
   std::atomic<bool> has_tasks_{false};
@@ -52,6 +55,7 @@ class Inbox : public SharedRefCounted<Inbox> {
   std::mutex mutex_;
   loop::Loop* loop_;
   std::vector<Task> tasks_;
+  WakeList wakes_;
 };
 
 }  // namespace impl

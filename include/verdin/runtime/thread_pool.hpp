@@ -39,6 +39,7 @@
 
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/impl/fork_mark.hpp>
 #include <verdin/runtime/impl/thread_job.hpp>
 
 namespace verdin {
@@ -184,7 +185,7 @@ class ThreadPool {
   std::deque<UniqueFunction<void()>> tasks_;
   std::size_t idle_ = 0;
   bool stopping_ = false;
-  unsigned forks_;  // of the process, before it was made
+  mutable impl::ForkMark forks_;
   std::list<std::thread> threads_;
   std::list<std::thread> ended_;  // to be joined
 };

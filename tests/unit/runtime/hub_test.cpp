@@ -3,6 +3,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -14,13 +15,26 @@
 #include <unistd.h>
 
 #include <verdin/base/log.hpp>
+#include <verdin/runtime/channel.hpp>
+#include <verdin/runtime/condition.hpp>
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/greenlet.hpp>
+#include <verdin/runtime/group.hpp>
 #include <verdin/runtime/join.hpp>
+#include <verdin/runtime/mutex.hpp>
 #include <verdin/runtime/offload.hpp>
+#include <verdin/runtime/pool.hpp>
 #include <verdin/runtime/queue.hpp>
 #include <verdin/runtime/run.hpp>
+#include <verdin/runtime/semaphore.hpp>
+#include <verdin/runtime/shared/channel.hpp>
+#include <verdin/runtime/shared/condition.hpp>
+#include <verdin/runtime/shared/event.hpp>
+#include <verdin/runtime/shared/mutex.hpp>
+#include <verdin/runtime/shared/queue.hpp>
+#include <verdin/runtime/shared/semaphore.hpp>
 #include <verdin/runtime/sleep.hpp>
+#include <verdin/runtime/task_group.hpp>
 #include <verdin/runtime/thread_pool.hpp>
 #include <verdin/runtime/timeout.hpp>
 #include <verdin/runtime/wait.hpp>
@@ -285,6 +299,153 @@ TEST(Fork, a_thread_pool_begins_anew_in_the_child) {
     go_on = true;
     EXPECT_EQ(busy.get(), 1);
     EXPECT_EQ(queued.get(), 2);
+  });
+}
+
+TEST(Fork, groups_of_the_child_do_without_the_greenlets_that_are_gone) {
+  verdin::run([] {
+    verdin::Event never;
+    verdin::Group group;
+    verdin::Pool pool(1);
+    auto tasks = std::make_unique<verdin::TaskGroup>();
+    auto blocked = group.spawn([&] { never.wait(); });
+    pool.add(blocked);
+    tasks->spawn([&] { never.wait(); });
+    verdin::yield();
+    auto ended = group.spawn([] {});
+    group.add(verdin::spawn([&] { never.wait(); }));
+    verdin::yield();  // `ended` has ended; its links may not have been told
+    EXPECT_EQ(in_child([&] {
+                try {
+                  group.join();
+                  pool.spawn([] {}).get();
+                  tasks.reset();  // there is nobody to wait for
+                  bool told = false;
+                  blocked.on_done([&] { told = true; });
+                  verdin::join_all(blocked, ended);
+                  verdin::yield();
+                  return told && blocked.killed();
+                } catch (const verdin::LoopExit&) {
+                  return false;
+                }
+              }),
+              0);
+    group.kill();
+    tasks->cancel();
+  });
+}
+
+/// Can what was waited for in the parent by greenlets that are gone be used by the child's?
+template <typename Get, typename Put>
+bool reaches_its_own(const Get& get, const Put& put) {
+  try {
+    auto getter = verdin::spawn(get);
+    verdin::yield();
+    put();
+    return verdin::with_timeout(60s, [&] { getter.join(); });
+  } catch (const verdin::LoopExit&) {
+    return false;
+  }
+}
+
+/// Sync is the hub-local family or the other.
+template <typename Condition, typename Channel, typename Queue, typename Mutex, typename Semaphore>
+void wait_for_greenlets_that_are_gone() {
+  verdin::run([] {
+    Condition changed;
+    Channel channel;
+    Channel full;
+    Queue queue;
+    Mutex mutex;
+    Semaphore free(0, verdin::Handoff::direct);
+    const auto wait = [&] {
+      std::unique_lock lock(mutex);
+      changed.wait(lock);
+    };
+    std::vector<Greenlet<>> gone;
+    gone.push_back(verdin::spawn(wait));
+    gone.push_back(verdin::spawn([&] { channel.get(); }));
+    gone.push_back(verdin::spawn([&] { full.put(1); }));
+    gone.push_back(verdin::spawn([&] { queue.get(); }));
+    gone.push_back(verdin::spawn([&] { free.acquire(); }));
+    verdin::yield();
+    const auto child = [&] {
+      return reaches_its_own(wait, [&] { changed.notify_one(); }) && channel.balance() == 0 &&
+             !channel.try_put(1) &&
+             reaches_its_own([&] { channel.get(); }, [&] { EXPECT_TRUE(channel.try_put(1)); }) &&
+             reaches_its_own([&] { full.get(); }, [&] { full.put(1); }) &&
+             reaches_its_own([&] { queue.get(); }, [&] { queue.put(1); }) &&
+             reaches_its_own([&] { free.acquire(); }, [&] { free.release(); }) && free.release() == 1 &&
+             free.try_acquire();
+    };
+    EXPECT_EQ(in_child(child), 0);
+    for (auto& greenlet : gone) greenlet.kill();
+  });
+}
+
+TEST(Fork, what_the_parents_greenlets_waited_for_serves_the_childs) {
+  wait_for_greenlets_that_are_gone<verdin::Condition, verdin::Channel<int>, verdin::Queue<int>, verdin::Mutex,
+                                   verdin::Semaphore>();
+}
+
+TEST(Fork, so_does_what_threads_share) {
+  wait_for_greenlets_that_are_gone<verdin::shared::Condition, verdin::shared::Channel<int>,
+                                   verdin::shared::Queue<int>, verdin::shared::Mutex,
+                                   verdin::shared::Semaphore>();
+}
+
+TEST(Fork, a_pools_place_that_the_parents_greenlets_wait_for_goes_to_the_childs) {
+  verdin::run([] {
+    verdin::Event never;
+    verdin::Pool pool(1);
+    auto holder = pool.spawn([&] { never.wait(); });
+    auto waits = verdin::spawn([&] { pool.spawn([] {}); });
+    verdin::yield();
+    EXPECT_EQ(in_child([&] {
+                auto next = pool.spawn([] { verdin::yield(); });
+                return reaches_its_own([&] { pool.spawn([] {}).join(); }, [&] { next.join(); });
+              }),
+              0);
+    holder.kill();
+    waits.get();
+  });
+}
+
+TEST(Fork, a_wait_for_several_that_goes_on_in_the_child_hears_of_those_that_are_gone) {
+  verdin::run([] {
+    verdin::Event never;
+    std::vector<Greenlet<>> all;
+    for (int i = 0; i < 2; ++i) all.push_back(verdin::spawn([&] { never.wait(); }));
+    verdin::yield();
+    auto ready = verdin::as_ready(all);
+    EXPECT_EQ(in_child([&] {
+                std::size_t count = 0;
+                for (const auto& greenlet : ready) count += greenlet.killed();
+                return count == 2;
+              }),
+              0);
+    verdin::kill_all(all);
+  });
+}
+
+TEST(Fork, a_wake_up_that_was_on_its_way_is_not_in_the_way_of_the_childs) {
+  verdin::run([] {
+    verdin::shared::Event before;
+    auto waiter = verdin::spawn([&] { before.wait(); });
+    verdin::yield();
+    std::thread([&] { before.set(); }).join();  // the hub has not run since
+    EXPECT_EQ(in_child([] {
+                verdin::shared::Event own;
+                std::thread setter([&] {
+                  std::this_thread::sleep_for(20ms);
+                  own.set();
+                });
+                const bool told = own.wait_for(5s);
+                setter.join();
+                return told;
+              }),
+              0);
+    waiter.get();
   });
 }
 

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <verdin/base/log.hpp>
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/shared/channel.hpp>
 #include <verdin/runtime/shared/condition.hpp>
@@ -318,6 +319,39 @@ TEST(Shared, in_a_callback_of_a_hub_only_what_does_not_block) {
     });
     done.wait();
   });
+}
+
+TEST(Shared, a_greenlet_that_its_hub_gave_up_is_passed_over) {
+  verdin::set_log_sink([](verdin::LogLevel, std::string_view) {});  // it is reported
+  static shared::Event& event = *new shared::Event;                 // the greenlet waits for ever
+  static shared::Semaphore& free = *new shared::Semaphore(0);
+  static shared::Channel<int>& channel = *new shared::Channel<int>;
+  const auto endure = [](auto wait) {
+    verdin::spawn([wait] {
+      for (;;) {
+        try {
+          wait();
+        } catch (const verdin::GreenletExit&) {
+        }
+      }
+    });
+  };
+  std::thread([&] {
+    verdin::run({.unwind_limit = 50ms}, [&] {
+      endure([] { event.wait(); });
+      endure([] { free.acquire(); });
+      endure([] { channel.get(); });
+      verdin::yield();
+    });
+  }).join();
+  event.set();
+  verdin::run([] {
+    auto waiter = verdin::spawn([] { free.acquire(); });
+    verdin::yield();
+    free.release();
+    EXPECT_TRUE(verdin::with_timeout(60s, [&] { waiter.get(); }));
+  });
+  verdin::set_log_sink({});
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <verdin/runtime/impl/basic_queue.hpp>
+#include <verdin/runtime/impl/fork_mark.hpp>
 #include <verdin/runtime/impl/incoming.hpp>
 #include <verdin/runtime/impl/ring.hpp>
 
@@ -33,6 +34,7 @@ class BasicChannel {
   /// How many more wait to put than wait to get.
   std::ptrdiff_t balance() const {
     [[maybe_unused]] const Guard guard(mutex_);
+    look_for_fork();
     return static_cast<std::ptrdiff_t>(offers_.size()) - static_cast<std::ptrdiff_t>(getting_);
   }
   bool closed() const {
@@ -41,6 +43,7 @@ class BasicChannel {
   }
   bool ready() const {
     [[maybe_unused]] const Guard guard(mutex_);
+    look_for_fork();
     return may_get();
   }
 
@@ -70,6 +73,7 @@ class BasicChannel {
   }
   std::optional<T> try_get() {
     [[maybe_unused]] const Guard guard(mutex_);
+    look_for_fork();
     if (getting_ > 0 || !has_item()) return std::nullopt;
     return take(false);
   }
@@ -127,6 +131,13 @@ class BasicChannel {
     std::size_t size_ = 0;
   };
 
+  /// In a child of fork(): who waited in the parent is not there.
+  void look_for_fork() const noexcept {
+    if (!forks_.in_new_child()) [[likely]]
+      return;
+    getting_ = 0;
+    offers_ = {};
+  }
   bool has_item() const noexcept { return handed_.size() > 0 || offers_.size() > 0; }
   bool may_get() const noexcept { return closed_ || has_item(); }
 
@@ -147,6 +158,7 @@ class BasicChannel {
   template <typename U>
   bool put_now(U&& item) {
     [[maybe_unused]] const Guard guard(mutex_);
+    look_for_fork();
     if (closed_) throw QueueClosed();
     if (getting_ <= handed_.size() + offers_.size()) return false;  // each of them has something to take
     handed_.push_back(Handed{std::forward<U>(item), turn_++});
@@ -156,6 +168,7 @@ class BasicChannel {
 
   bool put_until(T& item, const Due& due) {
     Guard guard(mutex_);
+    look_for_fork();
     if (closed_) throw QueueClosed();
     typename Sync::Waiter waiter(guard, putters_, "Channel::put");
     Offer offer{&item, &waiter, turn_++};
@@ -181,6 +194,7 @@ class BasicChannel {
 
   std::optional<T> get_until(const Due& due, bool& in_time) {
     Guard guard(mutex_);
+    look_for_fork();
     if (getting_ == 0 && may_get()) return has_item() ? std::optional<T>(take(false)) : std::nullopt;
     typename Sync::Waiter waiter(guard, getters_, "Channel::get");
     ++getting_;
@@ -205,10 +219,11 @@ class BasicChannel {
 
   mutable typename Sync::Mutex mutex_;
   bool closed_ = false;
-  std::size_t getting_ = 0;  // how many wait to get
-  std::uint64_t turn_ = 0;   // of the next item
-  Ring<Handed> handed_;      // given by try_put() to getters that have not run yet
-  Offers offers_;
+  mutable ForkMark forks_;
+  mutable std::size_t getting_ = 0;  // how many wait to get
+  std::uint64_t turn_ = 0;           // of the next item
+  Ring<Handed> handed_;              // given by try_put() to getters that have not run yet
+  mutable Offers offers_;
   typename Sync::List putters_;
 };
 

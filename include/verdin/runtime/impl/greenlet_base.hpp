@@ -91,6 +91,8 @@ class GreenletBase : public Runnable, public RefCounted<GreenletBase> {
   void prefetch_links() const noexcept { __builtin_prefetch(&links_, 1); }
   /// False if it bears this mark already (a hub's newest): finds what is named twice.
   bool mark(std::uint64_t mark) noexcept { return std::exchange(mark_, mark) != mark; }
+  /// Throws WrongThread where its hub has ended, or is another thread's.
+  void check_hub() const;
   /// Throws `reason` (null: a GreenletExit) into the greenlet where it is suspended, as a queued event of its
   /// own; ends it at once if it has not started.
   void throw_into(std::exception_ptr reason);
@@ -160,6 +162,8 @@ class GreenletBase : public Runnable, public RefCounted<GreenletBase> {
   void keep_fatal() noexcept;
   void keep_failure() noexcept;
   void schedule_links() noexcept;
+  /// Its hub has given it up: it serves no links any more.
+  bool abandoned() const noexcept { return next == this; }
   bool shielded() const noexcept { return shields_ > 0 || suspended_unwinding_; }
   Extras& extras();
   void drop_starter() noexcept;

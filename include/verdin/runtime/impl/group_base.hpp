@@ -50,6 +50,13 @@ class GroupBase {
   bool ready() const noexcept { return empty(); }
   void add_link(Link& link) { empty_.add_link(link); }
 
+  /// Tells `link`, of a greenlet that ended without telling anybody, if it is a group's (which destroys it).
+  static bool tell_member(Link& link) noexcept {
+    if (!link.told_by(&GroupBase::on_end)) return false;
+    link.tell();
+    return true;
+  }
+
  protected:
   struct Member : Link {
     Member() noexcept : Link(&GroupBase::on_end) {}

@@ -4,12 +4,14 @@
 namespace verdin::impl {
 
 class WaitList;
+class WaitQueue;
 
 /// What the head of a list has in common with its entries.
 class LinkNode {
  protected:
   friend class Link;
   friend class WaitList;
+  friend class WaitQueue;
   LinkNode() noexcept = default;
   LinkNode* next_ = nullptr;
   LinkNode* prev_ = nullptr;
@@ -55,6 +57,7 @@ class Link : private LinkNode {
 
  private:
   friend class WaitList;
+  friend class WaitQueue;
 
   Notify notify_;
   bool takes_;
@@ -94,20 +97,6 @@ class WaitList {
     head_.next_->prev_ = &link;
     head_.next_ = &link;
   }
-  /// Tells the first that was not told yet (and those before it that only look); false if there is none.
-  bool wake_one() noexcept {
-    for (LinkNode* node = head_.next_; node != &head_;) {
-      LinkNode* const next = node->next_;  // it may unlink itself
-      Link& link = link_of(node);
-      if (!link.notified_) {
-        const bool takes = link.takes_;
-        link.tell();
-        if (takes) return true;
-      }
-      node = next;
-    }
-    return false;
-  }
   void wake_all() noexcept {
     for (LinkNode* node = head_.next_; node != &head_;) {
       LinkNode* const next = node->next_;
@@ -117,6 +106,7 @@ class WaitList {
   }
 
  private:
+  friend class WaitQueue;
   static Link& link_of(LinkNode* node) noexcept { return static_cast<Link&>(*node); }
 
   LinkNode head_;

@@ -44,7 +44,7 @@ struct LocalSync {
     void wake_all() { wake(); }
   };
 
-  using List = WaitList;
+  using List = WaitQueue;
   struct Waiter : impl::Waiter {
     Waiter(Guard&, List& list, const char* what) : impl::Waiter(list, what), list_(list) {}
     void wake() noexcept { link().tell(); }

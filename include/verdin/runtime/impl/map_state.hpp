@@ -149,7 +149,7 @@ class MapState : public RefCounted<MapState<T>> {
   std::exception_ptr source_error_;
   std::deque<std::optional<Outcome>> results_;  // ordered: of the items from taken_ on
   WaitList consumers_;
-  WaitList feeders_;
+  WaitQueue feeders_;
   MapWorkers workers_;
 };
 

@@ -4,37 +4,24 @@
 // SharedWaiter on its own stack: a greenlet, whose hub goes on, or a plain thread. Everything of a waiter is
 // guarded by the object's mutex, so whether it was told or gave up first (a kill, a limit) is decided once. A
 // greenlet is told through its hub's WakeList; it takes itself out of that before it leaves, and it cannot
-// leave without the mutex: whoever tells it finds it, and its hub, alive.
+// leave without the mutex: whoever tells it finds it, and its hub, alive. The exception is a greenlet that
+// its hub gave up when it ended: it stays in its list for ever, with its hub's Inbox, and is passed over. In
+// a child of fork() the lists are empty: whoever waited in the parent is not there.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
 #include <mutex>
 
 #include <verdin/base/intrusive_ptr.hpp>
+#include <verdin/runtime/impl/fork_mark.hpp>
 #include <verdin/runtime/impl/wait_list.hpp>
 
 namespace verdin::impl {
 
+class Inbox;
 class SharedWaiter;
-
-/// The greenlets of one hub's thread that other threads have told. Lock-free: any thread pushes, the hub
-/// takes all.
-class WakeList {
- public:
-  /// Of this thread.
-  static WakeList& current() noexcept;
-
-  /// True if it was empty: whoever pushes then has the hub drain it.
-  bool push(SharedWaiter& waiter) noexcept;
-  /// Makes them ready, first told first.
-  void drain() noexcept;
-
- private:
-  std::atomic<SharedWaiter*> last_{nullptr};
-};
 
 /// First come first told; one that was told stays until it leaves or waits again, in its old place.
 class SharedWaitList {
@@ -52,6 +39,11 @@ class SharedWaitList {
 
  private:
   friend class SharedWaiter;
+  void look_for_fork() noexcept {
+    if (forks_.in_new_child()) [[unlikely]]
+      first_ = last_ = nullptr;
+  }
+  ForkMark forks_;
   SharedWaiter* first_ = nullptr;
   SharedWaiter* last_ = nullptr;
 };
@@ -81,6 +73,7 @@ class SharedWaiter {
   friend class SharedWaitList;
   friend class WakeList;
 
+  bool gone() const noexcept;
   bool park(const Due& due);
   bool block(const Due& due);
   void come_back() noexcept;
@@ -89,7 +82,7 @@ class SharedWaiter {
   SharedWaitList& list_;
   const char* what_;
   GreenletBase* greenlet_;  // null: a plain thread
-  WakeList& wake_list_ = WakeList::current();
+  Inbox* inbox_;            // of its hub
   SharedWaiter* next_ = nullptr;
   SharedWaiter* prev_ = nullptr;
   SharedWaiter* next_to_wake_ = nullptr;
@@ -123,12 +116,13 @@ struct SharedSync {
     void look(Guard& guard, const Due& due) {
       SharedWaiter(guard, list_, "shared::Semaphore::wait", false).wait_until(due);
     }
-    std::size_t takers() const noexcept { return takers_; }
+    std::size_t takers() const noexcept { return forks_.in_new_child() ? takers_ = 0 : takers_; }
 
    private:
     MayGo may_go_;
     const void* owner_;
-    std::size_t takers_ = 0;
+    mutable std::size_t takers_ = 0;
+    mutable ForkMark forks_;
     SharedWaitList list_;
   };
 

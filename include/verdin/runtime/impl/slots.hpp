@@ -42,7 +42,7 @@ class Slots : public RefCounted<Slots> {
   const std::size_t size_;
   std::size_t free_;
   bool closed_ = false;
-  WaitList waiters_;
+  WaitQueue waiters_;
 };
 
 /// Gives an acquired place back, unless somebody else has it now.

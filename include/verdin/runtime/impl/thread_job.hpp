@@ -13,6 +13,7 @@
 #include <verdin/runtime/errors.hpp>
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/hub_ref.hpp>
+#include <verdin/runtime/impl/wait_list.hpp>
 
 namespace verdin::impl {
 
@@ -23,8 +24,9 @@ struct ThreadDesk : SharedRefCounted<ThreadDesk> {
 
   HubRef hub;
   std::size_t in_flight = 0;
-  WaitList room;  // of those who wait to spawn
-  WaitList idle;  // of those who wait for the end of all
+  bool closed = false;  // the pool has gone
+  WaitQueue room;       // of those who wait to spawn
+  WaitList idle;        // of those who wait for the end of all
 };
 
 /// Only the hub touches `done`; the thread writes the rest before it posts.

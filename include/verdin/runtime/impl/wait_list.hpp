@@ -11,6 +11,7 @@
 #include <optional>
 
 #include <verdin/loop/deadline_timer.hpp>
+#include <verdin/runtime/impl/fork_mark.hpp>
 #include <verdin/runtime/impl/greenlet_base.hpp>
 #include <verdin/runtime/impl/link.hpp>
 #include <verdin/runtime/impl/wait_end.hpp>
@@ -28,6 +29,32 @@ inline loop::Clock::time_point due_in(loop::Clock::duration limit) {
 /// What was thrown into the running greenlet came when the call that it is in had done its work: it is thrown
 /// when the greenlet suspends next.
 void throw_later(std::exception_ptr error);
+
+/// A WaitList in which one is told, and others are not. In a child of fork() it forgets the greenlets that
+/// are not there.
+class WaitQueue : public WaitList {
+ public:
+  /// Tells the first that was not told yet (and those before it that only look); false if there is none.
+  bool wake_one() noexcept {
+    if (forks_.in_new_child()) [[unlikely]]
+      forget_the_gone();
+    for (LinkNode* node = head_.next_; node != &head_;) {
+      LinkNode* const next = node->next_;  // it may unlink itself
+      Link& link = link_of(node);
+      if (!link.notified_) {
+        const bool takes = link.takes_;
+        link.tell();
+        if (takes) return true;
+      }
+      node = next;
+    }
+    return false;
+  }
+
+ private:
+  void forget_the_gone() noexcept;
+  ForkMark forks_;
+};
 
 /// A greenlet that waits; lies on its stack.
 class Waiter : private Link {
@@ -54,6 +81,8 @@ class Waiter : private Link {
   bool orphaned() const noexcept { return Link::orphaned(); }
   /// Was it woken since it last began to wait?
   bool woken() const noexcept { return notified(); }
+  /// Is `link` of a waiter that its hub has given up?
+  static bool is_gone(const Link& link) noexcept;
 
  private:
   static void make_ready(Link& link) noexcept;
