@@ -7,6 +7,7 @@
 
 #include <verdin/net/process.hpp>
 #include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/impl/wait_list.hpp>
 
 #include "net/child.hpp"
 #include "net/spawn_child.hpp"
@@ -133,7 +134,7 @@ std::optional<ProcessResult> Process::communicate_until(std::optional<loop::Cloc
 ProcessResult Process::communicate(std::string_view input) { return *communicate_until(std::nullopt, input); }
 
 std::optional<ProcessResult> Process::communicate_for(loop::Clock::duration limit, std::string_view input) {
-  return communicate_until(loop::Clock::now() + limit, input);
+  return communicate_until(verdin::impl::due_in(limit), input);
 }
 
 ProcessResult run_process(const std::vector<std::string>& argv, ProcessOptions options,

@@ -6,9 +6,19 @@
 
 namespace verdin::impl {
 
+GroupBase::Joining::Joining(GroupBase& of, Errors which) : group(&of), errors(which) {
+  of.joining_.push_back(this);
+}
+
+GroupBase::Joining::~Joining() {
+  if (group) std::erase(group->joining_, this);
+}
+
 GroupBase::GroupBase() { empty_.set(); }
 
-GroupBase::~GroupBase() = default;
+GroupBase::~GroupBase() {
+  for (Joining* const joiner : joining_) joiner->group = nullptr;
+}
 
 void GroupBase::left(GreenletBase&, bool) noexcept {}
 
@@ -64,10 +74,10 @@ void GroupBase::on_end(Link& link) noexcept {
   auto& member = static_cast<Member&>(link);
   GroupBase& self = *member.group;
   if (member.greenlet->failure()) {
-    for (std::exception_ptr* const error : self.raising_) {
-      if (*error) continue;
+    for (Joining* const joiner : self.joining_) {
+      if (joiner->errors == Errors::keep || joiner->error) continue;
       member.greenlet->set_observed();
-      *error = member.greenlet->failure();
+      joiner->error = member.greenlet->failure();
     }
   }
   self.remove(member);
@@ -75,20 +85,14 @@ void GroupBase::on_end(Link& link) noexcept {
 
 bool GroupBase::join_until(std::optional<loop::Clock::time_point> due, Errors errors) {
   if (empty()) return true;
-  std::exception_ptr error;
-  const struct Raising {
-    ~Raising() { std::erase(all, mine); }
-    std::vector<std::exception_ptr*>& all;
-    std::exception_ptr* mine;
-  } raising{raising_, &error};
-  if (errors == Errors::raise) raising_.push_back(&error);
+  Joining joining(*this, errors);
   bool done = true;
   if (due) {
     done = empty_.wait_for(*due - loop::Clock::now());
   } else {
     empty_.wait();
   }
-  if (error) std::rethrow_exception(error);
+  if (joining.error) std::rethrow_exception(joining.error);
   return done;
 }
 

@@ -39,7 +39,7 @@ struct JoinAll {
     greenlets[index]->add_link(entry);
   }
   void add(GreenletBase& greenlet) noexcept {
-    ended.push_back(&greenlet);  // has room: see join_all()
+    ended.emplace_back(&greenlet);  // has room: see join_all()
     failed |= stop_at_failure && static_cast<bool>(greenlet.failure());
   }
   bool complete() const noexcept { return failed || ended.size() >= wanted; }
@@ -48,7 +48,7 @@ struct JoinAll {
   std::span<GreenletBase* const> greenlets;
   bool stop_at_failure;
   std::size_t wanted = static_cast<std::size_t>(-1);
-  std::vector<GreenletBase*> ended{};
+  std::vector<IntrusivePtr<GreenletBase>> ended{};  // kept: their handles may go meanwhile
   std::vector<Block> blocks{};
   bool failed = false;
   bool waiting = false;
@@ -56,9 +56,10 @@ struct JoinAll {
 
 }  // namespace
 
-std::vector<GreenletBase*> join_all(std::span<GreenletBase* const> greenlets, const JoinOptions& options) {
+std::vector<IntrusivePtr<GreenletBase>> join_all(std::span<GreenletBase* const> greenlets,
+                                                 const JoinOptions& options) {
   std::optional<loop::Clock::time_point> due;
-  if (options.limit) due = loop::Clock::now() + *options.limit;
+  if (options.limit) due = due_in(*options.limit);
   JoinAll join{running_greenlet(), greenlets, options.raise_error};
   join.ended.reserve(greenlets.size());
   join.blocks = std::vector<JoinAll::Block>((greenlets.size() + JoinAll::Block::kEntries - 1) /
@@ -88,6 +89,12 @@ std::vector<GreenletBase*> join_all(std::span<GreenletBase* const> greenlets, co
     if (due && loop::Clock::now() >= *due) break;
   }
   return std::move(join.ended);
+}
+
+bool join_these(const JoinOptions& options, std::initializer_list<GreenletBase*> greenlets) {
+  const std::vector<IntrusivePtr<GreenletBase>> kept(greenlets.begin(), greenlets.end());
+  join_all(std::span(greenlets.begin(), greenlets.size()), options);
+  return std::all_of(kept.begin(), kept.end(), [](const auto& greenlet) { return greenlet->finished(); });
 }
 
 namespace {

@@ -14,7 +14,7 @@ void idle() {
 
 void sleep(loop::Clock::duration duration, Ref ref) {
   if (duration <= loop::Clock::duration::zero()) return yield();
-  sleep_until(loop::Clock::now() + duration, ref);
+  sleep_until(impl::due_in(duration), ref);
 }
 
 void sleep_until(loop::Clock::time_point due, Ref ref) {

@@ -40,12 +40,14 @@ void TaskGroup::adopt(impl::GreenletBase& greenlet) {
 }
 
 void TaskGroup::join() {
+  Joining joining(*this);
   try {
-    while (!empty()) GroupBase::join();
+    while (joining.group && !empty()) GroupBase::join();
   } catch (...) {
-    end_all();
+    if (joining.group) end_all();
     throw;
   }
+  if (!joining.group) throw DestroyedWhileWaiting();
   if (first_error_) std::rethrow_exception(std::exchange(first_error_, nullptr));
 }
 

@@ -2,8 +2,7 @@
 #include <new>
 #include <system_error>
 
-#include <pthread.h>
-
+#include <verdin/runtime/impl/lockable.hpp>
 #include <verdin/runtime/impl/wait_list.hpp>
 #include <verdin/runtime/thread_pool.hpp>
 
@@ -82,6 +81,10 @@ ThreadPool::~ThreadPool() {
     const Shield shield;
     while (desk_->in_flight > 0) join();
   }
+  if (desk_->hub.is_current()) {
+    desk_->closed = true;
+    desk_->room.wake_all();
+  }
   std::unique_lock lock(mutex_);
   stopping_ = true;
   wake_.notify_all();
@@ -123,14 +126,16 @@ void ThreadPool::wait_for_room() {
   // Those who wait come first: tasks begin in the order in which they came. If there is room and somebody
   // waits, one of them was told, and tells the next when it leaves.
   if (has_room() && desk_->room.empty()) return;
+  const IntrusivePtr<impl::ThreadDesk> desk = desk_;  // this object may go meanwhile
   {
-    impl::Waiter waiter(desk_->room, "ThreadPool::spawn");
+    impl::Waiter waiter(desk->room, "ThreadPool::spawn");
     try {
       do {
         waiter.wait();
+        if (desk->closed) throw DestroyedWhileWaiting();
       } while (!has_room());
     } catch (...) {
-      if (waiter.woken()) desk_->room.wake_one();
+      if (waiter.woken()) desk->room.wake_one();
       throw;
     }
   }
@@ -146,7 +151,7 @@ void ThreadPool::join() {
 bool ThreadPool::join_for(loop::Clock::duration limit) {
   check_hub();
   return desk_->in_flight == 0 ||
-         impl::Waiter(desk_->idle, "ThreadPool::join").wait_until(loop::Clock::now() + limit);
+         impl::Waiter(desk_->idle, "ThreadPool::join").wait_until(impl::due_in(limit));
 }
 
 void ThreadPool::kill() {
@@ -207,9 +212,9 @@ void ThreadPool::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
     ++idle_;
-    const bool woken = wake_.wait_for(lock, options_.idle_time, [this] {
-      return stopping_ || !tasks_.empty() || threads_.size() > options_.max_threads;
-    });
+    const auto due = impl::due_in(impl::to_loop_duration(options_.idle_time));
+    const bool woken = wake_.wait_until(
+        lock, due, [this] { return stopping_ || !tasks_.empty() || threads_.size() > options_.max_threads; });
     --idle_;
     if (!woken || threads_.size() > options_.max_threads || tasks_.empty()) return retire();
     UniqueFunction<void()> task = std::move(tasks_.front());

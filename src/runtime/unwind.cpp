@@ -8,6 +8,7 @@
 #include <verdin/base/log.hpp>
 #include <verdin/loop/deadline_timer.hpp>
 #include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/impl/lockable.hpp>
 
 #include "runtime/greenlet_extras.hpp"
 #include "runtime/monitor/hub_record.hpp"
@@ -67,7 +68,7 @@ void Hub::unwind_all() noexcept {
   for (int kill = 0; kill < kKills && all_; ++kill) {
     try {
       kill_everything();
-      settle(loop::Clock::now() + options_.unwind_limit / kKills);
+      settle(impl::due_in(impl::to_loop_duration(options_.unwind_limit / kKills)));
     } catch (...) {  // no memory, or what a callback of the loop has thrown: the next round goes on
       report_error("the end of a hub", std::current_exception());
     }

@@ -67,7 +67,7 @@ bool wait_exhausted(std::optional<loop::Clock::time_point> due) {
 
 std::optional<loop::Clock::time_point> due_after(std::optional<loop::Clock::duration> limit) {
   if (!limit) return std::nullopt;
-  return loop::Clock::now() + *limit;
+  return due_in(*limit);
 }
 
 }  // namespace verdin::impl

@@ -29,7 +29,7 @@ class AnyGreenlet {
     return state_->failure();
   }
   void join() const { impl::join(*state_, std::nullopt); }
-  bool join_for(loop::Clock::duration limit) const { return impl::join(*state_, loop::Clock::now() + limit); }
+  bool join_for(loop::Clock::duration limit) const { return impl::join(*state_, impl::due_in(limit)); }
   /// Kills it and blocks until it is dead.
   void kill() const { impl::kill(*state_, nullptr, std::nullopt); }
   void kill_async() const { impl::kill_async(*state_, nullptr); }

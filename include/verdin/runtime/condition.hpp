@@ -10,7 +10,9 @@
 // greenlet while it waits for the lock. One that is killed after it was notified passes that on.
 // notify_one() wakes the one that has waited longest, notify_all() everybody; neither switches nor needs the
 // lock. Hub-local: its hub's thread only; shared/condition.hpp has the other. One that is destroyed while
-// greenlets wait for it wakes them with DestroyedWhileWaiting.
+// greenlets wait for it wakes them with DestroyedWhileWaiting. Its mutex may have gone with it: a
+// std::unique_lock does not hold it then, and is not to unlock it (a bare lock is held again, and so must
+// live).
 #pragma once
 
 #include <verdin/runtime/impl/basic_condition.hpp>

@@ -28,6 +28,7 @@
 
 #include <verdin/runtime/done_link.hpp>
 #include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/impl/wait_list.hpp>
 
 namespace verdin {
 
@@ -119,17 +120,19 @@ class Greenlet {
   /// Blocks until it has ended. The value, or what the function threw; GreenletKilled if it was killed.
   /// A reference into the greenlet's state for T other than void: valid while a handle lives.
   std::add_lvalue_reference_t<T> get() {
-    impl::join(*state_, std::nullopt, "Greenlet::get");
-    return result();
+    const IntrusivePtr<State> alive(state_);  // this handle may be moved while it waits
+    impl::join(*alive, std::nullopt, "Greenlet::get");
+    return result_of(*alive);
   }
   /// As get(), but gives up after `limit`: null (or false, for void) then.
   auto get_for(loop::Clock::duration limit) {
-    const bool done = impl::join(*state_, loop::Clock::now() + limit, "Greenlet::get");
+    const IntrusivePtr<State> alive(state_);
+    const bool done = impl::join(*alive, impl::due_in(limit), "Greenlet::get");
     if constexpr (std::is_void_v<T>) {
-      if (done) result();
+      if (done) result_of(*alive);
       return done;
     } else {
-      return done ? &result() : nullptr;
+      return done ? &result_of(*alive) : nullptr;
     }
   }
   /// As get(), and moves the value out of the greenlet. Once.
@@ -137,20 +140,21 @@ class Greenlet {
     if constexpr (std::is_void_v<T>) {
       get();
     } else {
-      return std::move(get());
+      Greenlet self(*this);  // this handle may go while it waits
+      return std::move(self.get());
     }
   }
   /// Blocks until it has ended; throws nothing of the greenlet's.
   void join() { impl::join(*state_, std::nullopt); }
   /// False if it has not ended after `limit`.
-  bool join_for(loop::Clock::duration limit) { return impl::join(*state_, loop::Clock::now() + limit); }
+  bool join_for(loop::Clock::duration limit) { return impl::join(*state_, impl::due_in(limit)); }
 
   /// Kills it and blocks until it is dead, cleanup code included. `reason`, if given, is thrown instead of
   /// GreenletExit.
   void kill(const std::exception_ptr& reason = nullptr) { impl::kill(*state_, reason, std::nullopt); }
   /// As kill(), but waits for `limit` at most; false if it lives on.
   bool kill_for(loop::Clock::duration limit, const std::exception_ptr& reason = nullptr) {
-    return impl::kill(*state_, reason, loop::Clock::now() + limit);
+    return impl::kill(*state_, reason, impl::due_in(limit));
   }
   /// As kill(), without waiting.
   void kill_async(const std::exception_ptr& reason = nullptr) { impl::kill_async(*state_, reason); }
@@ -182,11 +186,13 @@ class Greenlet {
   impl::GreenletBase& base() const { return *state_; }
 
  private:
-  std::add_lvalue_reference_t<T> result() {
-    state_->set_observed();
-    if (state_->failure()) std::rethrow_exception(state_->failure());
-    if (state_->killed()) impl::throw_killed(*state_);
-    if constexpr (!std::is_void_v<T>) return state_->value();
+  using State = impl::GreenletWithResult<T>;
+
+  static std::add_lvalue_reference_t<T> result_of(State& state) {
+    state.set_observed();
+    if (state.failure()) std::rethrow_exception(state.failure());
+    if (state.killed()) impl::throw_killed(state);
+    if constexpr (!std::is_void_v<T>) return state.value();
   }
 
   template <typename Target>

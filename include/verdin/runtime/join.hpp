@@ -35,7 +35,10 @@ struct KillOptions {
 namespace impl {
 
 /// Waits as `options` say; the greenlets that have ended, in the order in which they did.
-std::vector<GreenletBase*> join_all(std::span<GreenletBase* const> greenlets, const JoinOptions& options);
+std::vector<IntrusivePtr<GreenletBase>> join_all(std::span<GreenletBase* const> greenlets,
+                                                 const JoinOptions& options);
+/// True if all have ended.
+bool join_these(const JoinOptions& options, std::initializer_list<GreenletBase*> greenlets);
 void kill_all(std::span<GreenletBase* const> greenlets, const KillOptions& options);
 
 template <typename T>
@@ -65,17 +68,13 @@ std::vector<GreenletBase*> bases(R&& greenlets) {
 /// True if all have ended.
 template <typename... T>
 bool join_all(const Greenlet<T>&... greenlets) {
-  const std::initializer_list<impl::GreenletBase*> all{&greenlets.base()...};
-  impl::join_all(std::span(all.begin(), all.size()), {});
-  return (greenlets.ready() && ...);
+  return impl::join_these({}, {&greenlets.base()...});
 }
 
 /// False if some have not ended after `limit`; they go on.
 template <typename... T>
 bool join_all(loop::Clock::duration limit, const Greenlet<T>&... greenlets) {
-  const std::initializer_list<impl::GreenletBase*> all{&greenlets.base()...};
-  impl::join_all(std::span(all.begin(), all.size()), {.limit = limit});
-  return (greenlets.ready() && ...);
+  return impl::join_these({.limit = limit}, {&greenlets.base()...});
 }
 
 /// The greenlets that have ended, in the order in which they did. One that is named twice counts once.
@@ -83,11 +82,11 @@ template <GreenletRange R>
 auto join_all(R&& greenlets, const JoinOptions& options = {}) {
   using Handle = std::remove_cvref_t<std::ranges::range_reference_t<R>>;
   using State = impl::GreenletWithResult<typename Handle::Result>;
-  const std::vector<impl::GreenletBase*> bases = impl::join_all(impl::bases(greenlets), options);
+  const auto bases = impl::join_all(impl::bases(greenlets), options);
   std::vector<Handle> ended;
   ended.reserve(bases.size());
-  for (impl::GreenletBase* base : bases) {
-    ended.emplace_back(IntrusivePtr(static_cast<State*>(base)));
+  for (const auto& base : bases) {
+    ended.emplace_back(IntrusivePtr(static_cast<State*>(base.get())));
     if (!options.raise_error || !base->failure()) continue;
     base->set_observed();
     std::rethrow_exception(base->failure());

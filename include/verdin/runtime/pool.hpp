@@ -101,7 +101,7 @@ class Pool : public impl::GroupBase {
   }
 
  private:
-  static loop::Clock::time_point due(loop::Clock::duration limit) { return loop::Clock::now() + limit; }
+  static loop::Clock::time_point due(loop::Clock::duration limit) { return impl::due_in(limit); }
   /// With a place that was acquired.
   template <typename... Args>
   auto spawn_here(Args&&... args) {

@@ -19,7 +19,7 @@
 // In a forked child a pool begins anew, without the tasks that it had: those end in the parent only.
 //
 // The destructor waits for all tasks, those that have not begun included: it parks a greenlet, and blocks the
-// thread elsewhere.
+// thread elsewhere. A greenlet that waits in spawn() until then gets DestroyedWhileWaiting.
 #pragma once
 
 #include <chrono>
@@ -62,17 +62,19 @@ class ThreadTask {
   /// Blocks until the task has ended. Its value (a reference, valid while a handle lives), or what it threw;
   /// ThreadTaskDropped if it was never begun.
   std::add_lvalue_reference_t<T> get() {
+    const IntrusivePtr<impl::ThreadResult<T>> alive(state_);  // this handle may be moved while it waits
     wait();
-    return state_->result();
+    return alive->result();
   }
   /// As get(), but gives up after `limit`: null (or false, for void) then.
   auto get_for(loop::Clock::duration limit) {
+    const IntrusivePtr<impl::ThreadResult<T>> alive(state_);
     const bool done = wait_for(limit);
     if constexpr (std::is_void_v<T>) {
-      if (done) state_->result();
+      if (done) alive->result();
       return done;
     } else {
-      return done ? &state_->result() : nullptr;
+      return done ? &alive->result() : nullptr;
     }
   }
   void wait() {

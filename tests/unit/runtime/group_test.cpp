@@ -227,6 +227,24 @@ TEST(Group, its_destructor_lets_the_members_go_on) {
   });
 }
 
+TEST(Group, one_that_is_destroyed_wakes_those_who_wait) {
+  verdin::run([] {
+    Event never;
+    auto member = verdin::spawn([&] { never.wait(); });
+    std::vector<Greenlet<>> all;
+    {
+      auto group = std::make_unique<Group>();
+      group->add(member);
+      all.push_back(verdin::spawn([&] { group->join(); }));
+      all.push_back(verdin::spawn([&] { group->join(Errors::raise); }));
+      all.push_back(verdin::spawn([&] { group->join_for(1h, Errors::raise); }));
+      verdin::yield();
+    }
+    for (auto& greenlet : all) EXPECT_THROW(greenlet.get(), verdin::DestroyedWhileWaiting);
+    member.kill();
+  });
+}
+
 TEST(Group, apply_gives_the_value_or_throws) {
   verdin::run([] {
     Group group;

@@ -1,3 +1,4 @@
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -362,6 +363,45 @@ TEST(Locks, ones_that_are_destroyed_wake_those_who_wait) {
     }
     for (auto& greenlet : all) EXPECT_THROW(greenlet.get(), verdin::DestroyedWhileWaiting);
     EXPECT_FALSE(outer.locked());
+  });
+}
+
+TEST(Condition, one_that_is_destroyed_with_its_mutex_leaves_that_alone) {
+  struct Guarded {
+    verdin::Mutex mutex;
+    verdin::RLock recursive;
+    verdin::Condition changed;
+  };
+  verdin::run([] {
+    auto guarded = std::make_unique<Guarded>();
+    std::vector<verdin::Greenlet<>> all;
+    all.push_back(verdin::spawn([&own = *guarded] {
+      std::unique_lock lock(own.mutex);
+      own.changed.wait(lock);
+    }));
+    all.push_back(verdin::spawn([&own = *guarded] {
+      std::unique_lock lock(own.recursive);
+      own.changed.wait_for(lock, 1h);
+    }));
+    verdin::yield();
+    guarded.reset();
+    for (auto& greenlet : all) EXPECT_THROW(greenlet.get(), verdin::DestroyedWhileWaiting);
+  });
+}
+
+TEST(Condition, one_that_is_destroyed_gives_a_bare_lock_back) {
+  verdin::run([] {
+    verdin::Mutex mutex;
+    auto changed = std::make_unique<verdin::Condition>();
+    auto waiter = verdin::spawn([&] {
+      const std::scoped_lock lock(mutex);
+      changed->wait(mutex);
+    });
+    verdin::yield();
+    EXPECT_FALSE(mutex.locked());
+    changed.reset();
+    EXPECT_THROW(waiter.get(), verdin::DestroyedWhileWaiting);
+    EXPECT_FALSE(mutex.locked());
   });
 }
 

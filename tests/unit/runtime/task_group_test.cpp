@@ -1,3 +1,4 @@
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -241,6 +242,37 @@ TEST(TaskGroup, an_interruption_of_the_destructor_kills_the_children_and_is_thro
     }
     EXPECT_TRUE(child.killed());
     EXPECT_NO_THROW(verdin::yield());
+  });
+}
+
+TEST(TaskGroup, one_that_is_destroyed_in_the_hub_wakes_those_who_wait) {
+  verdin::run([] {
+    Event never;
+    auto tasks = std::make_unique<TaskGroup>();
+    tasks->spawn([&] { never.wait(); });
+    auto joiner = verdin::spawn([&] { tasks->join(); });
+    verdin::yield();
+    verdin::Hub::current().post([&] { tasks.reset(); });
+    EXPECT_THROW(joiner.get(), verdin::DestroyedWhileWaiting);
+  });
+}
+
+TEST(TaskGroup, one_that_is_destroyed_as_it_gets_empty_or_its_joiner_is_killed_is_left_alone) {
+  verdin::run([] {
+    Event go;
+    auto tasks = std::make_unique<TaskGroup>();
+    auto child = tasks->spawn([&] { go.wait(); });
+    auto joiner = verdin::spawn([&] { tasks->join(); });
+    auto killed = verdin::spawn([&] { tasks->join(); });
+    verdin::yield();
+    verdin::Hub::current().post([&] {
+      killed.kill_async();
+      child.on_done([&] { tasks.reset(); });  // after the group was told, and before its joiners run
+      go.set();
+    });
+    EXPECT_THROW(joiner.get(), verdin::DestroyedWhileWaiting);
+    killed.join();
+    EXPECT_TRUE(killed.killed());
   });
 }
 

@@ -1,5 +1,6 @@
 #include <atomic>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <stdexcept>
@@ -331,6 +332,38 @@ TEST(ThreadPool, the_destructor_parks_the_greenlet_until_all_have_ended) {
     EXPECT_FALSE(owner.ready());
     gate.open();
     owner.join();
+  });
+}
+
+TEST(ThreadPool, one_that_is_destroyed_wakes_those_who_wait_to_spawn) {
+  verdin::run([] {
+    auto pool = std::make_unique<ThreadPool>(verdin::ThreadPoolOptions{.max_threads = 1, .max_waiting = 0});
+    Gate gate;
+    pool->spawn([&] { gate.pass(); });
+    const auto spawn = [&] { pool->spawn([] {}); };
+    auto first = verdin::spawn(spawn);  // is told of the place that the last task leaves
+    auto second = verdin::spawn(spawn);
+    verdin::yield();
+    auto opener = verdin::spawn([&] { gate.open(); });
+    pool.reset();
+    EXPECT_THROW(first.get(), verdin::DestroyedWhileWaiting);
+    EXPECT_THROW(second.get(), verdin::DestroyedWhileWaiting);
+    opener.get();
+  });
+}
+
+TEST(ThreadPool, one_that_is_destroyed_in_the_hub_wakes_those_who_wait_to_spawn) {
+  verdin::run([] {
+    auto pool = std::make_unique<ThreadPool>(verdin::ThreadPoolOptions{.max_threads = 1, .max_waiting = 0});
+    Gate gate;
+    pool->spawn([&] { gate.pass(); });
+    auto waits = verdin::spawn([&] { pool->spawn([] {}); });
+    verdin::yield();
+    verdin::Hub::current().post([&] {
+      gate.open();
+      pool.reset();  // the task's answer comes later
+    });
+    EXPECT_THROW(waits.get(), verdin::DestroyedWhileWaiting);
   });
 }
 

@@ -39,6 +39,14 @@ class Unlocked {
       lock_.lock();
     }
   }
+  /// The condition has gone, and with it perhaps what it was used with: a std::unique_lock owns nothing then.
+  void give_up() {
+    if constexpr (kHoldsRecursive) {
+      lock_.release();
+    } else if constexpr (!requires(Lock & lock) { lock.owns_lock(); }) {
+      lock_again();
+    }
+  }
 
  private:
   static constexpr bool kHoldsRecursive = requires(Lock & lock) {
@@ -92,10 +100,11 @@ class BasicCondition {
   bool wait_until(Lock& lock, const Due& due) {
     std::optional<Unlocked<Lock>> unlocked;
     bool woken = false;
+    bool orphaned = false;
     try {
-      woken = sleep(lock, unlocked, due);
+      woken = sleep(lock, unlocked, due, orphaned);
     } catch (...) {
-      if (unlocked) unlocked->lock_again();
+      if (unlocked) orphaned ? unlocked->give_up() : unlocked->lock_again();
       throw;
     }
     unlocked->lock_again();
@@ -103,13 +112,14 @@ class BasicCondition {
   }
 
   template <typename Lock>
-  bool sleep(Lock& lock, std::optional<Unlocked<Lock>>& unlocked, const Due& due) {
+  bool sleep(Lock& lock, std::optional<Unlocked<Lock>>& unlocked, const Due& due, bool& orphaned) {
     Guard guard(mutex_);
     typename Sync::Waiter waiter(guard, waiters_, "Condition::wait");
     unlocked.emplace(lock);
     try {
       return waiter.wait_until(due);
     } catch (...) {
+      orphaned = waiter.orphaned();
       waiter.pass_on();
       throw;
     }

@@ -37,12 +37,12 @@ class GroupBase {
   void join(Errors errors = Errors::keep) { join_until(std::nullopt, errors); }
   /// False if it was not empty within `limit`.
   bool join_for(loop::Clock::duration limit, Errors errors = Errors::keep) {
-    return join_until(loop::Clock::now() + limit, errors);
+    return join_until(due_in(limit), errors);
   }
   /// Kills its members, each once, and those that come meanwhile, until it is empty.
   void kill() { kill_until(std::nullopt); }
   /// False if it was not empty within `limit`; those who are left were killed and will end when they can.
-  bool kill_for(loop::Clock::duration limit) { return kill_until(loop::Clock::now() + limit); }
+  bool kill_for(loop::Clock::duration limit) { return kill_until(due_in(limit)); }
   /// Kills those who are in it now, without waiting.
   void kill_async();
 
@@ -66,6 +66,18 @@ class GroupBase {
     bool holds_slot = false;      // of a Pool
     Member* next = nullptr;       // in the order in which they came
     Member* prev = nullptr;
+  };
+
+  /// One that joins; lies on its stack, and knows whether there still is a group.
+  struct Joining {
+    explicit Joining(GroupBase& of, Errors which = Errors::keep);
+    Joining(const Joining&) = delete;
+    Joining& operator=(const Joining&) = delete;
+    ~Joining();
+
+    GroupBase* group;  // null: it was destroyed meanwhile
+    Errors errors;
+    std::exception_ptr error{};  // the first since then, if it is to be raised
   };
 
   GroupBase();
@@ -95,7 +107,7 @@ class GroupBase {
   Event empty_;
   WaitList changed_;  // of those who kill
   std::uint64_t kills_ = 0;
-  std::vector<std::exception_ptr*> raising_;  // of those who join and want the first failure
+  std::vector<Joining*> joining_;
 };
 
 }  // namespace impl
