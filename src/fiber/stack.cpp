@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <system_error>
 
 #include <sys/mman.h>
@@ -35,10 +36,16 @@ void* map_leaving_room(std::size_t size) {
 
 std::size_t round_to_pages(std::size_t size) { return (size + kPage - 1) / kPage * kPage; }
 
+/// The kernel refuses more than there is; here it is only seen to that no sum wraps around.
+std::size_t possible_size(std::size_t stack_size, std::size_t stacks_a_slab) {
+  const std::size_t most = (SIZE_MAX - kRoomForOthers) / stacks_a_slab - kPage;
+  return round_to_pages(std::clamp(stack_size, 4 * kPage, most));
+}
+
 }  // namespace
 
 StackPool::StackPool(std::size_t stack_size, std::size_t most_warm)
-    : stack_size_(round_to_pages(stack_size < 4 * kPage ? 4 * kPage : stack_size)), most_warm_(most_warm) {}
+    : stack_size_(possible_size(stack_size, kStacksASlab)), most_warm_(most_warm) {}
 
 StackPool::~StackPool() {
   // A fiber that was given up still has frames, and others pointers into them.

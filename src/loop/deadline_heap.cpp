@@ -26,9 +26,9 @@ void DeadlineHeap::place(std::size_t at, const Entry& entry) noexcept {
 
 void DeadlineHeap::insert(DeadlineTimer& timer, Clock::time_point due) {
   const Entry entry{due, next_sequence_++, &timer};
+  if (hole_ == kNone) entries_.push_back(entry);  // may throw: nothing is changed then
   if (!timer.ref_) ++without_ref_;
   if (hole_ != kNone) return settle(std::exchange(hole_, kNone), entry);
-  entries_.push_back(entry);
   sift_up(entries_.size() - 1, entry);
 }
 

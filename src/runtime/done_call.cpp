@@ -12,6 +12,7 @@ DoneCall::DoneCall(GreenletBase& greenlet, Call call, bool spawned, When when)
 }
 
 IntrusivePtr<DoneCall> DoneCall::hang_on(GreenletBase& greenlet, Call call, bool spawned, When when) {
+  greenlet.check_hub();
   IntrusivePtr<DoneCall> made(new DoneCall(greenlet, std::move(call), spawned, when));
   made->add_ref();  // the list's
   greenlet.add_link(*made);

@@ -192,6 +192,7 @@ void GreenletBase::keep_fatal() noexcept {
 
 void GreenletBase::run_to_end() noexcept {
   run();
+  if (ref_count() == 1 && links_.empty()) drop_result();
   if (extras_) {
     clear_locals();
     if (extras_->fiber_root) extras_->fiber_root->end_root();

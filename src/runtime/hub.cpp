@@ -98,6 +98,16 @@ void log_error(std::string_view where, const std::exception_ptr& error) noexcept
   }
 }
 
+bool is_interrupt(const impl::GreenletBase& greenlet, const std::exception_ptr& error) noexcept {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Interrupt&) {
+    return true;
+  } catch (...) {
+    return greenlet.was_thrown(error);
+  }
+}
+
 bool is_fatal(const std::exception_ptr& error) noexcept {
   try {
     std::rethrow_exception(error);
@@ -116,7 +126,10 @@ void Hub::report_error(std::string_view where, const std::exception_ptr& error) 
     if (error_hook_) return error_hook_(where, error);
     log_error(where, error);
   } catch (...) {
-    log_error("error hook", std::current_exception());
+    const std::exception_ptr thrown = std::current_exception();
+    // Thrown into the greenlet while the hook blocked: it is not the hook's.
+    if (running_ && is_interrupt(*running_, thrown)) return running_->throw_when_suspended(thrown);
+    log_error("error hook", thrown);
   }
 }
 
@@ -214,11 +227,16 @@ void Hub::run_item(impl::Runnable& item) {
 
 void Hub::throw_into_each(const std::vector<IntrusivePtr<impl::GreenletBase>>& targets,
                           const std::exception_ptr& reason) {
-  const bool was_dispatching = std::exchange(dispatching_, true);
+  struct Dispatching {
+    ~Dispatching() {
+      hub.dispatching_ = before;
+      hub.through_hub_ = before || hub.observer_;
+    }
+    Hub& hub;
+    bool before;
+  } const restored{*this, std::exchange(dispatching_, true)};
   through_hub_ = true;
   for (const auto& target : targets) target->throw_now(reason);
-  dispatching_ = was_dispatching;
-  through_hub_ = dispatching_ || observer_;
 }
 
 void Hub::run_ready() {
@@ -270,7 +288,7 @@ void Hub::report_deadlock() {
   // Those who wait for exactly this are told first.
   if (!exhausted_.empty()) return exhausted_.wake_all();
   const std::string message = impl::describe_waiters(living());
-  if (main_->suspended_unwinding_) {
+  if (main_->suspended_unwinding_ || (main_->extras_ && main_->extras_->full_shields > 0)) {
     // Nothing can be thrown out of a destructor. Only another thread or a signal may help now.
     log(LogLevel::error, message);
     return loop_->turn(true);

@@ -41,13 +41,13 @@ struct PendingKills : Runnable {
 }  // namespace
 
 bool kill(GreenletBase& greenlet, std::exception_ptr reason, std::optional<loop::Clock::time_point> due) {
+  if (greenlet.finished() || greenlet.cancel_start(reason)) return true;
   // Its own wish, so that no shield holds it off.
   if (greenlet.hub().running() == &greenlet) {
     if (!reason) reason = std::make_exception_ptr(GreenletExit());
     greenlet.set_thrown(reason);
     std::rethrow_exception(std::move(reason));
   }
-  if (greenlet.finished() || greenlet.cancel_start(reason)) return true;
   const IntrusivePtr<GreenletBase> alive(&greenlet);  // the last handle may go meanwhile
   auto kills = std::make_unique<PendingKills>(greenlet.hub());
   kills->targets.push_back(alive);

@@ -190,6 +190,7 @@ bool Hub::take_exit() noexcept {
 
 void Hub::yield() {
   if (!running_) throw BlockingSwitchOutError("verdin: the hub itself cannot yield");
+  fiber::check_no_mutex_held(running_->name());  // throws: before it is queued
   make_ready(*running_);
   suspend("yield");
 }
@@ -234,6 +235,14 @@ Shield::Shield() : greenlet_(Hub::current().running()) {
 
 Shield::~Shield() {
   if (greenlet_) --greenlet_->shields_;
+}
+
+FullShield::FullShield() {
+  if (shield_.greenlet_) ++shield_.greenlet_->extras().full_shields;
+}
+
+FullShield::~FullShield() {
+  if (shield_.greenlet_) --shield_.greenlet_->extras().full_shields;
 }
 
 }  // namespace verdin

@@ -59,8 +59,11 @@ void TaskGroup::cancel() {
 /// Kills the children and waits for them, whatever comes.
 void TaskGroup::end_all() noexcept {
   cancelled_ = true;
-  const Shield shield;
-  kill();
+  const FullShield shield;
+  try {
+    kill();
+  } catch (const DestroyedWhileWaiting&) {  // somebody else ended it altogether
+  }
 }
 
 /// Killing one that has not started destroys what it holds: not while another is just ending.

@@ -76,6 +76,11 @@ class LayersTest(unittest.TestCase):
         self.refuses({"src/misc/bad.cpp": "int x;\n"}, "misc is not a layer")
         self.refuses({"include/verdin/bad.hpp": "// x\n"}, "bad.hpp is not a layer")
 
+    def test_refuses_a_header_that_the_umbrella_does_not_name(self):
+        self.refuses({"include/verdin/http/lost.hpp": "// x\n"}, "http/lost.hpp:1: verdin.hpp does not lead to it")
+        part = {"include/verdin/http/impl/part.hpp": "// x\n", "include/verdin/loop/part.hpp": "// x\n"}
+        self.assertEqual(self.check(part).returncode, 0)
+
     def test_refuses_a_header_without_prose(self):
         self.refuses({"include/verdin/loop/bad.hpp": "#pragma once\n"}, "opens with prose")
 

@@ -36,7 +36,8 @@ class AcceptHandler {
   ~AcceptHandler() = default;
 };
 
-/// A registration; destroying it ends it. It may be destroyed inside its own callback.
+/// A registration; destroying it ends it, and so does the end of its loop, which it may outlive. It may be
+/// destroyed inside its own callback.
 class Watch {
  public:
   Watch() = default;
@@ -110,11 +111,19 @@ class Loop {
   Loop() : now_(Clock::now()), wheel_(now_) {}
   /// To be told by the backend around each wait.
   void set_waiting(bool waiting) noexcept { waiting_.store(waiting, std::memory_order_relaxed); }
+  /// What is given out for a watch of the backend: it may outlive the loop.
+  WatchPtr hold(WatchPtr watch);
+  /// For the backend's destructor, first of all.
+  void end_watches() noexcept;
 
   std::atomic<bool> waiting_{false};
   Clock::time_point now_;
   TimerWheel wheel_;
   DeadlineHeap deadlines_;
+
+ private:
+  class HeldWatch;
+  HeldWatch* held_ = nullptr;
 };
 
 }  // namespace verdin::loop

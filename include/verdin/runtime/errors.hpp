@@ -3,6 +3,12 @@
 // Control flow (kill, timeout) is thrown as types that do not derive from std::exception, so that
 // `catch (const std::exception&)` in application code does not swallow it. They are thrown only where a
 // greenlet suspends. `catch (...)` must rethrow them. Misuse is std::logic_error.
+//
+// Nothing is thrown out of a destructor while a stack is unwound: it waits until that is done. A destructor
+// that runs because its block was left normally looks like any other function, so one that blocks holds a
+// Shield (hub.hpp), as all of Verdin's do; without it a kill that arrives there ends the program
+// (std::terminate). The same goes for every function that is noexcept. Why:
+// docs/decisions/0012-destructors-that-block.md.
 #pragma once
 
 #include <stdexcept>

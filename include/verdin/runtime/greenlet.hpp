@@ -49,6 +49,13 @@ class GreenletWithResult : public GreenletBase {
   T& value() { return *result_; }
 
  protected:
+  void drop_result() noexcept override {
+    if constexpr (!std::is_trivially_destructible_v<T>) {
+      const Shield shield;
+      result_.reset();
+    }
+  }
+
   std::optional<T> result_;
 };
 
@@ -112,9 +119,14 @@ class Greenlet {
   std::exception_ptr exit_reason() const { return state_->exit_reason(); }
 
   /// Queues one that make_greenlet() made. Not the first call, or after a kill: nothing happens.
-  void start() { state_->hub().start(*state_); }
+  /// WrongThread where its hub has ended.
+  void start() {
+    state_->check_hub();
+    state_->hub().start(*state_);
+  }
   void start_after(loop::Clock::duration delay) {
-    state_->hub().start_at(*state_, loop::Clock::now() + delay);
+    state_->check_hub();
+    state_->hub().start_at(*state_, impl::due_in(delay));
   }
 
   /// Blocks until it has ended. The value, or what the function threw; GreenletKilled if it was killed.

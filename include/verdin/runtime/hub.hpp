@@ -238,7 +238,7 @@ class Hub {
 };
 
 /// While one is alive, nothing is thrown into the greenlet that made it: kills and timeouts wait until it has
-/// gone. For cleanup code that blocks.
+/// gone. For cleanup code that blocks; every destructor that blocks needs one (see errors.hpp).
 class Shield {
  public:
   Shield();
@@ -247,7 +247,21 @@ class Shield {
   ~Shield();
 
  private:
+  friend class FullShield;
   impl::GreenletBase* greenlet_;
+};
+
+/// A Shield that holds off LoopExit as well: where the main greenlet would wait for ever, that is logged as
+/// an error, and it waits on. For destructors, which can throw nothing.
+class FullShield {
+ public:
+  FullShield();
+  FullShield(const FullShield&) = delete;
+  FullShield& operator=(const FullShield&) = delete;
+  ~FullShield();
+
+ private:
+  Shield shield_;
 };
 
 }  // namespace verdin

@@ -18,9 +18,9 @@
 // (GreenletKilled if somebody killed it); what the range of items itself throws comes last. A function that
 // returns nothing gives std::monostate.
 //
-// The destructor kills what is under way and waits for it (in the hub, where nothing can wait, it only
-// kills): functions may refer to variables that outlive this object. Hub-local; an input range: all its
-// iterators are at the same place.
+// The destructor kills what is under way and waits for it: functions may refer to variables that outlive this
+// object. (In the hub, where nothing can wait, it only kills; the function, and the ranges that were kept
+// here, live until all has ended.) Hub-local; an input range: all its iterators are at the same place.
 #pragma once
 
 #include <cstddef>
@@ -125,11 +125,13 @@ auto make_map_range(bool ordered, std::size_t look_ahead, Spawn spawn, F&& funct
     std::tuple<Ranges...> ranges;  // references to lvalues
     Spawn spawn;
   };
-  auto source = std::unique_ptr<Source>(new Source{
+  auto source = std::shared_ptr<Source>(new Source{
       std::forward<F>(function), std::tuple<Ranges...>(std::forward<Ranges>(ranges)...), std::move(spawn)});
-  return MapRange<T>(ordered, look_ahead, [source = std::move(source)](MapState<T>& state) {
-    // The range outlives the feeder and the workers, or has killed them.
-    return verdin::spawn([&state, &from = *source] {
+  return MapRange<T>(ordered, look_ahead, [source = std::move(source)](MapState<T>& of_range) {
+    of_range.keep(source);
+    // The range may go in the hub, while the feeder and the workers still end.
+    return verdin::spawn([alive = IntrusivePtr<MapState<T>>(&of_range), &from = *source] {
+      MapState<T>& state = *alive;
       state.feed([&] {
         std::apply(
             [&](auto&... range) {

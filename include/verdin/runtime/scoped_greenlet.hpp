@@ -5,14 +5,17 @@
 //     ...
 //   }  // joined here; killed instead if the block is left by an exception
 //
-// The destructor blocks, and nothing is thrown out of it: a kill of the outer greenlet waits meanwhile.
-// with_greenlet() has no such limit, and kills with the very exception that left the block. Greenlets only.
+// The destructor blocks, and nothing is thrown out of it: a kill of the outer greenlet waits meanwhile. Where
+// the greenlet would be waited for for ever it is killed, and LoopExit comes when the outer one suspends
+// next. with_greenlet() has no such limit, and kills with the very exception that left the block. Greenlets
+// only.
 #pragma once
 
 #include <exception>
 #include <utility>
 
 #include <verdin/runtime/greenlet.hpp>
+#include <verdin/runtime/impl/wait_list.hpp>
 
 namespace verdin {
 
@@ -26,7 +29,13 @@ class ScopedGreenlet : public Greenlet<T> {
   ~ScopedGreenlet() {
     const Shield shield;
     if (std::uncaught_exceptions() > exceptions_) this->kill_async();
-    if (this->active()) this->join();
+    try {
+      if (this->active()) this->join();
+    } catch (...) {  // LoopExit: it would wait for ever
+      impl::throw_later(std::current_exception());
+      const FullShield full_shield;
+      this->kill();
+    }
   }
 
  private:

@@ -78,6 +78,7 @@ void LibevLoop::before_poll(struct ev_loop* ev) noexcept {
 }
 
 LibevLoop::~LibevLoop() {
+  end_watches();
   while (!retired_.empty()) {
     LibevStream* stream = retired_.back();
     retired_.pop_back();

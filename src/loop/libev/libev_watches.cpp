@@ -169,7 +169,7 @@ class LibevListener final : public Watch {
 
 WatchPtr LibevLoop::accept(int listening_fd, AcceptHandler& handler) {
   try {
-    return std::make_unique<LibevListener>(*this, listening_fd, handler);
+    return hold(std::make_unique<LibevListener>(*this, listening_fd, handler));
   } catch (...) {
     ::close(listening_fd);
     throw;
@@ -177,11 +177,11 @@ WatchPtr LibevLoop::accept(int listening_fd, AcceptHandler& handler) {
 }
 
 WatchPtr LibevLoop::watch(int fd, Interest interest, UniqueFunction<void()> ready) {
-  return std::make_unique<LibevFdWatch>(*this, fd, interest, std::move(ready));
+  return hold(std::make_unique<LibevFdWatch>(*this, fd, interest, std::move(ready)));
 }
 
 WatchPtr LibevLoop::on_signal(int signal_number, UniqueFunction<void()> delivered) {
-  return std::make_unique<LibevSignalWatch>(*this, signal_number, std::move(delivered));
+  return hold(std::make_unique<LibevSignalWatch>(*this, signal_number, std::move(delivered)));
 }
 
 }  // namespace verdin::loop

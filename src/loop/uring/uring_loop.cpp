@@ -35,6 +35,7 @@ UringLoop::UringLoop() : buffers_(ring_.get()) {
 }
 
 UringLoop::~UringLoop() {
+  end_watches();
   const bool forked = generation_ != fork_generation();
   while (!retired_.empty()) {
     UringStream* stream = retired_.back();

@@ -117,7 +117,7 @@ void redirect_signals(UringLoop& loop, int wake_descriptor) noexcept {
 }
 
 WatchPtr UringLoop::on_signal(int signal_number, UniqueFunction<void()> delivered) {
-  return std::make_unique<UringSignalWatch>(*this, signal_number, std::move(delivered));
+  return hold(std::make_unique<UringSignalWatch>(*this, signal_number, std::move(delivered)));
 }
 
 }  // namespace verdin::loop

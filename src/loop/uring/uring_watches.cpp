@@ -146,7 +146,7 @@ WatchPtr make_watch(UringLoop& loop, Args&&... args) {
 
 WatchPtr UringLoop::accept(int listening_fd, AcceptHandler& handler) {
   try {
-    return make_watch<UringListener>(*this, listening_fd, handler);
+    return hold(make_watch<UringListener>(*this, listening_fd, handler));
   } catch (...) {
     ::close(listening_fd);
     throw;
@@ -154,7 +154,7 @@ WatchPtr UringLoop::accept(int listening_fd, AcceptHandler& handler) {
 }
 
 WatchPtr UringLoop::watch(int fd, Interest interest, UniqueFunction<void()> ready) {
-  return make_watch<UringPoll>(*this, fd, interest, std::move(ready));
+  return hold(make_watch<UringPoll>(*this, fd, interest, std::move(ready)));
 }
 
 }  // namespace verdin::loop

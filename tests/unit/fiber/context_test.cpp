@@ -5,6 +5,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -206,6 +207,13 @@ TEST(StackPool, gives_aligned_writable_stacks_and_reuses_the_last_one_first) {
   pool.give_back(a);
   pool.give_back(b);
   EXPECT_EQ(pool.in_use(), 0u);
+}
+
+TEST(StackPool, of_a_size_that_no_machine_has_gives_no_stack) {
+  for (const std::size_t size : {~std::size_t{0}, ~std::size_t{0} / 64 + 1, std::size_t{1} << 58}) {
+    StackPool pool(size);
+    EXPECT_THROW(pool.take(), std::system_error);
+  }
 }
 
 TEST(StackPool, idle_stacks_beyond_the_warm_ones_give_their_memory_back) {

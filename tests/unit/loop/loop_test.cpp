@@ -47,6 +47,28 @@ class LoopTest : public testing::TestWithParam<const char*> {
 
 INSTANTIATE_TEST_SUITE_P(Backends, LoopTest, testing::ValuesIn(kBackends), name_of_backend);
 
+TEST_P(LoopTest, a_watch_may_outlive_its_loop) {
+  struct Accepting final : AcceptHandler {
+    void on_accept(StreamPtr) override {}
+  } handler;
+  const auto shared = std::make_shared<int>();
+  int pipe[2];
+  ASSERT_EQ(::pipe2(pipe, O_CLOEXEC | O_NONBLOCK), 0);
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(::listen(listener, 1), 0);
+  std::vector<WatchPtr> watches;
+  watches.push_back(loop->watch(pipe[0], Interest::read, [shared] {}));
+  watches.push_back(loop->on_signal(SIGUSR1, [shared] {}));
+  watches.push_back(loop->accept(listener, handler));
+  loop->turn(false);
+  loop.reset();
+  EXPECT_EQ(shared.use_count(), 1);
+  for (const WatchPtr& watch : watches) watch->set_ref(false);
+  watches.clear();
+  ::close(pipe[0]);
+  ::close(pipe[1]);
+}
+
 TEST(MakeLoop, refuses_an_unknown_backend) {
   EXPECT_THROW(Loop::make("libev:smoke"), std::invalid_argument);
   EXPECT_THROW(Loop::make("smoke"), std::invalid_argument);

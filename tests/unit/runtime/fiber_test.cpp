@@ -53,6 +53,21 @@ TEST(Fiber, an_exit_that_escapes_is_a_value_for_the_parent) {
   EXPECT_TRUE(suspended.dead());
 }
 
+TEST(Fiber, a_throw_into_a_suspended_one_arrives_where_it_is_suspended) {
+  Fiber fiber([](Payload) -> Payload {
+    try {
+      Fiber::switch_out();
+    } catch (const std::out_of_range& e) {
+      return std::string(e.what());
+    }
+    return {};
+  });
+  fiber.switch_to();
+  const Payload result = fiber.throw_into(std::make_exception_ptr(std::out_of_range("here")));
+  EXPECT_EQ(std::any_cast<std::string>(result), "here");
+  EXPECT_TRUE(fiber.dead());
+}
+
 TEST(Fiber, a_throw_into_one_that_has_not_started_never_runs_it) {
   bool ran = false;
   Fiber fiber([&] { ran = true; });

@@ -391,6 +391,29 @@ struct Naturals {
   static std::default_sentinel_t end() { return {}; }
 };
 
+TEST(MapRange, one_that_is_destroyed_in_the_hub_leaves_its_function_to_those_who_still_run_it) {
+  verdin::run([] {
+    Group group;
+    Event never;
+    std::string seen;
+    auto function = [&, own = std::string(100, 'x')](int) {
+      struct Look {
+        ~Look() { seen += text.back(); }
+        std::string& seen;
+        const std::string& text;
+      } const look{seen, own};
+      never.wait();
+    };
+    const std::vector<int> items{1, 2};
+    auto range = std::make_unique<decltype(group.imap(std::move(function), items))>(
+        group.imap(std::move(function), items));
+    EXPECT_FALSE(verdin::with_timeout(1ms, [&] { range->next(); }));
+    verdin::Hub::current().post([&] { range.reset(); });
+    group.join();
+    EXPECT_EQ(seen, "xx");
+  });
+}
+
 TEST(MapRange, a_slow_consumer_holds_the_producers_back) {
   verdin::run([] {
     for (const bool ordered : {true, false}) {

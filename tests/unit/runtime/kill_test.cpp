@@ -246,6 +246,42 @@ TEST(Kill, several_wait_in_order_behind_a_shield) {
   });
 }
 
+TEST(Kill, and_timeouts_wait_for_a_destructor_with_a_shield) {
+  verdin::run([] {
+    verdin::Event flushed;
+    struct Flush {
+      ~Flush() {
+        const verdin::Shield shield;
+        done.wait();
+      }
+      verdin::Event& done;
+    };
+    bool went_on = false;
+    auto greenlet = verdin::spawn([&] {
+      const bool in_time = verdin::with_timeout(1ms, [&] {
+        { const Flush flush{flushed}; }
+        verdin::yield();
+        went_on = true;
+      });
+      EXPECT_FALSE(in_time);
+      flushed.clear();
+      { const Flush flush{flushed}; }
+      verdin::yield();
+      went_on = true;
+    });
+    verdin::sleep(5ms);
+    flushed.set();
+    while (flushed.is_set()) verdin::yield();
+    greenlet.kill_async();
+    verdin::yield();
+    EXPECT_FALSE(greenlet.ready());
+    flushed.set();
+    greenlet.join();
+    EXPECT_TRUE(greenlet.killed());
+    EXPECT_FALSE(went_on);
+  });
+}
+
 TEST(KillAll, cancels_at_once_what_never_ran_and_unwinds_the_rest_in_order) {
   verdin::run([] {
     std::vector<int> unwound;

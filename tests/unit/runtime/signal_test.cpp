@@ -101,4 +101,12 @@ TEST(Signals, come_to_a_child_whose_loop_got_other_descriptors) {
   });
 }
 
+TEST(Signals, a_registration_may_outlive_its_hub) {
+  verdin::loop::WatchPtr watch;
+  verdin::run([&] { watch = verdin::on_signal(SIGUSR1, [] {}); });
+  watch->set_ref(true);
+  watch.reset();
+  verdin::run([&] { watch = verdin::on_signal(SIGUSR1, [] {}); });
+}
+
 }  // namespace

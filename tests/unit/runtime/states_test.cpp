@@ -2,6 +2,8 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -182,6 +184,71 @@ TEST(Failure, of_a_fatal_kind_in_a_handler_or_a_posted_task_ends_the_main_greenl
                  verdin::sleep(1h);
                }),
                verdin::FatalError);
+}
+
+TEST(States, one_whose_hub_has_ended_cannot_be_started_or_linked) {
+  verdin::Greenlet<> unstarted;
+  verdin::Greenlet<> ended;
+  verdin::run([&] {
+    unstarted = verdin::make_greenlet([] {});
+    ended = verdin::spawn([] {});
+    ended.join();
+  });
+  EXPECT_THROW(unstarted.start(), verdin::WrongThread);
+  EXPECT_THROW(unstarted.start_after(1ms), verdin::WrongThread);
+  EXPECT_THROW(ended.on_done([] {}), verdin::WrongThread);
+  ended.kill();
+  unstarted.kill();
+  EXPECT_TRUE(unstarted.killed());
+}
+
+TEST(States, a_result_that_nobody_can_ask_for_is_destroyed_where_it_was_made) {
+  struct Result {
+    explicit Result(bool& where) : gone(&where) {}
+    Result(Result&& other) noexcept : gone(std::exchange(other.gone, nullptr)) {}
+    ~Result() {
+      if (!gone) return;
+      verdin::sleep(1ms);
+      *gone = true;
+    }
+    bool* gone;
+  };
+  verdin::run([] {
+    bool gone = false;
+    verdin::Event never;
+    verdin::spawn([&] { return Result(gone); });
+    auto killed = verdin::spawn([&] { never.wait(); });
+    verdin::yield();
+    killed.kill_async();
+    while (!gone) verdin::sleep(1ms);
+    EXPECT_TRUE(killed.killed());
+  });
+}
+
+TEST(Failure, a_hook_that_blocks_keeps_no_kill_to_itself) {
+  verdin::run([] {
+    verdin::Event hooked;
+    verdin::Event never;
+    verdin::Hub::current().on_error([&](std::string_view, const std::exception_ptr&) {
+      hooked.set();
+      never.wait();
+    });
+    bool went_on = false;
+    auto greenlet = verdin::spawn([&] {
+      auto failing = verdin::spawn([] { throw std::runtime_error("x"); });
+      failing.join();
+      verdin::yield();
+      failing = {};  // nobody has asked for it
+      verdin::yield();
+      went_on = true;
+      never.wait();
+    });
+    hooked.wait();
+    greenlet.kill();
+    EXPECT_TRUE(greenlet.killed());
+    EXPECT_FALSE(went_on);
+    verdin::Hub::current().on_error(nullptr);
+  });
 }
 
 }  // namespace

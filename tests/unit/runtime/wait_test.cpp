@@ -1,9 +1,13 @@
 // wait(), wait_any() and as_ready() over things of any kind.
+#include <future>
 #include <stdexcept>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include <verdin/base/log.hpp>
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/greenlet.hpp>
 #include <verdin/runtime/greenlet_class.hpp>
@@ -183,6 +187,41 @@ TEST(ScopedGreenlet, is_joined_at_the_end_and_killed_by_an_exception) {
     }
     EXPECT_TRUE(endless.killed());
   });
+}
+
+TEST(ScopedGreenlet, one_that_would_be_waited_for_for_ever_is_killed_and_that_is_told_later) {
+  verdin::run([] {
+    Event never;
+    auto endless = verdin::spawn([&] { never.wait(); });
+    { const verdin::ScopedGreenlet scoped(endless); }
+    EXPECT_TRUE(endless.killed());
+    EXPECT_THROW(verdin::yield(), verdin::LoopExit);
+    EXPECT_NO_THROW(verdin::yield());
+  });
+}
+
+TEST(ScopedGreenlet, one_that_will_not_die_is_waited_for_all_the_same) {
+  std::promise<std::string> logged;
+  verdin::set_log_sink([&](verdin::LogLevel, std::string_view text) { logged.set_value(std::string(text)); });
+  verdin::run([&] {
+    Event never;
+    auto stubborn = verdin::spawn([&] {
+      try {
+        never.wait();
+      } catch (const verdin::GreenletExit&) {
+        never.wait();  // only another kill can end this
+      }
+    });
+    std::thread killer([&, hub = verdin::Hub::current().ref()] {
+      EXPECT_NE(logged.get_future().get().find("Event::wait"), std::string::npos);
+      hub.post([&] { stubborn.kill_async(); });
+    });
+    { const verdin::ScopedGreenlet scoped(stubborn); }
+    killer.join();
+    EXPECT_TRUE(stubborn.killed());
+    EXPECT_THROW(verdin::yield(), verdin::LoopExit);
+  });
+  verdin::set_log_sink({});
 }
 
 TEST(ScopedGreenlet, as_a_function_kills_with_the_very_exception) {

@@ -22,6 +22,7 @@
 
 namespace verdin {
 
+class FullShield;
 class Hub;
 class Shield;
 class Timeout;
@@ -136,6 +137,8 @@ class GreenletBase : public Runnable, public RefCounted<GreenletBase> {
   void set_label(const char* label) noexcept { label_ = label; }
   /// On its own stack, when its function (or a worker's task) has ended.
   void clear_locals() noexcept;
+  /// The same where nobody can ask for the result any more. Its destructor may block.
+  virtual void drop_result() noexcept {}
   void set_spawned_at(SpawnPoint where) noexcept {
     spawned_file_ = where.file;
     spawned_line_ = where.line;
@@ -143,6 +146,7 @@ class GreenletBase : public Runnable, public RefCounted<GreenletBase> {
 
  private:
   friend class verdin::Hub;
+  friend class verdin::FullShield;
   friend class verdin::Shield;
   friend class verdin::Timeout;
   friend std::optional<loop::Clock::time_point> verdin::deadline() noexcept;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <deque>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <tuple>
 #include <type_traits>
@@ -32,6 +33,8 @@ class MapState : public RefCounted<MapState<T>> {
 
   MapState(bool ordered, std::size_t look_ahead) : ordered_(ordered), look_ahead_(look_ahead) {}
 
+  /// What the feeder and the workers use: kept until the last of them has ended.
+  void keep(std::shared_ptr<const void> source) { source_ = std::move(source); }
   void set_look_ahead(std::size_t items) { look_ahead_ = std::max<std::size_t>(items, 1); }
 
   /// The next result, when it is there; nullopt after the last.
@@ -97,7 +100,7 @@ class MapState : public RefCounted<MapState<T>> {
       feeder.kill_async();
       return workers_.kill_async();
     }
-    const Shield shield;
+    const FullShield shield;
     feeder.kill();
     workers_.kill();
   }
@@ -141,6 +144,7 @@ class MapState : public RefCounted<MapState<T>> {
     return outcome;
   }
 
+  std::shared_ptr<const void> source_;
   const bool ordered_;
   std::size_t look_ahead_;
   std::size_t started_ = 0;

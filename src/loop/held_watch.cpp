@@ -1,0 +1,40 @@
+// HeldWatch: what a Loop gives out for a watch of its backend. It may outlive the loop, whose end ends the
+// watch.
+#include <memory>
+#include <utility>
+
+#include <verdin/loop/loop.hpp>
+
+namespace verdin::loop {
+
+class Loop::HeldWatch final : public Watch {
+ public:
+  HeldWatch(Loop& loop, WatchPtr watch) : loop_(loop), watch_(std::move(watch)), next_(loop.held_) {
+    if (next_) next_->prev_ = this;
+    loop.held_ = this;
+  }
+  ~HeldWatch() override { end(); }
+  void set_ref(bool ref) override {
+    if (watch_) watch_->set_ref(ref);
+  }
+  void end() noexcept {
+    const WatchPtr watch = std::move(watch_);
+    if (!watch) return;
+    (prev_ ? prev_->next_ : loop_.held_) = next_;
+    if (next_) next_->prev_ = prev_;
+  }
+
+ private:
+  Loop& loop_;
+  WatchPtr watch_;  // null: the loop has gone
+  HeldWatch* next_;
+  HeldWatch* prev_ = nullptr;
+};
+
+WatchPtr Loop::hold(WatchPtr watch) { return std::make_unique<HeldWatch>(*this, std::move(watch)); }
+
+void Loop::end_watches() noexcept {
+  while (held_) held_->end();
+}
+
+}  // namespace verdin::loop
