@@ -74,6 +74,17 @@ TEST(MakeLoop, refuses_an_unknown_backend) {
   EXPECT_THROW(Loop::make("smoke"), std::invalid_argument);
 }
 
+TEST(MakeLoop, takes_what_the_environment_says_unless_it_is_told) {
+  const char* const set = std::getenv("VERDIN_LOOP");
+  const std::string before = set ? set : "";
+  ::setenv("VERDIN_LOOP", "poll", 1);
+  EXPECT_EQ(Loop::make()->backend(), "libev:poll");
+  EXPECT_EQ(Loop::make("select")->backend(), "libev:select");
+  ::setenv("VERDIN_LOOP", "smoke", 1);
+  EXPECT_THROW(Loop::make(), std::invalid_argument);
+  set ? ::setenv("VERDIN_LOOP", before.c_str(), 1) : ::unsetenv("VERDIN_LOOP");
+}
+
 TEST(MakeLoop, says_which_backend_it_is) {
   EXPECT_EQ(Loop::make("poll")->backend(), "libev:poll");
   EXPECT_EQ(Loop::make("libev:poll")->backend(), "libev:poll");

@@ -295,10 +295,15 @@ TEST(Failure, of_a_detached_greenlet_reaches_the_hook) {
 TEST(Kill, of_one_that_never_ran_is_immediate) {
   verdin::run([] {
     bool ran = false;
+    bool others_ran = false;
+    auto other = verdin::spawn([&] { others_ran = true; });
     auto greenlet = verdin::spawn([&] { ran = true; });
     auto second = verdin::spawn([&] { ran = true; });
     greenlet.kill_async();
     EXPECT_TRUE(greenlet.ready());
+    second.kill();
+    EXPECT_TRUE(second.killed());
+    EXPECT_FALSE(others_ran) << "it has switched";
     EXPECT_TRUE(greenlet.killed());
     EXPECT_TRUE(greenlet.successful());
     verdin::yield();
@@ -425,6 +430,26 @@ TEST(Kill, is_not_thrown_out_of_a_destructor_of_an_unwinding_stack) {
     greenlet.kill();
     EXPECT_TRUE(done);
     EXPECT_THROW(greenlet.get(), std::runtime_error);
+  });
+}
+
+TEST(PerGreenlet, others_may_write_to_the_stack_of_a_suspended_one) {
+  verdin::run([] {
+    int* there = nullptr;
+    verdin::Event written;
+    auto reader = verdin::spawn([&] {
+      int local = 1;
+      there = &local;
+      written.wait();
+      return local;
+    });
+    verdin::yield();
+    auto writer = verdin::spawn([&] {
+      std::vector<int> deep(1000, 7);  // on another stack, as deep as that one
+      *there = deep.back();
+      written.set();
+    });
+    EXPECT_EQ(reader.get(), 7);
   });
 }
 

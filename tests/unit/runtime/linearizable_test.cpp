@@ -3,6 +3,7 @@
 #include "support/linearizable.hpp"
 
 #include <atomic>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <string>
@@ -13,7 +14,10 @@
 
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/shared/channel.hpp>
+#include <verdin/runtime/shared/condition.hpp>
 #include <verdin/runtime/shared/event.hpp>
+#include <verdin/runtime/shared/future.hpp>
+#include <verdin/runtime/shared/mutex.hpp>
 #include <verdin/runtime/shared/queue.hpp>
 #include <verdin/runtime/shared/semaphore.hpp>
 #include <verdin/runtime/sleep.hpp>
@@ -270,6 +274,116 @@ TEST(Linearizable, channel) {
       --left;
     }
     EXPECT_EQ(left, 0U) << "an item was put and not got";
+  }
+}
+
+/// Who holds it is part of a history: whoever unlocks has locked.
+TEST(Linearizable, mutex) {
+  for (unsigned round = 0; round < kRounds; ++round) {
+    verdin::shared::Mutex mutex;
+    History<Call> history;
+    int inside = 0;  // guarded by it: ThreadSanitizer looks, too
+    play(round, [&](Random& random) {
+      if (random() % 2 == 0) return;
+      const bool look = random() % 3 == 0;
+      maybe_killed(random, [&] {
+        bool locked = false;
+        history.record([&]() -> std::pair<Call, bool> {
+          locked = look ? mutex.try_lock() : mutex.try_lock_for(200us);
+          return {Call{Call::acquire, 0, locked}, true};
+        });
+        if (!locked) return;
+        EXPECT_TRUE(mutex.mine());
+        EXPECT_EQ(++inside, 1);
+        --inside;
+        history.record([&]() -> std::pair<Call, bool> {
+          mutex.unlock();
+          return {Call{Call::release}, true};
+        });
+      });
+    });
+    EXPECT_FALSE(mutex.locked());
+    ASSERT_LE(history.calls().size(), 64U);
+    ASSERT_TRUE(linearizable(history.calls(), SemaphoreModel{})) << "round " << round;
+  }
+}
+
+/// A queue made of a mutex and a condition is one if those are what they should be.
+TEST(Linearizable, condition) {
+  for (unsigned round = 0; round < kRounds; ++round) {
+    verdin::shared::Mutex mutex;
+    verdin::shared::Condition changed;
+    std::vector<int> items;
+    History<Call> history;
+    std::atomic<int> next = 1;
+    play(round, [&](Random& random) {
+      history.record([&]() -> std::pair<Call, bool> {
+        Call call{random() % 2 == 0 ? Call::put : Call::get};
+        if (call.kind == Call::put) call.value = next++;
+        const bool all = random() % 2 == 0;
+        const bool whole = maybe_killed(random, [&] {
+          std::unique_lock lock(mutex);
+          const bool put = call.kind == Call::put;
+          call.worked =
+              changed.wait_for(lock, 200us, [&] { return put ? items.size() < 2 : !items.empty(); });
+          if (!call.worked) return;
+          if (put) {
+            items.push_back(call.value);
+          } else {
+            call.value = items.front();
+            items.erase(items.begin());
+          }
+          all ? changed.notify_all() : changed.notify_one();
+        });
+        return {call, whole};
+      });
+    });
+    for (const int item : items) {
+      history.record([&] { return std::pair(Call{Call::get, item}, true); });
+    }
+    ASSERT_LE(history.calls().size(), 64U);
+    ASSERT_TRUE(linearizable(history.calls(), QueueModel{})) << "round " << round;
+  }
+}
+
+/// Set once, by the first; whoever waits sees that, and nothing before it.
+struct FutureModel {
+  int value = 0;
+  bool apply(const Call& call) {
+    if (call.kind == Call::set) {
+      if (call.worked != (value == 0)) return false;
+      if (call.worked) value = call.value;
+      return true;
+    }
+    return call.worked ? value == call.value : value == 0;
+  }
+  std::string key() const { return std::to_string(value); }
+};
+
+TEST(Linearizable, future) {
+  for (unsigned round = 0; round < kRounds; ++round) {
+    verdin::shared::Promise<int> promise;
+    const verdin::shared::Future<int> future = promise.future();
+    History<Call> history;
+    std::atomic<int> next = 1;
+    play(round, [&](Random& random) {
+      history.record([&]() -> std::pair<Call, bool> {
+        if (random() % 12 == 0) {
+          Call call{Call::set, next++};
+          call.worked = promise.try_set_value(call.value);
+          return {call, true};
+        }
+        Call call{Call::wait};
+        const bool whole = maybe_killed(random, [&] {
+          const int* const value = future.get_for(100us);
+          call.worked = value;
+          call.value = value ? *value : 0;
+        });
+        return {call, whole};
+      });
+    });
+    ASSERT_LE(history.calls().size(), 64U);
+    ASSERT_TRUE(linearizable(history.calls(), FutureModel{})) << "round " << round;
   }
 }
 

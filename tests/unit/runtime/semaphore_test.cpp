@@ -161,6 +161,32 @@ TEST(Semaphore, wait_takes_nothing_and_returns_only_where_something_is_left) {
   });
 }
 
+TEST(Semaphore, a_link_is_told_once_also_where_it_is_free_already) {
+  struct Told : verdin::impl::Link {
+    Told() : Link([](Link& link) noexcept { ++static_cast<Told&>(link).times; }) {}
+    int times = 0;
+  };
+  verdin::run([] {
+    Told at_once;
+    Told later;
+    verdin::Semaphore free(1);
+    verdin::Semaphore taken(0);
+    free.add_link(at_once);
+    taken.add_link(later);
+    EXPECT_EQ(at_once.times, 0) << "links are told by an event of their own";
+    verdin::yield();
+    EXPECT_EQ(at_once.times, 1);
+    EXPECT_EQ(later.times, 0);
+    free.release();
+    taken.release();
+    verdin::yield();
+    EXPECT_EQ(at_once.times, 1);
+    EXPECT_EQ(later.times, 1);
+    EXPECT_EQ(free.count(), 2u);
+    EXPECT_EQ(taken.count(), 1u);
+  });
+}
+
 TEST(Semaphore, is_a_lock_of_the_standards) {
   verdin::run([] {
     Semaphore one(1);

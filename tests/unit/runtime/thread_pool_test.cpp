@@ -17,6 +17,7 @@
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/runtime/timeout.hpp>
+#include <verdin/runtime/wait.hpp>
 
 using namespace std::chrono_literals;
 using verdin::Hub;
@@ -74,21 +75,18 @@ TEST(ThreadPool, gives_values_and_exceptions_back) {
 TEST(ThreadPool, runs_no_more_tasks_at_once_than_it_may_have_threads) {
   verdin::run([] {
     ThreadPool pool(2);
-    std::atomic<int> running = 0;
-    std::atomic<int> most = 0;
+    Gate gate;
     std::vector<ThreadTask<>> tasks;
-    for (int i = 0; i < 20; ++i) {
-      tasks.push_back(pool.spawn([&] {
-        const int now = ++running;
-        for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
-        }
-        std::this_thread::yield();
-        --running;
-      }));
-    }
+    for (int i = 0; i < 20; ++i) tasks.push_back(pool.spawn([&] { gate.pass(); }));
+    while (gate.waiting() < 2) verdin::sleep(1ms);
+    verdin::sleep(20ms);  // a third would have begun
+    EXPECT_EQ(gate.waiting(), 2);
+    EXPECT_EQ(pool.thread_count(), 2u);
+    EXPECT_EQ(pool.size(), 20u);
+    gate.open();
     pool.join();
     for (auto& task : tasks) EXPECT_TRUE(task.ready());
-    EXPECT_LE(most, 2);
+    EXPECT_EQ(gate.waiting(), 20);
     EXPECT_EQ(pool.size(), 0u);
     EXPECT_LE(pool.thread_count(), 2u);
   });
@@ -246,6 +244,23 @@ TEST(ThreadPool, apply_on_its_own_thread_runs_in_place) {
       return pool.map([](int i) { return i + 1; }, std::vector{1, 2});
     }),
               (std::vector{2, 3}));
+  });
+}
+
+TEST(ThreadPool, a_task_can_be_waited_for_as_other_things_can) {
+  verdin::run([] {
+    ThreadPool pool(2);
+    Gate gate;
+    verdin::Event never;
+    auto slow = pool.spawn([&] {
+      gate.pass();
+      return 1;
+    });
+    auto quick = pool.spawn([] { return 2; });
+    EXPECT_EQ(verdin::wait_any(never, slow, quick), 2u);
+    gate.open();
+    EXPECT_TRUE(verdin::wait_for(60s, slow, quick));
+    EXPECT_EQ(slow.get() + quick.get(), 3);
   });
 }
 

@@ -81,13 +81,22 @@ TEST(Timeout, of_years_does_not_overflow) {
 
 TEST(Timeout, with_equal_deadlines_the_outer_one_fires) {
   verdin::run([] {
-    Timeout outer(0ms);
-    Timeout inner(0ms);
-    try {
-      verdin::sleep(1h);
-      FAIL();
-    } catch (const TimeoutExpired& e) {
-      EXPECT_TRUE(outer.is(e));
+    for (const auto limit : {0ms, 1ms}) {
+      Timeout outer(limit);
+      Timeout inner(limit);
+      while (verdin::time_left() > 0ns) {
+      }
+      const auto both_are_due = verdin::loop::Clock::now() + 1ms;
+      while (verdin::loop::Clock::now() < both_are_due) {
+      }
+      try {
+        verdin::sleep(1h);
+        FAIL();
+      } catch (const TimeoutExpired& e) {
+        EXPECT_TRUE(outer.is(e));
+      }
+      EXPECT_TRUE(outer.expired());
+      EXPECT_FALSE(inner.expired());
     }
   });
 }
