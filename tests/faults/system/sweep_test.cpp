@@ -23,6 +23,7 @@
 #include <vector>
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -325,6 +326,42 @@ TEST(RingThatTakesNothing, for_good_is_an_error_of_the_turn) {
     failing_end();
   }
   ::close(ends[0]);
+}
+
+struct Reading final : loop::FileOperation {
+  void on_done(int how) override { result = how; }
+  char octet = 0;
+  int result = 1;
+};
+
+/// A greenlet is killed, whatever the memory is like.
+TEST(FileOperations, are_cancelled_without_memory) {
+  const std::unique_ptr<loop::Loop> loop = loop::Loop::make("uring");
+  if (loop->backend() != "uring") GTEST_SKIP() << "there is no uring here";
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  std::vector<Reading> all(200);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i].fd = ends[0];
+    all[i].buffer = &all[i].octet;
+    all[i].size = 1;
+    ASSERT_TRUE(loop->submit(all[i]));
+    if (i == all.size() / 2) loop->turn(false);  // the others have not been submitted yet
+  }
+  failing_begin_lasting(failing_new, 1, 1 << 30, ENOMEM);
+  bool thrown = false;
+  try {
+    for (Reading& each : all) loop->cancel(each);
+  } catch (const std::bad_alloc&) {
+    thrown = true;
+  }
+  failing_end();
+  EXPECT_FALSE(thrown);
+  ::alarm(60);
+  while (loop->has_work()) loop->turn(true);
+  ::alarm(0);
+  for (const Reading& each : all) EXPECT_TRUE(each.result == -ECANCELED || each.result == -EINTR);
+  for (const int end : ends) ::close(end);
 }
 
 struct Played {
