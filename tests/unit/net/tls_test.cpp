@@ -654,8 +654,8 @@ TEST_F(Tls, a_flipped_bit_anywhere_is_an_error_and_no_more) {
       auto [b, b2] = Socket::pair();
       TlsStream here(std::move(a), client, "one.test");
       TlsStream there(std::move(b), server);
-      auto onward = verdin::spawn([&, seed] { spoil(a2, b2, seed); });
-      auto backward = verdin::spawn([&, seed] { spoil(b2, a2, seed + 1000); });
+      auto onward = verdin::spawn([&a2 = a2, &b2 = b2, seed] { spoil(a2, b2, seed); });
+      auto backward = verdin::spawn([&a2 = a2, &b2 = b2, seed] { spoil(b2, a2, seed + 1000); });
       auto other = verdin::spawn([&] {
         return outcome_of([&] {
           there.send_all(there.recv_exactly(1000, 60s), 60s);
@@ -685,7 +685,7 @@ TEST_F(Tls, failures_of_one_connection_are_not_anothers) {
       for (int i = 0; i < 50; ++i) {
         auto [a, b] = Socket::pair();
         TlsStream stream(std::move(b), server);
-        auto peer = verdin::spawn([&a] { a.send_all("this is no TLS at all\r\n\r\n"); });
+        auto peer = verdin::spawn([&a = a] { a.send_all("this is no TLS at all\r\n\r\n"); });
         EXPECT_EQ(outcome_of([&] { stream.handshake(); }), TlsErrc::protocol);
         peer.join();
       }
