@@ -3,8 +3,6 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <optional>
 #include <string>
@@ -23,6 +21,7 @@
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/runtime/timeout.hpp>
 
+#include "support/forks.hpp"
 #include "support/name_server.hpp"
 
 using namespace std::chrono_literals;
@@ -84,20 +83,10 @@ void until(const std::function<bool()>& step) {
 
 #if !defined(__SANITIZE_THREAD__)
 
-/// How a forked child ends in which `body` gives true: with 0. Threads that are just starting hold locks of
-/// AddressSanitizer's allocator (of gcc 12), which a child would find locked for ever: so not before the
-/// monitor's runs.
+/// How a forked child ends in which `body` gives true: with 0.
 template <typename F>
 int status_of_child(const F& body) {
-  const auto monitor_runs = [] {
-    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-      std::string name;
-      std::getline(std::ifstream(task.path() / "comm"), name);
-      if (name == "verdin monitor") return true;
-    }
-    return false;
-  };
-  while (!monitor_runs()) std::this_thread::yield();
+  verdin::test::await_monitor();
   const pid_t child = ::fork();
   if (child == 0) {
     ::alarm(60);

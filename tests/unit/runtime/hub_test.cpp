@@ -1,8 +1,6 @@
 // The hub: order, fairness, what keeps it alive, its end, and forks.
 #include <atomic>
 #include <csignal>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -38,6 +36,8 @@
 #include <verdin/runtime/thread_pool.hpp>
 #include <verdin/runtime/timeout.hpp>
 #include <verdin/runtime/wait.hpp>
+
+#include "support/forks.hpp"
 
 using namespace std::chrono_literals;
 using verdin::Greenlet;
@@ -227,21 +227,10 @@ TEST(HubEnd, kills_what_blocks_for_ever_while_it_cleans_up) {
 
 #if !defined(__SANITIZE_THREAD__)
 
-/// Whether the monitor's thread runs. Threads that are just starting hold locks of AddressSanitizer's
-/// allocator (of gcc 12, which knows nothing of forks); a child would find them locked for ever.
-bool monitor_runs() {
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    std::string name;
-    std::getline(std::ifstream(task.path() / "comm"), name);
-    if (name == "verdin monitor") return true;
-  }
-  return false;
-}
-
 /// The exit status of a child that runs `body` in the forked greenlet: 0 if that returns true.
 template <typename F>
 int in_child(const F& body) {
-  while (!monitor_runs()) std::this_thread::yield();
+  verdin::test::await_monitor();
   const pid_t child = ::fork();
   if (child == 0) ::_exit(body() ? 0 : 1);
   int status = -1;
@@ -305,7 +294,7 @@ TEST(Fork, a_thread_pool_begins_anew_in_the_child) {
       return 1;
     });
     auto queued = pool.spawn([] { return 2; });
-    while (!began) std::this_thread::yield();  // see monitor_runs()
+    while (!began) std::this_thread::yield();  // see await_monitor()
     EXPECT_EQ(in_child([&] {
                 verdin::ThreadPool& in_the_child = pool;
                 return in_the_child.size() == 0 && in_the_child.thread_count() == 0 &&
