@@ -168,12 +168,14 @@ class LibevListener final : public Watch {
 }  // namespace
 
 WatchPtr LibevLoop::accept(int listening_fd, AcceptHandler& handler) {
+  WatchPtr listener;  // closes the descriptor once it is made
   try {
-    return hold(std::make_unique<LibevListener>(*this, listening_fd, handler));
+    listener = std::make_unique<LibevListener>(*this, listening_fd, handler);
   } catch (...) {
     ::close(listening_fd);
     throw;
   }
+  return hold(std::move(listener));
 }
 
 WatchPtr LibevLoop::watch(int fd, Interest interest, UniqueFunction<void()> ready) {

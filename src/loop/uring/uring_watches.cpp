@@ -136,25 +136,22 @@ class UringListener final : public UringRegistration {
   std::chrono::milliseconds next_retry_ = kFirstRetry;
 };
 
-template <typename T, typename... Args>
-WatchPtr make_watch(UringLoop& loop, Args&&... args) {
-  return std::make_unique<UringWatch<T>>(loop,
-                                         UringRegistrationPtr<T>(new T(loop, std::forward<Args>(args)...)));
-}
-
 }  // namespace
 
 WatchPtr UringLoop::accept(int listening_fd, AcceptHandler& handler) {
+  UringRegistrationPtr<UringListener> listener;  // closes the descriptor once it is made
   try {
-    return hold(make_watch<UringListener>(*this, listening_fd, handler));
+    listener.reset(new UringListener(*this, listening_fd, handler));
   } catch (...) {
     ::close(listening_fd);
     throw;
   }
+  return hold(std::make_unique<UringWatch<UringListener>>(*this, std::move(listener)));
 }
 
 WatchPtr UringLoop::watch(int fd, Interest interest, UniqueFunction<void()> ready) {
-  return hold(make_watch<UringPoll>(*this, fd, interest, std::move(ready)));
+  UringRegistrationPtr<UringPoll> poll(new UringPoll(*this, fd, interest, std::move(ready)));
+  return hold(std::make_unique<UringWatch<UringPoll>>(*this, std::move(poll)));
 }
 
 }  // namespace verdin::loop
