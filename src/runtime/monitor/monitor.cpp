@@ -30,7 +30,8 @@ class Monitor {
  public:
   void start() {
     const std::scoped_lock lock(mutex_);
-    if (thread_ || exiting_) return;
+    if (exiting_) return;
+    if (thread_) return wake_monitor();  // while there was no hub to look at it sleeps for long
     if (wake_pipe[0].load() < 0) open_pipe();
     if (!cleanup_registered_) {
       cleanup_registered_ = true;

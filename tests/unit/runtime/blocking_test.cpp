@@ -78,6 +78,19 @@ TEST(Blocking, a_greenlet_that_holds_the_hub_is_reported_with_its_name_and_stack
 #endif
 }
 
+TEST(Blocking, is_found_in_a_hub_that_comes_after_a_time_without_any) {
+  const Reports reports;
+  verdin::run(kOptions, [] {});
+  std::this_thread::sleep_for(20 * kLimit);  // the monitor has seen that there is none
+  verdin::run(kOptions, [&] {
+    const auto give_up = std::chrono::steady_clock::now() + 60s;
+    while (reports.count() == 0 && std::chrono::steady_clock::now() < give_up) {
+      std::this_thread::sleep_for(1ms);
+    }
+  });
+  EXPECT_GT(reports.count(), 0);
+}
+
 TEST(Blocking, a_callback_in_the_hub_is_reported_too) {
   const Reports reports;
   verdin::run(kOptions, [&] {
