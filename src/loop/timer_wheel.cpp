@@ -16,6 +16,9 @@ void link_last(TimerLink& head, TimerLink& node) noexcept {
 
 bool is_empty(const TimerLink& head) noexcept { return head.next == &head; }
 
+// As good as never; what is longer is not to overflow where it is added to a time.
+constexpr std::chrono::milliseconds kLongestDelay = std::chrono::years(100);
+
 /// Moves all of `head` to `to`, which must be empty.
 void splice(TimerLink& head, TimerLink& to) noexcept {
   if (is_empty(head)) return;
@@ -30,7 +33,7 @@ void splice(TimerLink& head, TimerLink& to) noexcept {
 
 void Timer::start(std::chrono::milliseconds delay) {
   stop();
-  loop_->wheel().insert(*this, loop_->now() + std::max(delay, std::chrono::milliseconds(0)));
+  loop_->wheel().insert(*this, loop_->now() + std::clamp(delay, std::chrono::milliseconds(0), kLongestDelay));
 }
 
 TimerWheel::TimerWheel(Clock::time_point start) : start_(start) {

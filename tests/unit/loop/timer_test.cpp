@@ -103,6 +103,20 @@ TEST_F(WheelTest, jumps_over_long_silence) {
   EXPECT_NE(entry.fired_at, Clock::time_point{});
 }
 
+TEST(TimerTest, with_the_longest_of_delays_waits) {
+  const std::unique_ptr<Loop> loop = Loop::make();
+  bool fired = false;
+  bool late = false;
+  Timer never(
+      *loop, [](void* flag) { *static_cast<bool*>(flag) = true; }, &fired);
+  Timer soon(
+      *loop, [](void* flag) { *static_cast<bool*>(flag) = true; }, &late);
+  never.start(std::chrono::milliseconds::max());
+  soon.start(2ms);
+  while (!late) loop->turn(true);
+  EXPECT_FALSE(fired);
+}
+
 TEST(DeadlineHeapTest, fires_in_order_and_equal_deadlines_in_order_of_start) {
   auto loop = Loop::make();
   std::vector<int> fired;
