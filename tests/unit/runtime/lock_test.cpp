@@ -80,15 +80,17 @@ TEST(RLock, is_its_greenlets_until_unlocked_as_often_as_locked) {
               }),
               0U);
     EXPECT_EQ(lock.depth(), 4U);
+    bool refused = false;
     bool entered = false;
     auto other = verdin::spawn([&] {
       EXPECT_FALSE(lock.try_lock());
       EXPECT_FALSE(lock.try_lock_for(1ms));
       EXPECT_THROW(lock.unlock(), verdin::LockMisuse);
+      refused = true;
       const std::scoped_lock guard(lock);
       entered = true;
     });
-    verdin::sleep(3ms);
+    while (!refused) verdin::sleep(1ms);
     for (int i = 0; i < 4; ++i) {
       EXPECT_FALSE(entered);
       lock.unlock();
