@@ -7,7 +7,8 @@
 // Nothing is thrown out of a destructor while a stack is unwound: it waits until that is done. A destructor
 // that runs because its block was left normally looks like any other function, so one that blocks holds a
 // Shield (hub.hpp), as all of Verdin's do; without it a kill that arrives there ends the program
-// (std::terminate). The same goes for every function that is noexcept. Why:
+// (std::terminate). A Shield does not hold off LoopExit, which only the main greenlet gets: what that may
+// destroy holds a FullShield. The same goes for every function that is noexcept. Why:
 // docs/decisions/0012-destructors-that-block.md.
 #pragma once
 

@@ -238,7 +238,8 @@ class Hub {
 };
 
 /// While one is alive, nothing is thrown into the greenlet that made it: kills and timeouts wait until it has
-/// gone. For cleanup code that blocks; every destructor that blocks needs one (see errors.hpp).
+/// gone. For cleanup code that blocks; every destructor that blocks needs one, or a FullShield (see
+/// errors.hpp).
 class Shield {
  public:
   Shield();
@@ -252,7 +253,8 @@ class Shield {
 };
 
 /// A Shield that holds off LoopExit as well: where the main greenlet would wait for ever, that is logged as
-/// an error, and it waits on. For destructors, which can throw nothing.
+/// an error (again each time that the hub finds it so), and it waits on. For destructors, which can throw
+/// nothing. May allocate.
 class FullShield {
  public:
   FullShield();

@@ -445,7 +445,7 @@ TEST(Fork, a_wake_up_that_was_on_its_way_is_not_in_the_way_of_the_childs) {
                   std::this_thread::sleep_for(20ms);
                   own.set();
                 });
-                const bool told = own.wait_for(5s);
+                const bool told = own.wait_for(60s);
                 setter.join();
                 return told;
               }),
