@@ -63,6 +63,7 @@ void TaskGroup::end_all() noexcept {
   try {
     kill();
   } catch (const DestroyedWhileWaiting&) {  // somebody else ended it altogether
+  } catch (const GreenletExit&) {           // the same while the hub ends
   }
 }
 

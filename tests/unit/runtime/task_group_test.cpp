@@ -276,6 +276,33 @@ TEST(TaskGroup, one_that_is_destroyed_as_it_gets_empty_or_its_joiner_is_killed_i
   });
 }
 
+TEST(TaskGroup, one_that_is_destroyed_while_the_hub_ends_and_its_joiner_kills_its_children_is_left_alone) {
+  std::unique_ptr<TaskGroup> tasks;
+  bool unwound = false;
+  verdin::run([&] {
+    tasks = std::make_unique<TaskGroup>();
+    tasks->spawn([&] {
+      try {
+        Event().wait();
+      } catch (const verdin::GreenletExit&) {
+        const verdin::Shield shield;
+        for (int i = 0; i < 10; ++i) verdin::yield();  // the joiner waits for this one's end
+        verdin::Hub::current().post([&] { tasks.reset(); });
+        while (tasks) verdin::sleep(1ms);
+      }
+    });
+    verdin::spawn([&] {
+      struct Guard {
+        bool& flag;
+        ~Guard() { flag = true; }
+      } const guard{unwound};
+      tasks->join();
+    });
+    verdin::yield();
+  });
+  EXPECT_TRUE(unwound);
+}
+
 TEST(TaskGroup, errors_that_nobody_was_thrown_are_reported) {
   verdin::run([] {
     const Reports reports;
