@@ -192,6 +192,7 @@ void GreenletBase::keep_fatal() noexcept {
 
 void GreenletBase::run_to_end() noexcept {
   run();
+  if (extras_) clear_locals();  // may block: the last who could ask for the result may go meanwhile
   if (ref_count() == 1 && links_.empty()) drop_result();
   if (extras_) {
     clear_locals();

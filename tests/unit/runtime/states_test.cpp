@@ -225,6 +225,40 @@ TEST(States, a_result_that_nobody_can_ask_for_is_destroyed_where_it_was_made) {
   });
 }
 
+TEST(States, so_is_one_whose_last_handle_goes_while_locals_are_destroyed) {
+  struct Result {
+    explicit Result(bool& where) : gone(&where) {}
+    Result(Result&& other) noexcept : gone(std::exchange(other.gone, nullptr)), maker(other.maker) {}
+    ~Result() {
+      if (!gone) return;
+      EXPECT_EQ(verdin::Hub::current().running(), maker);
+      *gone = true;
+    }
+    bool* gone;
+    verdin::impl::GreenletBase* maker = verdin::Hub::current().running();
+  };
+  struct Slow {
+    verdin::Event* go = nullptr;
+    ~Slow() {
+      if (go) go->wait();
+    }
+  };
+  verdin::run([] {
+    bool gone = false;
+    verdin::Event go;
+    verdin::Local<Slow> slow;
+    auto greenlet = verdin::spawn([&] {
+      slow->go = &go;
+      return Result(gone);
+    });
+    verdin::yield();  // it waits in that destructor
+    greenlet = {};
+    EXPECT_FALSE(gone);
+    go.set();
+    while (!gone) verdin::yield();
+  });
+}
+
 TEST(Failure, a_hook_that_blocks_keeps_no_kill_to_itself) {
   verdin::run([] {
     verdin::Event hooked;
