@@ -58,6 +58,8 @@ Hub::~Hub() {
   inbox_->close();
   run_posted();
   if (all_) unwind_all();
+  while (impl::trim_objects()) {
+  }
   current_hub = nullptr;
 }
 

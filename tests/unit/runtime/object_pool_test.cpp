@@ -126,6 +126,13 @@ TEST(ObjectPool, is_emptied_by_a_hub_that_has_nothing_to_do) {
   });
 }
 
+TEST(ObjectPool, is_emptied_by_a_hub_that_ends) {
+  on_a_thread([] {
+    verdin::run([] { free_all(allocate(5 * kMoreThanASlab)); });
+    EXPECT_LE(slabs_of_this_thread(), 3u) << "greenlets may have had one of their own";
+  });
+}
+
 TEST(ObjectPool, fills_the_holes_that_a_crowd_has_left) {
   on_a_thread([] {
     std::vector<void*> crowd = allocate(4 * kMoreThanASlab);
