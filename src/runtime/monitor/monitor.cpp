@@ -26,6 +26,22 @@ namespace {
 std::atomic<bool> lost{false};
 std::array<std::atomic<int>, 2> wake_pipe{-1, -1};
 
+/// Signals are for the application's own threads: one that is started meanwhile gets none.
+class AllSignalsBlocked {
+ public:
+  AllSignalsBlocked() noexcept {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+  ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
 class Monitor {
  public:
   void start() {
@@ -38,13 +54,8 @@ class Monitor {
       std::atexit([] { instance().stop(); });
     }
     stopping_.store(false);
-    // Signals are for the application's own threads.
-    sigset_t all;
-    sigset_t before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    const AllSignalsBlocked in_the_thread;
     thread_ = std::make_unique<std::thread>([this] { run(); });
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     lost.store(false);
   }
 
