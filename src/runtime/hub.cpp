@@ -90,13 +90,21 @@ void Hub::run_posted() {
 
 namespace {
 
-void log_error(std::string_view where, const std::exception_ptr& error) noexcept {
+std::string error_text(std::string_view where, const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
   } catch (const std::exception& e) {
-    log(LogLevel::error, std::string(where) + ": " + printable(e.what()));
+    return std::string(where) + ": " + printable(e.what());
   } catch (...) {
-    log(LogLevel::error, std::string(where) + ": an exception that is no std::exception");
+    return std::string(where) + ": an exception that is no std::exception";
+  }
+}
+
+void log_error(std::string_view where, const std::exception_ptr& error) noexcept {
+  try {
+    log(LogLevel::error, error_text(where, error));
+  } catch (...) {  // no memory for more
+    log(LogLevel::error, where);
   }
 }
 
@@ -130,7 +138,10 @@ void Hub::report_error(std::string_view where, const std::exception_ptr& error) 
   } catch (...) {
     const std::exception_ptr thrown = std::current_exception();
     // Thrown into the greenlet while the hook blocked: it is not the hook's.
-    if (running_ && is_interrupt(*running_, thrown)) return running_->throw_when_suspended(thrown);
+    try {
+      if (running_ && is_interrupt(*running_, thrown)) return running_->throw_when_suspended(thrown);
+    } catch (...) {  // no memory to keep it in
+    }
     log_error("error hook", thrown);
   }
 }
