@@ -60,6 +60,9 @@ bool is_exit(const std::exception_ptr& reason) {
 
 }  // namespace
 
+// A hub may have hundreds of thousands.
+static_assert(sizeof(void*) != 8 || sizeof(GreenletBase) <= 248);
+
 const std::exception_ptr GreenletBase::none_;
 
 bool GreenletBase::is_throw_into(const Runnable& item, const GreenletBase* greenlet) noexcept {

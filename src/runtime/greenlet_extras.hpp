@@ -17,7 +17,6 @@ namespace verdin::impl {
 struct GreenletBase::Extras {
   std::string name{};
   std::vector<std::exception_ptr> deferred{};  // thrown when it is no longer shielded
-  unsigned full_shields = 0;
   IntrusivePtr<FiberState> fiber_root{};
   std::unique_ptr<LocalStore> locals{};
   std::unique_ptr<Starter> starter{};  // the delay before its start

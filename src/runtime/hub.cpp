@@ -278,6 +278,7 @@ bool Hub::anything_can_happen() const noexcept {
 
 void Hub::run_until_done(impl::GreenletBase& until) {
   main_ = &until;
+  bool told = false;  // that nothing can happen, since something last could
   const impl::Driving driving(record_.get());
   while (!main_->finished()) {  // not `until`: a fork may put another in its place
     count_switch();
@@ -286,9 +287,12 @@ void Hub::run_until_done(impl::GreenletBase& until) {
     run_ready();
     if (main_->finished()) break;
     const bool nothing_ready = ready_.empty() && !inbox_->has_tasks();
-    if (nothing_ready && idle_.empty() && !anything_can_happen()) {
-      report_deadlock();
-      continue;
+    if (nothing_ready && idle_.empty()) {
+      if (!anything_can_happen()) {
+        told = report_deadlock(told);
+        continue;
+      }
+      told = false;
     }
     const bool trimmed = nothing_ready && (stacks_.trim() || impl::trim_objects());
     loop_->turn(nothing_ready && idle_.empty() && !trimmed);
@@ -297,19 +301,25 @@ void Hub::run_until_done(impl::GreenletBase& until) {
   main_ = nullptr;
 }
 
-void Hub::report_deadlock() {
+/// `told`: it was logged already. True if it is now.
+bool Hub::report_deadlock(bool told) {
   // Those who wait for exactly this are told first.
-  if (!exhausted_.empty()) return exhausted_.wake_all();
-  const std::string message = impl::describe_waiters(living());
-  if (main_->suspended_unwinding_ || (main_->extras_ && main_->extras_->full_shields > 0)) {
-    // Nothing can be thrown out of a destructor. Only another thread or a signal may help now.
-    log(LogLevel::error, message);
-    return loop_->turn(true);
+  if (!exhausted_.empty()) {
+    exhausted_.wake_all();
+    return told;
+  }
+  if (main_->suspended_unwinding_ || main_->full_shields_ > 0) {
+    // Nothing can be thrown out of a destructor. Only another thread, a signal or what does not count may
+    // help now.
+    if (!told) log(LogLevel::error, impl::describe_waiters(living()));
+    loop_->turn(true);
+    return true;
   }
   // A shield holds off kills; this is no kill, and would otherwise never arrive.
-  main_->thrown_ = std::make_exception_ptr(LoopExit(message));
+  main_->thrown_ = std::make_exception_ptr(LoopExit(impl::describe_waiters(living())));
   main_->incoming_ = true;
   switch_into(*main_);
+  return false;
 }
 
 }  // namespace verdin

@@ -238,11 +238,11 @@ Shield::~Shield() {
 }
 
 FullShield::FullShield() {
-  if (shield_.greenlet_) ++shield_.greenlet_->extras().full_shields;
+  if (shield_.greenlet_) ++shield_.greenlet_->full_shields_;
 }
 
 FullShield::~FullShield() {
-  if (shield_.greenlet_) --shield_.greenlet_->extras().full_shields;
+  if (shield_.greenlet_) --shield_.greenlet_->full_shields_;
 }
 
 }  // namespace verdin

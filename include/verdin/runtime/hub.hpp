@@ -198,7 +198,7 @@ class Hub {
   void abandon(impl::GreenletBase& greenlet) noexcept;
   bool anything_can_happen() const noexcept;
   void run_item(impl::Runnable& item);
-  void report_deadlock();
+  bool report_deadlock(bool told);
   Worker& take_worker(Task&& task, const char* name, SpawnPoint where);
   void remember(impl::GreenletBase& greenlet) noexcept;
   void forget(impl::GreenletBase& greenlet) noexcept;
@@ -253,8 +253,8 @@ class Shield {
 };
 
 /// A Shield that holds off LoopExit as well: where the main greenlet would wait for ever, that is logged as
-/// an error (again each time that the hub finds it so), and it waits on. For destructors, which can throw
-/// nothing. May allocate.
+/// an error (once, until something can happen again), and it waits on. For destructors, which can throw
+/// nothing.
 class FullShield {
  public:
   FullShield();

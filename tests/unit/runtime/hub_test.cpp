@@ -77,6 +77,58 @@ TEST(LoopExit, reaches_a_main_greenlet_behind_a_shield) {
   });
 }
 
+/// The errors that are logged while it lives.
+class LoggedErrors {
+ public:
+  LoggedErrors() {
+    verdin::set_log_sink([this](verdin::LogLevel level, std::string_view text) {
+      if (level == verdin::LogLevel::error) lines.emplace_back(text);
+    });
+  }
+  LoggedErrors(const LoggedErrors&) = delete;
+  LoggedErrors& operator=(const LoggedErrors&) = delete;
+  ~LoggedErrors() { verdin::set_log_sink(nullptr); }
+  std::vector<std::string> lines;
+};
+
+TEST(FullShield, holds_off_LoopExit_too) {
+  LoggedErrors errors;
+  verdin::run({.blocking_limit = 0ns}, [&] {
+    verdin::Event event;
+    auto background = verdin::spawn([&] {
+      verdin::sleep(1ms, verdin::Ref::no);
+      event.set();
+    });
+    {
+      const verdin::FullShield shield;
+      EXPECT_NO_THROW(event.wait());
+    }
+    ASSERT_EQ(errors.lines.size(), 1u);
+    EXPECT_NE(errors.lines[0].find("'main' in Event::wait"), std::string::npos) << errors.lines[0];
+    EXPECT_THROW(verdin::Event().wait(), verdin::LoopExit);  // without one it comes
+  });
+}
+
+TEST(FullShield, logs_once_that_nothing_can_happen_until_something_can) {
+  LoggedErrors errors;
+  verdin::run({.blocking_limit = 0ns}, [&] {
+    verdin::Event event;
+    auto background = verdin::spawn([&] {
+      const auto sleep_often = [] {
+        for (int i = 0; i < 5; ++i) verdin::sleep(1ms, verdin::Ref::no);
+      };
+      sleep_often();
+      EXPECT_EQ(errors.lines.size(), 1u);
+      verdin::sleep(1ms);
+      sleep_often();
+      event.set();
+    });
+    const verdin::FullShield shield;
+    event.wait();
+    EXPECT_EQ(errors.lines.size(), 2u);
+  });
+}
+
 TEST(LoopExit, a_handler_that_waits_is_named_and_an_idle_worker_is_not) {
   verdin::run([] {
     verdin::Event never;

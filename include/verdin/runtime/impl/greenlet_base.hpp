@@ -46,7 +46,13 @@ class FiberState;
 class LocalStore;
 struct HubInspector;
 
-class GreenletBase : public Runnable, public RefCounted<GreenletBase> {
+/// Between two others there is room for it: a greenlet gets no larger.
+struct FullShieldCount {
+ protected:
+  std::uint16_t full_shields_ = 0;  // > 0: LoopExit is not thrown into it either
+};
+
+class GreenletBase : public Runnable, protected FullShieldCount, public RefCounted<GreenletBase> {
  public:
   using State = GreenletState;
 
