@@ -67,7 +67,13 @@ std::ptrdiff_t write_without_blocking(int fd, bool socket, std::string_view data
 /// A loop that does not know of the descriptor's kind reports it as ready.
 void FileState::await(loop::Interest interest) {
   Event ready;
-  const loop::WatchPtr watch = Hub::current().loop().watch(fd_, interest, [&ready] { ready.set(); });
+  loop::WatchPtr watch;
+  Hub& hub = Hub::current();
+  watch = hub.loop().watch(fd_, interest, [&ready, &watch, greenlet = hub.running()] {
+    // Ended, and it waits: this is a child of fork() without it, where the watch would call in every turn.
+    if (greenlet->finished()) return watch.reset();
+    ready.set();
+  });
   struct Entry {
     Entry(std::vector<Event*>& in, Event& event) : list(in), own(&event) { list.push_back(own); }
     Entry(const Entry&) = delete;

@@ -10,9 +10,13 @@ namespace verdin::impl {
 bool wait_fds(std::span<const FdWish> wishes, std::optional<loop::Clock::time_point> due) {
   Event ready;
   std::vector<loop::WatchPtr> watches;  // go before the event that they set
-  loop::Loop& loop = Hub::current().loop();
-  for (const FdWish& wish : wishes)
-    watches.push_back(loop.watch(wish.fd, wish.interest, [&ready] { ready.set(); }));
+  Hub& hub = Hub::current();
+  const auto tell = [&ready, &watches, greenlet = hub.running()] {
+    // Ended, and it waits: this is a child of fork() without it, where they would call in every turn.
+    if (greenlet->finished()) return watches.clear();
+    ready.set();
+  };
+  for (const FdWish& wish : wishes) watches.push_back(hub.loop().watch(wish.fd, wish.interest, tell));
   if (due) return ready.wait_for(*due - loop::Clock::now());
   ready.wait();
   return true;

@@ -19,11 +19,14 @@
 
 #include <verdin/net/file.hpp>
 #include <verdin/net/filesystem.hpp>
+#include <verdin/net/pipe.hpp>
+#include <verdin/runtime/event.hpp>
 #include <verdin/runtime/join.hpp>
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/runtime/timeout.hpp>
 
+#include "support/forks.hpp"
 #include "support/slow_file_system.hpp"
 
 using namespace std::chrono_literals;
@@ -301,6 +304,39 @@ TEST(FileStream, a_pipe_that_blocks_is_waited_for_and_left_as_it_is) {
     EXPECT_EQ(flags & O_NONBLOCK, 0);
   });
 }
+
+#if !defined(__SANITIZE_THREAD__)
+
+TEST(FileStream, those_that_are_not_in_a_forked_child_cost_it_nothing) {
+  verdin::run([] {
+    const BlockingPipe blocking;
+    const BlockingPipe other;
+    ASSERT_EQ(::fcntl(other.pipe.read.get(), F_SETFL, O_NONBLOCK), 0);
+    auto file = File::borrow(blocking.pipe.read.get());
+    verdin::PipeReader reader(Descriptor(::dup(other.pipe.read.get())));
+    auto of_file = verdin::spawn([&] { return file.read(1); });
+    auto of_reader = verdin::spawn([&] {
+      char octet = 0;
+      return reader.read({&octet, 1});
+    });
+    verdin::yield();  // both wait
+    EXPECT_EQ(verdin::test::in_child([&] {
+                blocking.put("x");
+                other.put("y");
+                try {
+                  verdin::Event().wait();
+                } catch (const verdin::LoopExit&) {  // nobody is called any more
+                  return true;
+                }
+                return false;
+              }),
+              0);
+    EXPECT_EQ(of_file.get(), "x");
+    EXPECT_EQ(of_reader.get(), 1u);
+  });
+}
+
+#endif
 
 TEST(FileStream, more_than_a_pipe_holds) {
   verdin::run([] {

@@ -12,8 +12,6 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <netdb.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <verdin/net/resolver.hpp>
 #include <verdin/runtime/errors.hpp>
@@ -81,29 +79,6 @@ void until(const std::function<bool()>& step) {
   while (!step()) verdin::sleep(1ms);
 }
 
-#if !defined(__SANITIZE_THREAD__)
-
-/// How a forked child ends in which `body` gives true: with 0.
-template <typename F>
-int status_of_child(const F& body) {
-  verdin::test::await_monitor();
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(60);
-    bool well = false;
-    try {
-      well = body();
-    } catch (const std::exception&) {
-    }
-    ::_exit(well ? 0 : 1);
-  }
-  int status = -1;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  return status;
-}
-
-#endif
-
 /// One that asks nobody but `server`.
 ResolverOptions asking(const NameServer& server) {
   return {.backend = ResolverBackend::ares,
@@ -170,7 +145,7 @@ TEST(Resolve, a_forked_child_has_threads_of_its_own) {
   verdin::run([] {
     const auto one = [] { return texts(verdin::net::resolve("idn.b\xc3\xbc\x63her.test", 80)).size() == 1; };
     EXPECT_TRUE(one());  // there is a thread, and it is not just starting
-    EXPECT_EQ(status_of_child(one), 0);
+    EXPECT_EQ(verdin::test::in_child(one), 0);
     EXPECT_TRUE(one());
   });
 }
@@ -306,7 +281,7 @@ TEST_F(Ares, a_forked_child_asks_for_itself) {
     auto waiter = verdin::spawn([&] { resolver.resolve("silent.test", 80); });
     const int asked = server.asked();
     until([&] { return server.asked() > asked; });  // the parent's question is under way
-    EXPECT_EQ(status_of_child(one), 0);
+    EXPECT_EQ(verdin::test::in_child(one), 0);
     EXPECT_TRUE(one());
     waiter.kill();
   });

@@ -279,16 +279,7 @@ TEST(HubEnd, kills_what_blocks_for_ever_while_it_cleans_up) {
 
 #if !defined(__SANITIZE_THREAD__)
 
-/// The exit status of a child that runs `body` in the forked greenlet: 0 if that returns true.
-template <typename F>
-int in_child(const F& body) {
-  verdin::test::await_monitor();
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(body() ? 0 : 1);
-  int status = -1;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  return status;
-}
+using verdin::test::in_child;
 
 TEST(Fork, the_child_has_a_working_hub_and_only_the_greenlet_that_forked) {
   verdin::run([] {
