@@ -62,7 +62,15 @@ Barrier::~Barrier() {
   settle(leaving_, Outcome::destroyed);
 }
 
+/// In a child of fork(): only the greenlet that forked is there, which may be in the action.
+void Barrier::forget_the_gone() const noexcept {
+  arrived_.clear();
+  leaving_.clear();
+  if (acting_ && actor_ && actor_->finished()) acting_ = false;
+}
+
 std::size_t Barrier::wait_until(const impl::Due& due) {
+  look_for_fork();
   while (acting_ && !broken_) {
     impl::Waiter waiter(gate_, "Barrier::wait");
     if (!waiter.wait_until(due)) abort();
@@ -95,6 +103,8 @@ std::size_t Barrier::complete() {
 
 void Barrier::act() {
   if (!action_) return;
+  const Hub* const hub = Hub::current_or_null();
+  actor_ = hub ? hub->running() : nullptr;
   acting_ = true;
   try {
     action_();
@@ -108,6 +118,7 @@ void Barrier::act() {
 }
 
 void Barrier::settle(std::vector<Arrival*>& arrived, Outcome outcome) noexcept {
+  look_for_fork();
   for (Arrival* arrival : arrived) arrival->settle(outcome);
   arrived.clear();
 }

@@ -7,7 +7,7 @@
 // that is killed or times out of a scope of its own while it waits only leaves; its place is free again. If
 // the round was complete by then, wait() returns, and the exception comes when it suspends next.
 // Hub-local: its hub's thread only. One that is destroyed while greenlets wait for it wakes them with
-// DestroyedWhileWaiting.
+// DestroyedWhileWaiting. In a child of fork() those who waited in the parent do not count.
 #pragma once
 
 #include <cstddef>
@@ -38,7 +38,10 @@ class Barrier {
 
   std::size_t parties() const noexcept { return parties_; }
   /// How many are there now.
-  std::size_t waiting() const noexcept { return arrived_.size(); }
+  std::size_t waiting() const noexcept {
+    look_for_fork();
+    return arrived_.size();
+  }
   bool broken() const noexcept { return broken_; }
 
  private:
@@ -49,14 +52,21 @@ class Barrier {
   std::size_t complete();
   void act();
   void settle(std::vector<Arrival*>& arrived, Outcome outcome) noexcept;
+  void look_for_fork() const noexcept {
+    if (forks_.in_new_child()) [[unlikely]]
+      forget_the_gone();
+  }
+  void forget_the_gone() const noexcept;
 
   std::size_t parties_;
   std::function<void()> action_;
-  bool acting_ = false;
   bool broken_ = false;
-  std::vector<Arrival*> arrived_;  // of this round
-  std::vector<Arrival*> leaving_;  // of the round whose action runs
-  impl::WaitList gate_;            // who came while the action ran
+  mutable impl::ForkMark forks_;
+  mutable bool acting_ = false;
+  const impl::GreenletBase* actor_ = nullptr;  // meanwhile; null: no greenlet
+  mutable std::vector<Arrival*> arrived_;      // of this round
+  mutable std::vector<Arrival*> leaving_;      // of the round whose action runs
+  impl::WaitList gate_;                        // who came while the action ran
 };
 
 }  // namespace verdin

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <verdin/base/log.hpp>
+#include <verdin/runtime/barrier.hpp>
 #include <verdin/runtime/channel.hpp>
 #include <verdin/runtime/condition.hpp>
 #include <verdin/runtime/event.hpp>
@@ -456,6 +457,53 @@ TEST(Fork, a_pools_place_that_the_parents_greenlets_wait_for_goes_to_the_childs)
               0);
     holder.kill();
     waits.get();
+  });
+}
+
+TEST(Fork, a_barrier_does_not_count_those_that_are_gone) {
+  verdin::run([] {
+    verdin::Event never;
+    verdin::Barrier barrier(2);
+    verdin::Barrier acting(2, [&] { never.wait(); });
+    std::vector<Greenlet<>> gone;
+    gone.push_back(verdin::spawn([&] { barrier.wait(); }));
+    for (int i = 0; i < 3; ++i) gone.push_back(verdin::spawn([&] { acting.wait(); }));
+    verdin::yield();
+    verdin::yield();
+    EXPECT_EQ(in_child([&] {
+                never.set();
+                return barrier.waiting() == 0 &&
+                       reaches_its_own([&] { barrier.wait(); }, [&] { barrier.wait(); }) &&
+                       reaches_its_own([&] { acting.wait(); }, [&] { acting.wait(); });
+              }),
+              0);
+    EXPECT_EQ(barrier.waiting(), 1u);
+    verdin::kill_all(gone);
+  });
+}
+
+TEST(Fork, in_the_action_of_a_barrier_leaves_that_in_order) {
+  verdin::run([] {
+    bool child = false;
+    int status = -1;
+    verdin::Barrier barrier(2, [&] {
+      if (child || status >= 0) return;
+      verdin::test::await_monitor();
+      const pid_t pid = ::fork();
+      child = pid == 0;
+      if (child) return;
+      EXPECT_EQ(::waitpid(pid, &status, 0), pid);
+    });
+    auto first = verdin::spawn([&] { barrier.wait(); });
+    verdin::yield();
+    barrier.wait();
+    if (child) {
+      const bool well =
+          barrier.waiting() == 0 && reaches_its_own([&] { barrier.wait(); }, [&] { barrier.wait(); });
+      ::_exit(well ? 0 : 1);
+    }
+    EXPECT_EQ(status, 0);
+    first.get();
   });
 }
 
