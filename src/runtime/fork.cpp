@@ -42,24 +42,14 @@ void leave_links(impl::GreenletBase& gone) noexcept {
 void Hub::watch_forks() {
   static std::once_flag once;
   std::call_once(once, [] {
-    ::pthread_atfork(
-        [] {
-          if (Hub* hub = current_or_null()) hub->before_fork();
-        },
-        [] {
-          if (Hub* hub = current_or_null()) hub->after_fork(false);
-        },
-        [] {
-          if (Hub* hub = current_or_null()) hub->after_fork(true);
-        });
+    ::pthread_atfork(nullptr, nullptr, [] {
+      if (Hub* hub = current_or_null()) hub->after_fork();
+    });
   });
 }
 
-void Hub::before_fork() noexcept { inbox_->before_fork(); }
-
-void Hub::after_fork(bool in_child) noexcept {
-  inbox_->after_fork(in_child);
-  if (!in_child) return;
+void Hub::after_fork() noexcept {
+  inbox_->after_fork();
   // What belongs to threads and greenlets that are not here is left as it is, undestroyed.
   // Out of memory here is the end of the child. NOLINTNEXTLINE(bugprone-unhandled-exception-at-new)
   static_cast<void>(new auto(std::move(posted_)));

@@ -1,3 +1,5 @@
+#include <new>
+
 #include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/hub_ref.hpp>
 
@@ -21,14 +23,14 @@ void Inbox::take(std::vector<Task>& empty) {
   tasks_.swap(empty);
 }
 
-void Inbox::after_fork(bool in_child) {
-  if (in_child) {
-    // Not destroyed: what it holds is the parent's.
-    static_cast<void>(new auto(std::move(tasks_)));
-    has_tasks_.store(false, std::memory_order_relaxed);
-    wakes_.forget();
-  }
-  mutex_.unlock();
+/// Another thread may have been at it, so that the mutex is locked and the tasks half written: both are made
+/// anew, and what was there is left undestroyed. The parent does not hold the lock meanwhile: a thread that
+/// waited for it could hold the mutex of a shared object, which would then be locked in the child for ever.
+void Inbox::after_fork() noexcept {
+  new (&mutex_) std::mutex;
+  new (&tasks_) std::vector<Task>;
+  has_tasks_.store(false, std::memory_order_relaxed);
+  wakes_.forget();
 }
 
 void Inbox::close() {

@@ -191,8 +191,7 @@ class Hub {
   void turn(bool may_block);
   void kill_everything();
   static void watch_forks();
-  void before_fork() noexcept;
-  void after_fork(bool in_child) noexcept;
+  void after_fork() noexcept;
   void keep_after_fork(impl::GreenletBase* kept) noexcept;
   void settle(loop::Clock::time_point until);
   void abandon(impl::GreenletBase& greenlet) noexcept;

@@ -43,9 +43,8 @@ class Inbox : public SharedRefCounted<Inbox> {
   void take(std::vector<Task>& empty);
   /// For the owner: nothing is accepted any more.
   void close();
-  /// For the owner: nobody else posts until after_fork(). The child forgets what was posted to its parent.
-  void before_fork() { mutex_.lock(); }
-  void after_fork(bool in_child);
+  /// For the owner, in a child of fork(): forgets what was posted to its parent.
+  void after_fork() noexcept;
   /// For SharedWaiter.
   WakeList& wakes() noexcept { return wakes_; }
 

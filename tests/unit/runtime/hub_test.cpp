@@ -1,6 +1,8 @@
 // The hub: order, fairness, what keeps it alive, its end, and forks.
 #include <atomic>
 #include <csignal>
+#include <functional>
+#include <future>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -8,6 +10,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -506,6 +509,79 @@ TEST(Fork, in_the_action_of_a_barrier_leaves_that_in_order) {
     first.get();
   });
 }
+
+/// What every fork() does before it, if there is something. Said before any hub could say what it does: the
+/// last that was said comes first.
+std::function<void()>& before_fork() {
+  static std::function<void()> function;
+  return function;
+}
+[[maybe_unused]] const int said = ::pthread_atfork(
+    [] {
+      if (before_fork()) before_fork()();
+    },
+    nullptr, nullptr);
+
+TEST(Fork, holds_up_nobody_who_tells_the_hub) {
+  verdin::run([] {
+    verdin::shared::Event event;
+    auto waiter = verdin::spawn([&] { event.wait(); });
+    verdin::yield();
+    std::promise<void> told;
+    std::thread teller;
+    bool in_time = false;
+    before_fork() = [&] {
+      teller = std::thread([&] {
+        event.set();
+        told.set_value();
+      });
+      in_time = told.get_future().wait_for(60s) == std::future_status::ready;
+      if (in_time) teller.join();
+    };
+    EXPECT_EQ(in_child([&] {
+                event.clear();  // nobody holds its mutex
+                return reaches_its_own([&] { event.wait(); }, [&] { event.set(); });
+              }),
+              0);
+    before_fork() = nullptr;
+    if (teller.joinable()) teller.join();
+    EXPECT_TRUE(in_time);
+    waiter.get();
+  });
+}
+
+#if !defined(__SANITIZE_ADDRESS__)  // whose allocator may be locked in the child
+
+TEST(Fork, in_the_middle_of_what_others_post_the_child_can_be_posted_to) {
+  constexpr int kMostOnTheirWay = 1000;
+  std::atomic<bool> over = false;
+  std::atomic<int> on_their_way = 0;
+  verdin::run([&] {
+    std::thread poster([&, here = verdin::Hub::current().ref()] {
+      while (!over) {
+        if (on_their_way >= kMostOnTheirWay) {
+          std::this_thread::yield();
+        } else if (here.post([&] { --on_their_way; })) {
+          ++on_their_way;
+        }
+      }
+    });
+    for (int i = 0; i < 50; ++i) {
+      EXPECT_EQ(in_child([&] {
+                  verdin::Event posted;
+                  verdin::Hub::current().post([&] { posted.set(); });
+                  posted.wait();
+                  return true;
+                }),
+                0);
+      verdin::yield();
+    }
+    over = true;
+    poster.join();
+  });
+}
+
+#endif
 
 TEST(Fork, a_wait_for_several_that_goes_on_in_the_child_hears_of_those_that_are_gone) {
   verdin::run([] {
