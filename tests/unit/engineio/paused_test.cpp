@@ -13,6 +13,7 @@
 #include <verdin/verdin.hpp>
 
 #include "support/engineio_peer.hpp"
+#include "support/wanted_loop.hpp"
 
 using namespace std::chrono_literals;
 using namespace verdin::test;
@@ -101,6 +102,8 @@ void let_others_run() {
   for (int i = 0; i < 20; ++i) verdin::sleep(0s);
   verdin::sleep(1ms);
 }
+
+TEST(WantedLoop, is_the_one_it_runs_on) { verdin::test::expect_the_wanted_loop(); }
 
 TEST(PausedSession, takes_of_a_post_what_it_wants_and_the_rest_later) {
   with_server([](http::App& app, Recorder& recorder) {

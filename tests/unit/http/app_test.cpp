@@ -11,6 +11,7 @@
 #include <verdin/runtime/sleep.hpp>
 
 #include "support/http_client.hpp"
+#include "support/wanted_loop.hpp"
 
 namespace {
 
@@ -25,6 +26,8 @@ using verdin::tests::Client;
 using verdin::tests::header_of;
 using verdin::tests::serve_while;
 using verdin::tests::status_of;
+
+TEST(WantedLoop, is_the_one_it_runs_on) { verdin::test::expect_the_wanted_loop(); }
 
 TEST(HttpApp, RoutesByMethodAndPattern) {
   App app;

@@ -6,12 +6,19 @@
 
 #include <gtest/gtest.h>
 
+#include <verdin/loop/loop.hpp>
+
 namespace verdin::loop {
 
 inline constexpr std::array kBackends{"uring", "epoll", "poll", "select"};
 
 inline std::string name_of_backend(const testing::TestParamInfo<const char*>& instance) {
   return instance.param;
+}
+
+/// For SetUp(): what is not to be had here is skipped, not tried on something else.
+inline bool fell_back(const Loop& loop, const std::string& wanted) {
+  return !loop.backend().ends_with(wanted);
 }
 
 }  // namespace verdin::loop

@@ -27,6 +27,7 @@
 #include <verdin/runtime/timeout.hpp>
 
 #include "support/socket_pairs.hpp"
+#include "support/wanted_loop.hpp"
 
 using namespace std::chrono_literals;
 using verdin::net::Address;
@@ -92,6 +93,8 @@ void expect_conversation_through(Socket listener) {
 }
 
 // ---- Kinds of sockets.
+
+TEST(WantedLoop, is_the_one_it_runs_on) { verdin::test::expect_the_wanted_loop(); }
 
 TEST(Socket, streams_of_every_family) {
   verdin::run([] {
@@ -551,6 +554,7 @@ TEST(OneSocket, close_wakes_all_who_wait_before_its_number_is_anothers) {
     auto writer = verdin::spawn([&, &a = a] { a.send_all("x", write_error); });
     let_run();
     const int number = a.fd();
+    a.close();
     a.close();
     auto [c, d] = Socket::pair();
     ASSERT_TRUE(c.fd() == number || d.fd() == number);  // the kernel gives the lowest

@@ -42,11 +42,14 @@
 #include <verdin/runtime/wait.hpp>
 
 #include "support/forks.hpp"
+#include "support/wanted_loop.hpp"
 
 using namespace std::chrono_literals;
 using verdin::Greenlet;
 
 namespace {
+
+TEST(WantedLoop, is_the_one_it_runs_on) { verdin::test::expect_the_wanted_loop(); }
 
 TEST(LoopExit, names_every_waiter_where_it_waits_and_where_it_was_spawned) {
   verdin::run([] {

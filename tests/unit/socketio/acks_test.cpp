@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "support/socketio_peer.hpp"
+#include "support/wanted_loop.hpp"
 
 using namespace std::chrono_literals;
 using namespace verdin::test;
@@ -21,6 +22,8 @@ void acknowledge(Peer& peer, const std::string& arguments) {
   const std::string packet = peer.receive();
   peer.send("3" + packet.substr(1, packet.find('[') - 1) + arguments);
 }
+
+TEST(WantedLoop, is_the_one_it_runs_on) { verdin::test::expect_the_wanted_loop(); }
 
 TEST(SocketIoAck, is_decoded_into_what_was_asked_for) {
   with_server([](http::App& app, sio::Server& io, Errors&) {

@@ -11,6 +11,7 @@
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/websocket/stream.hpp>
 
+#include "support/wanted_loop.hpp"
 #include "support/websocket_client_frames.hpp"
 #include "support/websocket_raw_client.hpp"
 
@@ -45,6 +46,8 @@ bool eventually(Condition condition) {
   for (int i = 0; i < 5000 && !condition(); ++i) sleep(1ms);
   return condition();
 }
+
+TEST(WantedLoop, is_the_one_it_runs_on) { verdin::test::expect_the_wanted_loop(); }
 
 TEST(WebSocketRoute, AnswersTheHandshakeOfTheRfc) {
   run([] {
