@@ -118,6 +118,7 @@ void UringLoop::remove_file(FileCompletion& file) noexcept {
 }
 
 bool UringLoop::submit(FileOperation& operation) {
+  if (ending_) return false;
   auto* const file = new FileCompletion(*this, operation);
   operation.token = user_data(static_cast<UringOperation*>(file), Tag::operation);
   files_.push_back(file);
@@ -125,10 +126,12 @@ bool UringLoop::submit(FileOperation& operation) {
 }
 
 void UringLoop::prepare_files() {
-  for (FileCompletion* file : files_) {
-    make_room();
-    file->prepare(entry());
-  }
+  prepare_each(files_, [this](FileCompletion& file) { file.prepare(entry()); });
+}
+
+/// There is no turn any more that would submit them.
+void UringLoop::end_files() {
+  for (std::size_t i = 0; i < files_.size(); ++i) files_[i]->complete(-ECANCELED, 0);
   files_.clear();
 }
 

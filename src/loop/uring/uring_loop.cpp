@@ -20,6 +20,12 @@ bool passes(int error) noexcept {
          error == ENOBUFS || error == ETIME;
 }
 
+/// The kernel may do better afterwards.
+void rest() noexcept {
+  const timespec pause{0, 1'000'000};
+  ::nanosleep(&pause, nullptr);
+}
+
 }  // namespace
 
 std::size_t UringLoop::Gather::size() const noexcept {
@@ -46,6 +52,8 @@ UringLoop::~UringLoop() {
   for (UringRegistration* r = registrations_; r && !forked; r = r->next_) {
     if (!r->dropped()) r->on_loop_end();
   }
+  ending_ = true;
+  forked ? forget_files() : end_files();
   forked ? ring_.abandon() : end_everything();
   for (UringStream* stream : graveyard_) delete stream;
 }
@@ -90,7 +98,7 @@ void UringLoop::remove_stream(UringStream& stream) noexcept {
 }
 
 void UringLoop::add_registration(UringRegistration& registration) {
-  make_room_for(registration_count_ + 1, dirty_registrations_, preparing_);
+  make_room_for(registration_count_ + 1, dirty_registrations_);
   make_room_for(2 * (registration_count_ + file_count_ + 1), cancellations_);
   ++registration_count_;
   registration.next_ = registrations_;
@@ -128,10 +136,7 @@ void UringLoop::make_room() {
 void UringLoop::submit_all() {
   harvest();
   for (bool again = false; ring_.prepared() > 0; again = true) {
-    if (again) {
-      const timespec pause{0, 1'000'000};
-      ::nanosleep(&pause, nullptr);
-    }
+    if (again) rest();
     if (!ring_.submit() && !passes(ring_.error()))
       throw std::system_error(ring_.error(), std::system_category(), "io_uring_enter");
     harvest();
@@ -140,22 +145,17 @@ void UringLoop::submit_all() {
 }
 
 void UringLoop::prepare_cancellations() {
-  for (const std::uint64_t target : cancellations_) {
+  while (!cancellations_.empty()) {
     make_room();
     io_uring_sqe* cancellation = entry();
-    io_uring_prep_cancel64(cancellation, target, 0);
+    io_uring_prep_cancel64(cancellation, cancellations_.back(), 0);
     cancellation->user_data = 0;
+    cancellations_.pop_back();
   }
-  cancellations_.clear();
 }
 
 void UringLoop::prepare_registrations() {
-  preparing_.swap(dirty_registrations_);
-  for (UringRegistration* registration : preparing_) {
-    make_room();
-    registration->prepare();
-  }
-  preparing_.clear();
+  prepare_each(dirty_registrations_, [](UringRegistration& registration) { registration.prepare(); });
 }
 
 /// No handler is called in here, so nothing but what settles a send can close a stream.
@@ -164,11 +164,7 @@ void UringLoop::prepare() {
   if (!dirty_registrations_.empty()) prepare_registrations();
   if (!files_.empty()) prepare_files();
   flushing_.swap(dirty_);
-  for (UringStream* stream : flushing_) {
-    make_room();
-    stream->prepare();
-  }
-  flushing_.clear();
+  prepare_each(flushing_, [](UringStream& stream) { stream.prepare(); });
 }
 
 std::optional<Clock::time_point> UringLoop::next_due() const {
@@ -310,7 +306,7 @@ void UringLoop::turn(bool may_block) {
 
 void UringLoop::cancel_now(std::uint64_t user_data) noexcept {
   if (generation_ != fork_generation()) return;  // the operation is the parent's
-  if (ring_.room() == 0 && !ring_.submit()) return;
+  if (ring_.room() == 0 && !ring_.submit() && ring_.room() == 0) return;
   io_uring_sqe* cancellation = entry();
   io_uring_prep_cancel64(cancellation, user_data, 0);
   cancellation->user_data = 0;
@@ -326,7 +322,13 @@ void UringLoop::end_everything() {
   constexpr int kMostFailures = 10;
   for (auto pause = std::chrono::milliseconds(10);
        failures < kMostFailures && in_flight_ > 0 && Clock::now() < give_up; pause *= 2) {
-    if (ring_.room() == 0 && !ring_.submit()) break;
+    if (ring_.room() == 0 && !ring_.submit() && ring_.room() == 0) {
+      ++failures;
+      harvest();
+      deliver();
+      rest();
+      continue;
+    }
     io_uring_sqe* cancellation = entry();
     io_uring_prep_cancel64(cancellation, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
     cancellation->user_data = 0;
@@ -337,10 +339,10 @@ void UringLoop::end_everything() {
       deliver();
     }
   }
-  preparing_.swap(dirty_registrations_);
-  for (UringRegistration* registration : preparing_) {
-    if (registration->dropped()) registration->prepare();
+  for (std::size_t i = 0; i < dirty_registrations_.size(); ++i) {
+    if (dirty_registrations_[i]->dropped()) dirty_registrations_[i]->prepare();
   }
+  dirty_registrations_.clear();
 }
 
 void UringLoop::after_fork() {

@@ -7,6 +7,8 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -107,8 +109,22 @@ class UringLoop final : public Loop {
   void prepare_cancellations();
   void prepare_registrations();
   void prepare_files();
+  void end_files();
   void forget_files() noexcept;
   void make_room();
+  /// Each one leaves the list before it is prepared, whatever is thrown.
+  template <typename T, typename Prepare>
+  void prepare_each(std::vector<T*>& all, Prepare prepare) {
+    struct Taken {
+      std::vector<T*>& list;
+      std::ptrdiff_t count = 0;
+      ~Taken() { list.erase(list.begin(), list.begin() + count); }
+    } taken{all};
+    while (taken.count < std::ssize(all)) {
+      make_room();  // throws
+      prepare(*all[static_cast<std::size_t>(taken.count++)]);
+    }
+  }
   bool has_gather() noexcept;
   void enter(bool wait);
   void submit_all();
@@ -139,7 +155,6 @@ class UringLoop final : public Loop {
   std::vector<UringStream*> graveyard_;
   std::vector<UringStream*> retired_;
   std::vector<UringRegistration*> dirty_registrations_;
-  std::vector<UringRegistration*> preparing_;
   std::vector<std::uint64_t> cancellations_;
   std::vector<FileCompletion*> files_;  // still to be submitted
   FileCompletion* all_files_ = nullptr;
@@ -152,6 +167,7 @@ class UringLoop final : public Loop {
   UringRegistration* registrations_ = nullptr;
   std::uint64_t in_flight_ = 0;
   int work_ = 0;
+  bool ending_ = false;
   std::uint32_t turns_ = 0;
   unsigned generation_ = fork_generation();
 };
