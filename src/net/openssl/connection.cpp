@@ -25,6 +25,10 @@ constexpr std::size_t kFlushFrom = 64 * 1024;
 constexpr unsigned kCallsAtOnce = 64;
 // Each change of keys costs some 60 us (OpenSSL 3.0), and 27 octets to ask for.
 constexpr unsigned kMostRecordsWithoutData = 32;
+// A record holds thousands of the smallest ones; a handshake has some ten, of all that there are.
+constexpr unsigned kMostMessagesWithoutData = 256;
+// Who has said nothing for so long keeps nobody from running.
+constexpr std::chrono::seconds kCalm{1};
 
 /// One greenlet at a time.
 class Claim {
@@ -116,13 +120,19 @@ int TlsConnection::on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, E
 }
 
 /// OpenSSL reads on inside of one call for as long as there is something to read and none of it is data:
-/// changes of keys, tickets, attempts to negotiate anew. So a peer could keep the hub for itself.
+/// changes of keys, tickets, attempts to negotiate anew; in a handshake, a server's requests for one. So a
+/// peer could keep the hub for itself.
 void TlsConnection::on_message(int sent, int /*version*/, int type, const void* /*data*/,
                                std::size_t /*size*/, SSL* ssl, void*) {
   auto* const self = static_cast<TlsConnection*>(SSL_get_app_data(ssl));
-  if (sent || type != SSL3_RT_HEADER || !self || !self->shaken_) return;
-  // Called before it is known what is in this one, so it may be data behind the last that is allowed.
-  if (++self->records_without_data_ <= kMostRecordsWithoutData + 1) return;
+  if (sent || !self) return;
+  if (type == SSL3_RT_HANDSHAKE) {
+    if (++self->messages_without_data_ <= kMostMessagesWithoutData) return;
+  } else {
+    // Called before it is known what is in this one, so it may be data behind the last that is allowed.
+    if (type != SSL3_RT_HEADER || !self->shaken_) return;
+    if (++self->records_without_data_ <= kMostRecordsWithoutData + 1) return;
+  }
   self->flooded_ = true;
   SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN);  // it returns, and reads no more
 }
@@ -224,8 +234,14 @@ void TlsConnection::note_flood() {
   failure_text_ = "the peer sends messages of TLS, and no data";
 }
 
+void TlsConnection::forget_what_came_without_data() {
+  records_without_data_ = 0;
+  messages_without_data_ = 0;
+}
+
 void TlsConnection::finish_handshake() {
   shaken_ = true;
+  forget_what_came_without_data();
   // TLS 1.2 gives no new session to one that was resumed.
   if (!host_.empty() && SSL_session_reused(ssl_.get()) == 1 && SSL_version(ssl_.get()) < TLS1_3_VERSION)
     context_->keep_session(host_, SessionPtr(SSL_get1_session(ssl_.get())));
@@ -286,13 +302,15 @@ std::size_t TlsConnection::recv(std::span<char> into, Deadline limit, std::error
       if (result != 1) wish = wish_of(result, errors);
     }
     calls_at_once_ += records_without_data_;
-    if (got > 0) records_without_data_ = 0;
+    if (got > 0) forget_what_came_without_data();
     std::error_code ignored;
     if (pending() > 0 && !writing_) flush_now(ignored);  // an alert, or the answer to a change of keys
     if (got > 0) return got;
     error = failure_;
     if (error || wish == Wish::none) return 0;
+    const auto since = loop::Clock::now();
     if (!await(wish, limit, error)) return 0;
+    if (loop::Clock::now() - since >= kCalm) forget_what_came_without_data();
     calls_at_once_ = 0;
   }
 }

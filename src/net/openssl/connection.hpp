@@ -43,7 +43,7 @@ class TlsConnection {
   /// Another: a ticket is to be sealed, or opened.
   static int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                        EVP_MAC_CTX* mac, int seal);
-  /// And another: a record has come in, among other things.
+  /// And another: a record, or a message of a handshake, has come in, among other things.
   static void on_message(int sent, int version, int type, const void* data, std::size_t size, SSL* ssl,
                          void*);
 
@@ -60,6 +60,7 @@ class TlsConnection {
   void await_rest(std::chrono::milliseconds pause, Deadline limit, std::error_code& error);
   void shake_hands(Deadline limit, std::error_code& error);
   void finish_handshake();
+  void forget_what_came_without_data();
   bool await(Wish wish, Deadline limit, std::error_code& error);
   bool say_goodbye();
   bool flush(Deadline limit, std::error_code& error);
@@ -77,6 +78,7 @@ class TlsConnection {
   int socket_error_ = 0;  // that OpenSSL ran into
   bool eof_ = false;
   unsigned records_without_data_ = 0;  // that came one after the other
+  unsigned messages_without_data_ = 0;
   bool flooded_ = false;
   bool shaken_ = false;
   bool said_goodbye_ = false;

@@ -1,4 +1,4 @@
-// Messages of TLS that come behind the handshake, from peers that mean no good.
+// Messages of TLS from peers that mean no good.
 #include <array>
 #include <functional>
 #include <optional>
@@ -15,7 +15,7 @@
 #include <verdin/runtime/spawn.hpp>
 
 #include "support/certificates.hpp"
-#include "support/raw_tls_client.hpp"
+#include "support/raw_tls_peer.hpp"
 #include "support/socket_pairs.hpp"
 
 namespace verdin::test {
@@ -24,6 +24,20 @@ namespace {
 using net::Socket;
 using net::TlsErrc;
 using net::TlsStream;
+
+const Certificates& certificates() {
+  static const struct Signed : Certificates {
+    Signed() { sign("one", "DNS:one.test"); }
+  } files;
+  return files;
+}
+
+net::TlsContext trusting_client() {
+  net::TlsClientOptions options;
+  options.system_roots = false;
+  options.ca_file = certificates().path("ca.pem");
+  return net::TlsContext::client(options);
+}
 
 /// A TlsStream whose peer says what it likes; both have shaken hands.
 struct Raw {
@@ -35,18 +49,15 @@ struct Raw {
     other.get();
   }
   static const net::TlsContext& context() {
-    static const Certificates files;
-    static const net::TlsContext made = [] {
-      files.sign("one", "DNS:one.test");
-      return net::TlsContext::server(
-          {.identities = {{.certificate_file = files.path("one.pem"), .key_file = files.path("one.key")}}});
-    }();
+    static const net::TlsContext made =
+        net::TlsContext::server({.identities = {{.certificate_file = certificates().path("one.pem"),
+                                                 .key_file = certificates().path("one.key")}}});
     return made;
   }
   void say(const std::string& records) { socket.send_all(records, kLong); }
 
   Socket socket;
-  RawTlsClient client;
+  RawTlsPeer client;
   TlsStream server;
 };
 
@@ -61,7 +72,7 @@ std::pair<std::string, std::optional<std::error_code>> all_of(TlsStream& stream)
   }
 }
 
-std::string updates(RawTlsClient& client, int count) {
+std::string updates(RawTlsPeer& client, int count) {
   std::string all;
   for (int i = 0; i < count; ++i) all += client.key_update();
   return all;
@@ -70,18 +81,18 @@ std::string updates(RawTlsClient& client, int count) {
 TEST(TlsMessages, half_of_one_holds_nobody_up) {
   run([] {
     Raw raw(TLS1_3_VERSION);
-    raw.say(raw.client.record("hello", RawTlsClient::kData));
+    raw.say(raw.client.record("hello", RawTlsPeer::kData));
     EXPECT_EQ(raw.server.recv(100, kLong), "hello");
     auto reader = spawn([&] { return all_of(raw.server); });
-    raw.say(raw.client.record(std::string("\x18\x00\x00\x01", 4), RawTlsClient::kHandshake));
+    raw.say(raw.client.record(std::string("\x18\x00\x00\x01", 4), RawTlsPeer::kHandshake));
     for (int i = 0; i < 5; ++i) sleep(std::chrono::milliseconds(1));  // it waits for the other half
     EXPECT_FALSE(reader.ready());
     std::error_code error;
     raw.server.send_all("to you", error, std::chrono::milliseconds(20));
     EXPECT_EQ(error, net::Errc::timed_out);
-    raw.say(raw.client.record(std::string(1, '\0'), RawTlsClient::kHandshake));
+    raw.say(raw.client.record(std::string(1, '\0'), RawTlsPeer::kHandshake));
     raw.client.next_keys();
-    raw.say(raw.client.record("more", RawTlsClient::kData));
+    raw.say(raw.client.record("more", RawTlsPeer::kData));
     raw.server.send_all("to you", kLong);
     raw.socket.close();
     EXPECT_EQ(reader.get().first, "more");
@@ -91,7 +102,7 @@ TEST(TlsMessages, half_of_one_holds_nobody_up) {
 TEST(TlsMessages, changes_of_keys_without_data_end_the_connection) {
   run([] {
     Raw raw(TLS1_3_VERSION);
-    raw.say(raw.client.record("hello", RawTlsClient::kData));
+    raw.say(raw.client.record("hello", RawTlsPeer::kData));
     raw.say(updates(raw.client, 2000));
     raw.socket.shutdown_write();
     const auto [got, error] = all_of(raw.server);
@@ -114,7 +125,7 @@ TEST(TlsMessages, changes_of_keys_between_data_are_fine_and_others_run_meanwhile
     std::string all;
     for (int i = 0; i < kTimes; ++i) {
       all += updates(raw.client, 32);
-      all += raw.client.record("x", RawTlsClient::kData);
+      all += raw.client.record("x", RawTlsPeer::kData);
     }
     raw.say(all);
     bool over = false;
@@ -154,8 +165,8 @@ TEST(TlsMessages, a_peer_that_asks_and_never_reads_gets_no_further) {
     for (std::size_t i = 0; i < kTimes; ++i) {  // 12,800 answers of 31 octets
       std::string all;
       for (int j = 0; j < 32; ++j)
-        all += raw.client.record(std::string("\x01\x00\x00\x02\x03\x03", 6), RawTlsClient::kHandshake);
-      raw.say(all + raw.client.record("x", RawTlsClient::kData));
+        all += raw.client.record(std::string("\x01\x00\x00\x02\x03\x03", 6), RawTlsPeer::kHandshake);
+      raw.say(all + raw.client.record("x", RawTlsPeer::kData));
     }
     while (got.size() < kTimes && !reader.ready()) sleep(std::chrono::milliseconds(1));
     EXPECT_EQ(got, std::string(kTimes, 'x'));
@@ -163,6 +174,81 @@ TEST(TlsMessages, a_peer_that_asks_and_never_reads_gets_no_further) {
     close_hard(raw.socket);
     EXPECT_TRUE(reader.get());
     EXPECT_TRUE(writer.get());
+  });
+}
+
+/// OpenSSL passes over them, all in one call.
+TEST(TlsMessages, requests_for_a_handshake_within_one_end_it) {
+  run([] {
+    auto [a, b] = tcp_pair();
+    Socket peer = std::move(a);
+    TlsStream client(std::move(b), trusting_client(), "one.test");
+    auto server = spawn([&] {
+      std::error_code ignored;
+      const std::string record = std::string("\x16\x03\x03\x40\x00", 5) + std::string(0x4000, '\0');
+      for (int i = 0; i < 60 && !ignored; ++i) peer.send_all(record, ignored, kLong);
+      peer.close();
+    });
+    try {
+      client.handshake(kLong);
+      ADD_FAILURE() << "they have shaken hands";
+    } catch (const net::TlsError& error) {
+      EXPECT_EQ(error.code(), TlsErrc::flooded);
+    }
+    client.close();
+    server.get();
+  });
+}
+
+/// Two records of 16 KB, each.
+TEST(TlsMessages, tickets_without_end_end_the_connection) {
+  run([] {
+    auto [a, b] = tcp_pair();
+    Socket socket = std::move(a);
+    RawTlsPeer server(socket, certificates().path("one.pem"), certificates().path("one.key"));
+    TlsStream client(std::move(b), trusting_client(), "one.test");
+    auto shaking = spawn([&] { client.handshake(kLong); });
+    EXPECT_TRUE(server.handshake());
+    shaking.get();
+    const std::string ticket(
+        "\x04\0\0\x0e"
+        "\0\0\0\x64"
+        "aaaa"
+        "\0"
+        "\0\x01t"
+        "\0\0",
+        18);
+    const auto tickets = [&](int count) {
+      std::string all;
+      for (int i = 0; i < count; ++i) all += ticket;
+      return server.record(all, RawTlsPeer::kHandshake);
+    };
+    socket.send_all(tickets(200), kLong);
+    socket.send_all(server.record("hello", RawTlsPeer::kData), kLong);
+    EXPECT_EQ(client.recv(100, kLong), "hello");
+    socket.send_all(tickets(200), kLong);
+    socket.send_all(server.record("more", RawTlsPeer::kData), kLong);
+    EXPECT_EQ(client.recv(100, kLong), "more");
+    socket.send_all(tickets(900), kLong);
+    socket.send_all(server.record("no more", RawTlsPeer::kData), kLong);
+    const auto [got, error] = all_of(client);
+    EXPECT_EQ(got, "");
+    EXPECT_EQ(error, TlsErrc::flooded);
+  });
+}
+
+TEST(TlsMessages, changes_of_keys_once_in_a_while_are_fine) {
+  run([] {
+    Raw raw(TLS1_3_VERSION);
+    auto reader = spawn([&] { return raw.server.recv(100, kLong); });
+    for (int i = 0; i < 2; ++i) {
+      raw.say(updates(raw.client, 20));
+      for (int j = 0; j < 5; ++j) sleep(std::chrono::milliseconds(1));  // it has read them, and waits
+      sleep(std::chrono::milliseconds(1010));
+    }
+    raw.say(updates(raw.client, 20));
+    raw.say(raw.client.record("x", RawTlsPeer::kData));
+    EXPECT_EQ(reader.get(), "x");
   });
 }
 
@@ -180,10 +266,10 @@ TEST(TlsMessages, nothing_is_negotiated_anew) {
 TEST(TlsMessages, attempts_to_negotiate_anew_end_the_connection) {
   run([] {
     Raw raw(TLS1_2_VERSION);
-    std::string all = raw.client.record("hello", RawTlsClient::kData);
+    std::string all = raw.client.record("hello", RawTlsPeer::kData);
     const std::string hello("\x01\x00\x00\x29\x03\x03", 6);  // refused before it is read
     for (int i = 0; i < 500; ++i)
-      all += raw.client.record(hello + std::string(0x27, '\0'), RawTlsClient::kHandshake);
+      all += raw.client.record(hello + std::string(0x27, '\0'), RawTlsPeer::kHandshake);
     raw.say(all);
     raw.socket.shutdown_write();
     const auto [got, error] = all_of(raw.server);

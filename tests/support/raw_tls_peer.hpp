@@ -1,7 +1,7 @@
-// RawTlsClient: a TLS client that, once it has shaken hands, says whatever a test wants, under the right
-// keys.
+// RawTlsPeer: a TLS client (or, of TLS 1.3, a server) that, once it has shaken hands, says whatever a test
+// wants, under the right keys.
 //
-// OpenSSL does the handshake; records are sealed here, with AES-128-GCM. What the server says afterwards is
+// OpenSSL does the handshake; records are sealed here, with AES-128-GCM. What the other says afterwards is
 // nobody's.
 #pragma once
 
@@ -24,30 +24,25 @@
 
 namespace verdin::test {
 
-class RawTlsClient {
+class RawTlsPeer {
  public:
   static constexpr unsigned char kHandshake = 22, kData = 23;
 
-  /// `version`: TLS1_2_VERSION or TLS1_3_VERSION.
-  RawTlsClient(net::Socket& socket, int version) : socket_(socket), version_(version) {
-    context_ = SSL_CTX_new(TLS_client_method());
-    SSL_CTX_set_min_proto_version(context_, version);
-    SSL_CTX_set_max_proto_version(context_, version);
-    SSL_CTX_set_ciphersuites(context_, "TLS_AES_128_GCM_SHA256");
-    SSL_CTX_set_cipher_list(context_, "ECDHE-ECDSA-AES128-GCM-SHA256");
-    SSL_CTX_set_keylog_callback(context_, [](const SSL* ssl, const char* line) {
-      static_cast<RawTlsClient*>(SSL_get_app_data(ssl))->note_secret(line);
-    });
-    ssl_ = SSL_new(context_);
-    SSL_set_app_data(ssl_, this);
-    in_ = BIO_new(BIO_s_mem());
-    out_ = BIO_new(BIO_s_mem());
-    SSL_set_bio(ssl_, in_, out_);
+  /// A client. `version`: TLS1_2_VERSION or TLS1_3_VERSION.
+  RawTlsPeer(net::Socket& socket, int version) : RawTlsPeer(socket, version, false) {
     SSL_set_connect_state(ssl_);
   }
-  RawTlsClient(const RawTlsClient&) = delete;
-  RawTlsClient& operator=(const RawTlsClient&) = delete;
-  ~RawTlsClient() {
+  /// A server, of TLS 1.3, that gives no tickets by itself.
+  RawTlsPeer(net::Socket& socket, const std::string& certificate_file, const std::string& key_file)
+      : RawTlsPeer(socket, TLS1_3_VERSION, true) {
+    SSL_use_certificate_file(ssl_, certificate_file.c_str(), SSL_FILETYPE_PEM);
+    SSL_use_PrivateKey_file(ssl_, key_file.c_str(), SSL_FILETYPE_PEM);
+    SSL_set_num_tickets(ssl_, 0);
+    SSL_set_accept_state(ssl_);
+  }
+  RawTlsPeer(const RawTlsPeer&) = delete;
+  RawTlsPeer& operator=(const RawTlsPeer&) = delete;
+  ~RawTlsPeer() {
     SSL_free(ssl_);
     SSL_CTX_free(context_);
   }
@@ -105,6 +100,22 @@ class RawTlsClient {
  private:
   static constexpr std::size_t kTag = 16;
 
+  RawTlsPeer(net::Socket& socket, int version, bool server) : socket_(socket), version_(version) {
+    context_ = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+    SSL_CTX_set_min_proto_version(context_, version);
+    SSL_CTX_set_max_proto_version(context_, version);
+    SSL_CTX_set_ciphersuites(context_, "TLS_AES_128_GCM_SHA256");
+    SSL_CTX_set_cipher_list(context_, "ECDHE-ECDSA-AES128-GCM-SHA256");
+    SSL_CTX_set_keylog_callback(context_, [](const SSL* ssl, const char* line) {
+      static_cast<RawTlsPeer*>(SSL_get_app_data(ssl))->note_secret(line);
+    });
+    ssl_ = SSL_new(context_);
+    SSL_set_app_data(ssl_, this);
+    in_ = BIO_new(BIO_s_mem());
+    out_ = BIO_new(BIO_s_mem());
+    SSL_set_bio(ssl_, in_, out_);
+  }
+
   static std::string head_of(unsigned char type, std::size_t size) {
     return {static_cast<char>(type), 3, 3, static_cast<char>(size >> 8), static_cast<char>(size & 255)};
   }
@@ -127,7 +138,8 @@ class RawTlsClient {
   }
 
   void note_secret(std::string_view line) {
-    if (!line.starts_with("CLIENT_TRAFFIC_SECRET_0 ")) return;
+    if (!line.starts_with(SSL_is_server(ssl_) ? "SERVER_TRAFFIC_SECRET_0 " : "CLIENT_TRAFFIC_SECRET_0 "))
+      return;
     const std::string hex(line.substr(line.rfind(' ') + 1));
     secret_.clear();
     for (std::size_t i = 0; i < hex.size(); i += 2)
