@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -8,6 +9,7 @@
 #include <verdin/net/error.hpp>
 #include <verdin/net/tls_connect.hpp>
 #include <verdin/runtime/shared/mutex.hpp>
+#include <verdin/runtime/timeout.hpp>
 
 #include "loop/fork_generation.hpp"
 
@@ -30,12 +32,21 @@ Default& the_default() {
   return latest.compare_exchange_strong(known, anew.get()) ? *anew.release() : *known;
 }
 
+std::optional<Deadline::Clock::duration> left_of(Deadline limit) {
+  const auto due = limit.due();
+  return due ? std::optional(*due - std::min(*due, Deadline::Clock::now())) : std::nullopt;
+}
+
 TlsContext default_context(Deadline limit) {
   Default& common = the_default();
+  const char* const late = "verdin: the system's certificates took too long";
   if (!common.making.try_lock_until(limit.due().value_or(Deadline::Clock::time_point::max())))
-    throw TimedOut("verdin: the system's certificates took too long");
+    throw TimedOut(late);
   const std::unique_lock turn(common.making, std::adopt_lock);
-  if (!common.context) common.context = TlsContext::client();  // suspends
+  if (!common.context) {
+    common.context = with_timeout(left_of(limit), [] { return TlsContext::client(); });  // suspends
+    if (!common.context) throw TimedOut(late);
+  }
   return *common.context;
 }
 
