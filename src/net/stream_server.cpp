@@ -98,6 +98,7 @@ class StreamServer::State : public RefCounted<State> {
   State(const Address& where, Handler what, const StreamServerOptions& how)
       : address(where), handler(std::move(what)), options(how) {
     if (!handler) throw std::invalid_argument("verdin: a server without a handler");
+    if (options.max_accept < 1) throw std::invalid_argument("verdin: a server that accepts nothing");
     if (options.max_connections != Pool::kUnlimited) own_pool.emplace(options.max_connections);
   }
 

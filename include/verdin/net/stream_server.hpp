@@ -42,7 +42,7 @@ struct StreamServerOptions {
   ListenOptions listen{};
   std::size_t max_connections = std::numeric_limits<std::size_t>::max();
   Pool* pool = nullptr;  ///< whose members the connections' greenlets are, besides; must outlive the server
-  int max_accept = 100;  ///< connections taken in a row
+  int max_accept = 100;  ///< connections taken in a row, at least 1
   std::chrono::milliseconds first_rest{10};
   std::chrono::milliseconds longest_rest{1000};
 };
@@ -58,6 +58,7 @@ class StreamServer {
  public:
   using Handler = std::function<void(Socket& socket, const Address& peer)>;
 
+  /// Throws std::invalid_argument for options that make no sense.
   StreamServer(const Address& address, Handler handler, const StreamServerOptions& options = {});
   /// With a socket that listens already.
   StreamServer(Socket listener, Handler handler, const StreamServerOptions& options = {});

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <verdin/net/connect.hpp>
@@ -200,6 +201,32 @@ TEST(StreamServer, shares_a_pool_with_others) {
   });
 }
 
+TEST(StreamServer, takes_a_few_connections_at_a_time) {
+  verdin::run([] {
+    Socket listener = Socket::listen(kAnyPort);
+    std::vector<Socket> clients;
+    for (int i = 0; i < 6; ++i) clients.push_back(Socket::connected(listener.local_address(), kLong));
+    std::vector<std::size_t> taken;
+    verdin::Event over;
+    StreamServer* serving = nullptr;
+    StreamServer server(std::move(listener),
+                        [&](Socket&, const Address&) {
+                          taken.push_back(serving->connections());
+                          over.wait();
+                        },
+                        {.max_accept = 2});
+    serving = &server;
+    server.start();
+    wait_until([&] { return taken.size() == 6; });
+    EXPECT_EQ(taken, (std::vector<std::size_t>{2, 2, 4, 4, 6, 6}));
+    over.set();
+    EXPECT_TRUE(server.stop(kLong));
+    for (const int none : {0, -1}) {
+      EXPECT_THROW(StreamServer(kAnyPort, echo, {.max_accept = none}), std::invalid_argument);
+    }
+  });
+}
+
 TEST(StreamServer, is_drained_in_time_or_by_force) {
   verdin::run([] {
     StreamServer* self = nullptr;
@@ -380,6 +407,27 @@ TEST(StreamServer, out_of_descriptors_rests_and_goes_on) {
     Socket after = Socket::connected(server.address(), kLong);
     after.send_all("x");
     EXPECT_EQ(after.recv(1, kLong), "x");
+  });
+}
+
+TEST(StreamServer, ends_when_its_listener_cannot_be_used_any_more) {
+  verdin::run([] {
+    const Errors errors;
+    Socket listener = Socket::listen(kAnyPort);
+    const int fd = listener.fd();
+    StreamServer server(std::move(listener), echo);
+    auto serving = verdin::spawn([&] { server.serve_forever(); });
+    verdin::sleep(1ms);
+    Socket client = Socket::connected(server.address(), kLong);
+    client.send_all("served");
+    EXPECT_EQ(client.recv_exactly(6, kLong), "served");
+    ::shutdown(fd, SHUT_RDWR);
+    EXPECT_TRUE(serving.join_for(kLong));
+    EXPECT_FALSE(server.started());
+    EXPECT_EQ(errors.count, 1);
+    EXPECT_EQ(server.rests(), 0U);
+    client.send_all("still served");
+    EXPECT_EQ(client.recv_exactly(12, kLong), "still served");
   });
 }
 
