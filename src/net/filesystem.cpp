@@ -4,6 +4,7 @@
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <memory>
 
 #include <dirent.h>
@@ -213,6 +214,8 @@ void set_permissions(const std::string& path, mode_t permissions) {
 }
 
 void truncate(const std::string& path, std::uint64_t size) {
+  if (size > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()))
+    fail(EOVERFLOW, "truncate " + path);
   on_thread("truncate " + path, [path, size] { return ::truncate(path.c_str(), static_cast<off_t>(size)); });
 }
 

@@ -42,6 +42,7 @@ std::string read_symlink(const std::string& path);
 /// Absolute, without symbolic links.
 std::string real_path(const std::string& path);
 void set_permissions(const std::string& path, mode_t permissions);
+/// EOVERFLOW beyond 2^63 - 1.
 void truncate(const std::string& path, std::uint64_t size);
 
 }  // namespace verdin::fs

@@ -279,6 +279,7 @@ TEST(File, offsets_that_no_file_has_are_refused) {
       EXPECT_TRUE(refused([&] { file.pread(part, offset); })) << offset;
       EXPECT_TRUE(refused([&] { file.pwrite("abc", offset); })) << offset;
       EXPECT_TRUE(refused([&] { file.truncate(offset); })) << offset;
+      EXPECT_TRUE(refused([&] { fs::truncate(folder / "a", offset); })) << offset;
     }
     EXPECT_EQ(verdin::read_file(folder / "a"), "0123456789");
   });
