@@ -1,6 +1,7 @@
 #include "net/file_call.hpp"
 
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include <fcntl.h>
@@ -79,8 +80,12 @@ void FileCall::on_done(int result) {
 /// What came from a stream after all belongs to the next reader.
 void FileCall::finish() {
   over_ = true;
-  if (given_up_ && kind == Kind::read && file_->is_stream() && result_ > 0)
-    file_->ahead().append(memory_.get(), static_cast<std::size_t>(result_));
+  if (given_up_ && kind == Kind::read && file_->is_stream() && result_ > 0) {
+    try {
+      file_->ahead().append(memory_.get(), static_cast<std::size_t>(result_));
+    } catch (const std::bad_alloc&) {  // it is lost, and the loop goes on
+    }
+  }
   done_.set();
 }
 

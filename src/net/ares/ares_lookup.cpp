@@ -209,9 +209,10 @@ class AresLookup final : public NameLookup {
  private:
   Channel& channel() {
     if (channel_->is_of_parent()) {
+      auto own = std::make_unique<Channel>(options_);  // may throw, and is tried again then
       channel_->forget();
       static_cast<void>(channel_.release());  // what it would call back is not there any more
-      channel_ = std::make_unique<Channel>(options_);
+      channel_ = std::move(own);
     }
     return *channel_;
   }

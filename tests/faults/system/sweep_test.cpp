@@ -27,11 +27,13 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <verdin/base/log.hpp>
 #include <verdin/loop/loop.hpp>
 #include <verdin/loop/stream.hpp>
+#include <verdin/net/resolver.hpp>
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/hub_ref.hpp>
@@ -41,6 +43,7 @@
 #include <verdin/runtime/spawn.hpp>
 #include <verdin/runtime/timeout.hpp>
 
+#include "support/forks.hpp"
 #include "system/failing_calls.h"
 #include "system/scenarios.hpp"
 
@@ -329,10 +332,99 @@ TEST(RingThatTakesNothing, for_good_is_an_error_of_the_turn) {
 }
 
 struct Reading final : loop::FileOperation {
-  void on_done(int how) override { result = how; }
+  void on_done(int how) override {
+    result = how;
+    ++calls;
+  }
   char octet = 0;
   int result = 1;
+  int calls = 0;
 };
+
+/// More than one submission holds: none of them waits for anything.
+struct ManyReadings {
+  explicit ManyReadings(loop::Loop& loop) : all(600) {
+    for (Reading& each : all) {
+      each.fd = zero;
+      each.buffer = &each.octet;
+      each.size = 1;
+      EXPECT_TRUE(loop.submit(each));
+    }
+  }
+  ManyReadings(const ManyReadings&) = delete;
+  ManyReadings& operator=(const ManyReadings&) = delete;
+  ~ManyReadings() { ::close(zero); }
+  void expect_each_done_once() const {
+    for (const Reading& each : all) EXPECT_EQ(each.calls, 1);
+  }
+
+  const int zero = ::open("/dev/zero", O_RDONLY | O_CLOEXEC);
+  std::vector<Reading> all;
+};
+
+void fail_in_a_turn(loop::Loop& loop) {
+  failing_begin_lasting(failing_ring_enter, 1, 1 << 30, EINVAL);
+  EXPECT_THROW(loop.turn(false), std::system_error);
+}
+
+void turn_until_idle(loop::Loop& loop) {
+  ::alarm(60);
+  while (loop.has_work()) loop.turn(true);
+  ::alarm(0);
+}
+
+TEST(RingThatTakesNothing, in_the_middle_of_a_turn_does_nothing_twice) {
+  const std::unique_ptr<loop::Loop> loop = loop::Loop::make("uring");
+  if (loop->backend() != "uring") GTEST_SKIP() << "there is no uring here";
+  const ManyReadings readings(*loop);
+  fail_in_a_turn(*loop);
+  failing_end();
+  turn_until_idle(*loop);
+  readings.expect_each_done_once();
+}
+
+TEST(RingThatTakesNothing, in_the_middle_of_a_turn_forgets_watches_once) {
+  const std::unique_ptr<loop::Loop> loop = loop::Loop::make("uring");
+  if (loop->backend() != "uring") GTEST_SKIP() << "there is no uring here";
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
+  std::vector<loop::WatchPtr> watches;
+  for (int i = 0; i < 700; ++i) watches.push_back(loop->watch(ends[0], loop::Interest::read, [] {}));
+  watches.resize(650);
+  watches.erase(watches.begin(), watches.begin() + 50);  // so the turn begins with those that are no more
+  fail_in_a_turn(*loop);
+  failing_end();
+  for (int i = 0; i < 3; ++i) loop->turn(false);
+  watches.clear();
+  turn_until_idle(*loop);
+  EXPECT_FALSE(loop->has_work());
+  for (const int end : ends) ::close(end);
+}
+
+TEST(RingThatTakesNothing, and_is_full_as_its_loop_ends_is_tried_again) {
+  std::unique_ptr<loop::Loop> loop = loop::Loop::make("uring");
+  if (loop->backend() != "uring") GTEST_SKIP() << "there is no uring here";
+  struct Accepting final : loop::AcceptHandler {
+    void on_accept(loop::StreamPtr) override {}
+  } nobody;
+  std::vector<int> listeners;
+  std::vector<loop::WatchPtr> watches;
+  for (int i = 0; i < 4; ++i) {
+    listeners.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::listen(listeners.back(), 1), 0);
+    watches.push_back(loop->accept(listeners.back(), nobody));
+  }
+  for (int i = 0; i < 2; ++i) loop->turn(false);
+  const ManyReadings readings(*loop);
+  fail_in_a_turn(*loop);
+  watches.clear();  // and takes what room is left
+  failing_end();
+  failing_begin_lasting(failing_ring_enter, 1, 3, ENOMEM);
+  loop.reset();
+  EXPECT_NE(failing_end(), 0);
+  readings.expect_each_done_once();
+  for (const int listener : listeners) ::close(listener);
+}
 
 /// A greenlet is killed, whatever the memory is like.
 TEST(FileOperations, are_cancelled_without_memory) {
@@ -363,6 +455,65 @@ TEST(FileOperations, are_cancelled_without_memory) {
   for (const Reading& each : all) EXPECT_TRUE(each.result == -ECANCELED || each.result == -EINTR);
   for (const int end : ends) ::close(end);
 }
+
+#if !defined(__SANITIZE_THREAD__)
+
+/// The n-th allocation of the first time fails. Where that is the hub's, and not the look-up's, it ends
+/// run(), and this is not about that.
+[[noreturn]] void ask_twice_and_exit(net::Resolver& resolver, int n) {
+  ::alarm(60);
+  const auto ask = [&] {
+    try {
+      resolver.resolve("here.test", 80);
+    } catch (const net::ResolveError&) {
+      return true;
+    } catch (const std::bad_alloc&) {
+    }
+    return false;
+  };
+  failing_begin(failing_new, n, ENOMEM);
+  ask();
+  failing_end();
+  ::_exit(ask() ? 0 : 1);
+}
+
+/// It makes a channel of its own then, when it can.
+TEST(Ares, asks_in_a_child_that_is_short_of_memory_for_a_moment) {
+  const pid_t parent = ::getpid();
+  const auto play = [] {
+    net::ResolverOptions options;
+    options.backend = net::ResolverBackend::ares;
+    options.servers = {net::Address::loopback_ipv4(9)};  // where nobody answers
+    options.timeout = 1ms;
+    options.tries = 1;
+    options.use_hosts_file = false;
+    options.search = false;
+    std::optional<net::Resolver> resolver;
+    try {
+      resolver.emplace(options);
+    } catch (const net::ResolveError& error) {
+      if (error.code() == net::ResolveErrc::unsupported) GTEST_SKIP() << "built without c-ares";
+      throw;
+    }
+    EXPECT_THROW(resolver->resolve("here.test", 80), net::ResolveError);
+    await_monitor();
+    for (int n = 1; n <= 12; ++n) {
+      const pid_t child = ::fork();
+      if (child == 0) ask_twice_and_exit(*resolver, n);
+      int status = -1;
+      ASSERT_EQ(::waitpid(child, &status, 0), child);
+      EXPECT_EQ(status, 0) << "allocation " << n << " failed";
+    }
+  };
+  try {
+    verdin::run(play);
+  } catch (const std::bad_alloc&) {
+    if (::getpid() == parent) throw;
+    ::_exit(0);
+  }
+}
+
+#endif
 
 struct Played {
   const SystemScenario* scenario;
