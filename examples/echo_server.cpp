@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include <verdin/net/error.hpp>
 #include <verdin/net/stream_server.hpp>
@@ -36,16 +37,21 @@ void serve(const std::string& where) {
 }
 // [/server]
 
+// [client]
+std::string echo_of(std::string_view text, const net::Address& server) {
+  net::Socket socket = net::Socket::connected(server, 10s);
+  socket.send_all(text, 10s);
+  socket.shutdown_write();
+  return socket.recv_all(text.size(), 10s);
+}
+// [/client]
+
 void demonstrate() {
   net::StreamServer server(net::Address::loopback_ipv4(0),
                            [](net::Socket& socket, const net::Address&) { echo(socket); });
   server.start();
-  for (const char* text : {"one", "two", "three"}) {
-    net::Socket client = net::Socket::connected(server.address(), 10s);
-    client.send_all(text);
-    client.shutdown_write();
-    std::printf("%s\n", client.recv_all(100, 10s).c_str());
-  }
+  for (const char* text : {"one", "two", "three"})
+    std::printf("%s\n", echo_of(text, server.address()).c_str());
   std::printf("drained: %s\n", server.drain(10s) ? "yes" : "no");
 }
 
