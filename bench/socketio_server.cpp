@@ -4,19 +4,17 @@
 // everybody; `enter` joins a room, `room` emits its arguments to that as `cast`.
 #include <cstdio>
 
-#include <CLI/CLI.hpp>
-
 #include <verdin/verdin.hpp>
+
+#include "server_options.hpp"
 
 namespace sio = verdin::sio;
 
 int main(int argc, char** argv) {
-  CLI::App command("Socket.IO benchmark server");
-  std::uint16_t port = 5001;
-  command.add_option("--port", port, "port on 127.0.0.1; 0: any");
-  CLI11_PARSE(command, argc, argv);
-
-  return verdin::run([&] {
+  const ServerOptions options = server_options(argc, argv, "Socket.IO benchmark server", 5001);
+  verdin::HubOptions hub;
+  hub.loop_backend = options.loop;
+  return verdin::run(hub, [&] {
     sio::Server io;
     io.on("echo", [](sio::Socket socket, sio::Args args, sio::Ack ack) {
       if (ack) {
@@ -30,7 +28,7 @@ int main(int argc, char** argv) {
     io.on("room", [](sio::Socket socket, sio::Args args) { socket.nsp().to("hall").emit("cast", args); });
     verdin::http::App app;
     app.mount(io);
-    app.listen({"127.0.0.1", port});
+    app.listen({"127.0.0.1", options.port});
     std::printf("listening on 127.0.0.1:%u\n", unsigned{app.port()});
     std::fflush(stdout);
     app.serve_forever();

@@ -5,11 +5,12 @@
 #include <string>
 #include <unordered_set>
 
-#include <CLI/CLI.hpp>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <verdin/loop/loop.hpp>
+
+#include "server_options.hpp"
 
 using namespace verdin::loop;
 
@@ -57,15 +58,10 @@ int listen_on(std::uint16_t port) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Sends back what it receives."};
-  std::uint16_t port = 0;
-  std::string backend;
-  app.add_option("--port", port)->required();
-  app.add_option("--loop", backend, "uring, epoll, poll, select, ...");
-  CLI11_PARSE(app, argc, argv);
-  const auto loop = Loop::make(backend);
+  const ServerOptions options = server_options(argc, argv, "Sends back what it receives.");
+  const auto loop = Loop::make(options.loop);
   std::fprintf(stderr, "%s\n", loop->backend().c_str());
   Server server;
-  const auto watch = loop->accept(listen_on(port), server);
+  const auto watch = loop->accept(listen_on(options.port), server);
   for (;;) loop->turn(true);
 }

@@ -6,11 +6,11 @@
 #include <string>
 #include <system_error>
 
-#include <CLI/CLI.hpp>
-
 #include <verdin/net/stream_server.hpp>
 #include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/run.hpp>
+
+#include "server_options.hpp"
 
 namespace {
 
@@ -26,15 +26,10 @@ void echo(verdin::net::Socket& socket, const verdin::net::Address&) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Sends back what it receives."};
-  std::uint16_t port = 0;
-  std::string backend;
-  app.add_option("--port", port)->required();
-  app.add_option("--loop", backend, "uring, epoll, poll, select, ...");
-  CLI11_PARSE(app, argc, argv);
+  const ServerOptions given = server_options(argc, argv, "Sends back what it receives.");
   verdin::HubOptions options;
-  options.loop_backend = backend;
-  return verdin::run(options, [port] {
+  options.loop_backend = given.loop;
+  return verdin::run(options, [port = given.port] {
     std::fprintf(stderr, "%s\n", verdin::Hub::current().loop().backend().c_str());
     verdin::net::StreamServer(verdin::net::Address::loopback_ipv4(port), echo).serve_forever();
   });

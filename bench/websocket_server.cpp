@@ -2,10 +2,10 @@
 // twin.
 #include <cstdio>
 
-#include <CLI/CLI.hpp>
-
 #include <verdin/verdin.hpp>
 #include <verdin/websocket/accept.hpp>
+
+#include "server_options.hpp"
 
 namespace http = verdin::http;
 namespace websocket = verdin::websocket;
@@ -41,16 +41,14 @@ class EchoEndpoint final : public http::Endpoint {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App command("WebSocket benchmark server");
-  std::uint16_t port = 5002;
-  command.add_option("--port", port, "port on 127.0.0.1; 0: any");
-  CLI11_PARSE(command, argc, argv);
-
-  return verdin::run([&] {
+  const ServerOptions options = server_options(argc, argv, "WebSocket benchmark server", 5002);
+  verdin::HubOptions hub;
+  hub.loop_backend = options.loop;
+  return verdin::run(hub, [&] {
     EchoEndpoint endpoint;
     http::App app;
     app.mount("/", endpoint);
-    app.listen({"127.0.0.1", port});
+    app.listen({"127.0.0.1", options.port});
     std::printf("listening on 127.0.0.1:%u\n", unsigned{app.port()});
     std::fflush(stdout);
     app.serve_forever();

@@ -1,11 +1,9 @@
 // verdin-chat: chat rooms in the browser, on Verdin.
 
-#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <string>
 
-#include <CLI/CLI.hpp>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -14,17 +12,9 @@
 
 #include "chat.hpp"
 #include "pages.hpp"
+#include "settings.hpp"
 
 namespace {
-
-struct Settings {
-  std::string host = "127.0.0.1";
-  std::uint16_t port = 5000;
-  std::string database = "chat.db";
-  std::string web = VERDIN_CHAT_WEB;
-  std::string client;
-  bool verbose = false;
-};
 
 void log_to_stderr(bool verbose) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("chat"));
@@ -37,7 +27,7 @@ void log_to_stderr(bool verbose) {
   });
 }
 
-void serve(const Settings& settings) {
+void serve(const chat::Settings& settings) {
   chat::Archive archive(settings.database);
   if (archive.ask([](chat::Store& store) { return store.rooms().empty(); })) {
     archive.ask([](chat::Store& store) { return store.create("Lobby"); });
@@ -58,17 +48,7 @@ void serve(const Settings& settings) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  Settings settings;
-  CLI::App command("Chat rooms in the browser.", "verdin-chat");
-  command.add_option("--host", settings.host, "address to listen on")->capture_default_str();
-  command.add_option("--port", settings.port, "port to listen on, 0 for any")->capture_default_str();
-  command.add_option("--database", settings.database, "SQLite file of rooms and messages")
-      ->capture_default_str();
-  command.add_option("--web", settings.web, "folder of the pages")->capture_default_str();
-  command.add_option("--client", settings.client, "folder of the official client bundle")
-      ->capture_default_str();
-  command.add_flag("--verbose", settings.verbose, "log more");
-  CLI11_PARSE(command, argc, argv);
+  const chat::Settings settings = chat::read_settings(argc, argv, VERDIN_CHAT_WEB);
   log_to_stderr(settings.verbose);
   try {
     return verdin::run([&] { serve(settings); });
