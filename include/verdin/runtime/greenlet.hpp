@@ -65,30 +65,59 @@ class GreenletWithResult<void> : public GreenletBase {
   using GreenletBase::GreenletBase;
 };
 
+template <typename F, typename... Args>
+struct CallOf {
+  using Type = std::tuple<F, Args...>;
+};
+template <typename F>
+struct CallOf<F> {
+  using Type = F;
+};
+
+/// Every call of spawn() makes one of these of its own, so it is written to be compiled quickly: the function
+/// in a union instead of std::optional, and a tuple only where there are arguments.
 template <typename T, typename F, typename... Args>
 class GreenletOf final : public GreenletWithResult<T> {
  public:
   template <typename G, typename... A>
   GreenletOf(Hub& hub, SpawnPoint where, G&& function, A&&... args)
-      : GreenletWithResult<T>(hub, where),
-        call_(std::in_place, std::forward<G>(function), std::forward<A>(args)...) {}
+      : GreenletWithResult<T>(hub, where), call_(std::forward<G>(function), std::forward<A>(args)...) {}
+  GreenletOf(const GreenletOf&) = delete;
+  GreenletOf& operator=(const GreenletOf&) = delete;
+  /// Not inline: gcc 12 would guess that each release is the last and warn of the next (-Wuse-after-free).
+  [[gnu::noinline]] ~GreenletOf() override {
+    if (has_call_) call_.~Call();
+  }
 
  private:
+  using Call = typename CallOf<F, Args...>::Type;
+
   void run() noexcept override {
     this->keep_what_escapes([this] {
       // What was passed in dies with the function, not with the last handle.
-      auto call = std::move(*call_);
-      call_.reset();
+      Call call(std::move(call_));
+      has_call_ = false;
+      call_.~Call();
       if constexpr (std::is_void_v<T>) {
-        std::apply([](F& f, Args&... args) { std::invoke(std::move(f), std::move(args)...); }, call);
+        invoke(call);
       } else {
-        this->result_.emplace(std::apply(
-            [](F& f, Args&... args) -> T { return std::invoke(std::move(f), std::move(args)...); }, call));
+        this->result_.emplace(invoke(call));
       }
     });
   }
+  static T invoke(Call& call) {
+    if constexpr (sizeof...(Args) == 0) {
+      return static_cast<T>(std::move(call)());
+    } else {
+      return std::apply(
+          [](F& f, Args&... args) -> T { return std::invoke(std::move(f), std::move(args)...); }, call);
+    }
+  }
 
-  std::optional<std::tuple<F, Args...>> call_;
+  union {
+    Call call_;
+  };
+  bool has_call_ = true;
 };
 
 }  // namespace impl

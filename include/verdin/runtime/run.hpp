@@ -15,11 +15,11 @@
 
 namespace verdin {
 
-template <typename F>
-auto run(HubOptions options, F&& function) {
-  using T = std::invoke_result_t<std::decay_t<F>>;
-  Hub hub(std::move(options));
-  auto main = spawn(std::forward<F>(function));
+namespace impl {
+
+/// The part of run() that does not depend on the function: once for each type of result.
+template <typename T>
+std::conditional_t<std::is_void_v<T>, int, T> run_to_end(Hub& hub, Greenlet<T> main) {
   main.set_name("main");
   hub.run_until_done(main.base());
   hub.unwind_all();
@@ -29,6 +29,14 @@ auto run(HubOptions options, F&& function) {
   } else {
     return T(std::move(main.get()));
   }
+}
+
+}  // namespace impl
+
+template <typename F>
+auto run(HubOptions options, F&& function) {
+  Hub hub(std::move(options));
+  return impl::run_to_end(hub, spawn(std::forward<F>(function)));
 }
 
 template <typename F>
