@@ -27,8 +27,7 @@ function(verdin_layer name)
   set(VERDIN_LAYERS ${VERDIN_LAYERS} ${target} PARENT_SCOPE)
 endfunction()
 
-# With CMAKE_UNITY_BUILD (the sanitized builds of scripts/steps: a sixth of the time) sources of a layer are compiled several
-# at once. These use names that others of their layer use for something else.
+# With CMAKE_UNITY_BUILD (the builds of scripts/steps: a third of the time) sources of a layer are compiled several at once. These use names that others of their layer use for something else.
 set(apart protocol/utf8 protocol/websocket/inflater runtime/greenlet_base runtime/pool)
 list(TRANSFORM apart REPLACE ".+" "${PROJECT_SOURCE_DIR}/src/\\0.cpp")
 set_source_files_properties(${apart} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
@@ -67,7 +66,8 @@ configure_file(cmake/client_dir.hpp.in ${PROJECT_BINARY_DIR}/include/${VERDIN_CL
 if(VERDIN_FCONTEXT)
   target_compile_definitions(verdin_fiber PUBLIC $<BUILD_INTERFACE:VERDIN_FCONTEXT>)
 endif()
-if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT VERDIN_SANITIZE)
+# ThreadSanitizer has a watch of its own on the same functions, and libFuzzer's programs start before ours is ready.
+if((CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT VERDIN_SANITIZE) OR VERDIN_SANITIZE STREQUAL "address,undefined")
   target_compile_definitions(verdin_fiber PUBLIC $<BUILD_INTERFACE:VERDIN_MUTEX_WATCH>)
 endif()
 
