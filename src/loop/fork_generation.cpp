@@ -1,20 +1,17 @@
-#include "loop/fork_generation.hpp"
-
-#include <atomic>
-
 #include <pthread.h>
 
-namespace verdin::loop {
-namespace {
+#include <verdin/loop/fork_generation.hpp>
 
-std::atomic<unsigned> generation{0};
+namespace verdin::loop {
+
+std::atomic<unsigned> forks_to_here{0};
+
+namespace {
 
 // Asking the kernel for the process's number in each turn would cost a system call.
 [[maybe_unused]] const int registered =
-    ::pthread_atfork(nullptr, nullptr, [] { generation.fetch_add(1, std::memory_order_relaxed); });
+    ::pthread_atfork(nullptr, nullptr, [] { forks_to_here.fetch_add(1, std::memory_order_relaxed); });
 
 }  // namespace
-
-unsigned fork_generation() noexcept { return generation.load(std::memory_order_relaxed); }
 
 }  // namespace verdin::loop

@@ -6,9 +6,8 @@
 #include <system_error>
 #include <thread>
 
+#include <verdin/loop/fork_generation.hpp>
 #include <verdin/runtime/hub.hpp>
-
-#include "loop/fork_generation.hpp"
 
 namespace verdin::impl {
 namespace {

@@ -1,5 +1,4 @@
 // What a hub does when its process forks: the child goes on with the greenlet that forked, and no other.
-#include <atomic>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -7,7 +6,6 @@
 #include <pthread.h>
 
 #include <verdin/runtime/hub.hpp>
-#include <verdin/runtime/impl/fork_mark.hpp>
 #include <verdin/runtime/impl/group_base.hpp>
 #include <verdin/runtime/thread_pool.hpp>
 #include <verdin/runtime/timeout.hpp>
@@ -18,14 +16,10 @@
 namespace verdin {
 namespace impl {
 
-std::atomic<unsigned> fork_count{0};
 
 }  // namespace impl
 
 namespace {
-
-[[maybe_unused]] const int counted =
-    ::pthread_atfork(nullptr, nullptr, [] { impl::fork_count.fetch_add(1, std::memory_order_relaxed); });
 
 /// Groups, and a wait for several things that goes on, do without one that has gone. All others who hang on
 /// it are not here, or are calls of the parent's.

@@ -7,9 +7,9 @@
 
 #include <ev.h>
 
+#include <verdin/loop/fork_generation.hpp>
 #include <verdin/loop/loop.hpp>
 
-#include "loop/fork_generation.hpp"
 #include "loop/send_queue.hpp"
 
 namespace verdin::loop {

@@ -16,9 +16,9 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <verdin/loop/fork_generation.hpp>
 #include <verdin/loop/loop.hpp>
 
-#include "loop/fork_generation.hpp"
 #include "loop/send_queue.hpp"
 #include "loop/uring/receive_buffers.hpp"
 #include "loop/uring/ring.hpp"

@@ -15,10 +15,10 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <verdin/loop/fork_generation.hpp>
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/hub.hpp>
 
-#include "loop/fork_generation.hpp"
 #include "net/name_lookup.hpp"
 
 namespace verdin::net::impl {

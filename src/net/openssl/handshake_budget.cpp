@@ -4,11 +4,10 @@
 #include <memory>
 #include <mutex>
 
+#include <verdin/loop/fork_generation.hpp>
 #include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/semaphore.hpp>
 #include <verdin/runtime/sleep.hpp>
-
-#include "loop/fork_generation.hpp"
 
 namespace verdin::net::impl {
 namespace {

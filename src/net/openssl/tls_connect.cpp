@@ -6,12 +6,11 @@
 #include <stdexcept>
 #include <utility>
 
+#include <verdin/loop/fork_generation.hpp>
 #include <verdin/net/error.hpp>
 #include <verdin/net/tls_connect.hpp>
 #include <verdin/runtime/shared/mutex.hpp>
 #include <verdin/runtime/timeout.hpp>
-
-#include "loop/fork_generation.hpp"
 
 namespace verdin::net {
 namespace {

@@ -2,18 +2,15 @@
 // the parent are not there: what it knows of them is to be forgotten before anybody else waits.
 #pragma once
 
-#include <atomic>
+#include <verdin/loop/fork_generation.hpp>
 
 namespace verdin::impl {
-
-/// How often this process has been forked off.
-extern std::atomic<unsigned> fork_count;
 
 class ForkMark {
  public:
   /// Is this the first call in a child?
   bool in_new_child() noexcept {
-    const unsigned now = fork_count.load(std::memory_order_relaxed);
+    const unsigned now = loop::fork_generation();
     if (now == seen_) [[likely]]
       return false;
     seen_ = now;
@@ -21,7 +18,7 @@ class ForkMark {
   }
 
  private:
-  unsigned seen_ = fork_count.load(std::memory_order_relaxed);
+  unsigned seen_ = loop::fork_generation();
 };
 
 }  // namespace verdin::impl
