@@ -5,6 +5,7 @@
 #include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/impl/done_call.hpp>
 #include <verdin/runtime/impl/greenlet_base.hpp>
+#include <verdin/runtime/impl/group_base.hpp>
 #include <verdin/runtime/impl/object_pool.hpp>
 
 #include "runtime/greenlet_extras.hpp"
@@ -15,7 +16,7 @@ namespace verdin::impl {
 /// ready.
 struct GreenletBase::PendingThrow : Runnable {
   // NOLINTNEXTLINE(bugprone-throw-keyword-missing): it is kept, to be thrown later
-  PendingThrow(GreenletBase& greenlet, std::exception_ptr why) : target(&greenlet), reason(std::move(why)) {
+  PendingThrow(GreenletBase& greenlet, std::exception_ptr why) : target(greenlet), reason(std::move(why)) {
     callback = &PendingThrow::deliver;
   }
 
@@ -29,7 +30,7 @@ struct GreenletBase::PendingThrow : Runnable {
     self->target->throw_now(std::move(self->reason));
   }
 
-  IntrusivePtr<GreenletBase> target;
+  OnlookerPtr target;
   std::exception_ptr reason;
 };
 
@@ -196,12 +197,18 @@ void GreenletBase::keep_fatal() noexcept {
 void GreenletBase::run_to_end() noexcept {
   run();
   if (extras_) clear_locals();  // may block: the last who could ask for the result may go meanwhile
-  if (ref_count() == 1 && links_.empty()) drop_result();
+  if (nobody_can_ask()) drop_result();
   if (extras_) {
     clear_locals();
     if (extras_->fiber_root) extras_->fiber_root->end_root();
   }
   finish();
+}
+
+/// But for the hub's, are all references those of onlookers?
+bool GreenletBase::nobody_can_ask() noexcept {
+  if (ref_count() != 1U + onlookers_ || onlookers_ == kManyOnlookers) return false;
+  return links_.empty() || (onlookers_ > 0 && links_.all(&GroupBase::is_member));
 }
 
 /// The hub's reference is still held: whoever calls this releases it when nothing stands on the stack any

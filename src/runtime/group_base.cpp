@@ -25,7 +25,9 @@ void GroupBase::left(GreenletBase&, bool) noexcept {}
 std::vector<AnyGreenlet> GroupBase::members() const {
   std::vector<AnyGreenlet> all;
   all.reserve(size());
-  for (const Member* member = first_; member; member = member->next) all.emplace_back(member->greenlet);
+  for (const Member* member = first_; member; member = member->next) {
+    all.emplace_back(IntrusivePtr<GreenletBase>(member->greenlet.get()));
+  }
   return all;
 }
 
@@ -40,7 +42,7 @@ GroupBase::Member* GroupBase::track(GreenletBase& greenlet) {
   Member& member = at->second;
   if (!is_new) return &member;
   member.group = this;
-  member.greenlet = IntrusivePtr<GreenletBase>(&greenlet);
+  member.greenlet = OnlookerPtr(greenlet);
   member.prev = last_;
   (last_ ? last_->next : first_) = &member;
   last_ = &member;
@@ -58,7 +60,7 @@ bool GroupBase::untrack(const GreenletBase& greenlet) noexcept {
 }
 
 void GroupBase::remove(Member& member) noexcept {
-  const IntrusivePtr<GreenletBase> greenlet = std::move(member.greenlet);
+  const OnlookerPtr greenlet = std::move(member.greenlet);
   const bool held_slot = member.holds_slot;
   (member.prev ? member.prev->next : first_) = member.next;
   (member.next ? member.next->prev : last_) = member.prev;
@@ -96,15 +98,13 @@ bool GroupBase::join_until(std::optional<loop::Clock::time_point> due, Errors er
   return done;
 }
 
+/// Nobody runs meanwhile: also one that has not started, and so ends at once, is told of later.
 void GroupBase::kill_those_before(std::uint64_t kill) {
-  // Killing one that has not started ends it, and takes it out.
-  std::vector<IntrusivePtr<GreenletBase>> targets;
   for (Member* member = first_; member; member = member->next) {
-    if (std::exchange(member->killed_by, std::max(kill, member->killed_by)) < kill) {
-      targets.push_back(member->greenlet);
-    }
+    if (member->killed_by >= kill) continue;
+    member->greenlet->throw_into(nullptr);
+    member->killed_by = kill;
   }
-  for (const auto& target : targets) target->throw_into(nullptr);
 }
 
 void GroupBase::kill_async() { kill_those_before(++kills_); }

@@ -34,7 +34,7 @@ bool Slots::wait(std::optional<loop::Clock::time_point> due, bool take) {
 
 Pool::~Pool() {
   for (Member* member = first(); member; member = member->next) {
-    if (!member->holds_slot) AnyGreenlet(member->greenlet).kill_async();
+    if (!member->holds_slot) impl::kill_async(*member->greenlet, nullptr);
   }
   slots_->close();
 }

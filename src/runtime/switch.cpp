@@ -114,7 +114,7 @@ inline GreenletBase* Hub::next_greenlet() noexcept {
 void Hub::switch_into(GreenletBase& greenlet) {
   if (!prepare(greenlet)) return;
   if (!observer_) return enter(greenlet);
-  const IntrusivePtr<GreenletBase> alive(&greenlet);
+  const impl::OnlookerPtr alive(greenlet);
   observer_->before(greenlet, static_cast<bool>(greenlet.incoming_));
   enter(greenlet);
   if (observer_) observer_->after(greenlet);

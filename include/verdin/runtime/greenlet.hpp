@@ -11,6 +11,10 @@
 // that has not started never does, and has ended when kill() returns. kill() never throws into the killer,
 // unless that is the greenlet itself: it then throws right there.
 //
+// A value that nobody can ask for any more when the greenlet ends (no handle on it is left, and no link of
+// on_done(); groups do not ask) is destroyed there, on the greenlet's own stack, and its destructor may
+// block.
+//
 // An exception that nobody asks for (get(), exception(), or a link on the failure) is reported to the hub's
 // error hook when the last handle has gone.
 #pragma once

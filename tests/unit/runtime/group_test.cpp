@@ -5,6 +5,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -12,8 +13,10 @@
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/group.hpp>
 #include <verdin/runtime/linkable.hpp>
+#include <verdin/runtime/pool.hpp>
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/sleep.hpp>
+#include <verdin/runtime/task_group.hpp>
 #include <verdin/runtime/timeout.hpp>
 
 using namespace std::chrono_literals;
@@ -44,6 +47,76 @@ TEST(Group, members_leave_when_they_end) {
     group.join();
     EXPECT_TRUE(group.empty());
     EXPECT_TRUE(first.ready());
+  });
+}
+
+/// Tells that it is destroyed on the greenlet that made it, and blocks there.
+class MadeHere {
+ public:
+  explicit MadeHere(int& gone) : gone_(&gone), maker_(verdin::Hub::current().running()) {}
+  MadeHere(MadeHere&& other) noexcept : gone_(std::exchange(other.gone_, nullptr)), maker_(other.maker_) {}
+  MadeHere& operator=(MadeHere&&) = delete;
+  ~MadeHere() {
+    if (!gone_) return;
+    const bool here = verdin::Hub::current().running() == maker_;
+    EXPECT_TRUE(here);
+    if (here) verdin::yield();
+    ++*gone_;
+  }
+
+ private:
+  int* gone_;
+  verdin::impl::GreenletBase* maker_;
+};
+
+TEST(Group, what_members_return_that_nobody_holds_is_destroyed_where_it_was_made) {
+  verdin::run([] {
+    int gone = 0;
+    const auto make = [&] { return MadeHere(gone); };
+    Group group;
+    verdin::Pool pool(2);
+    verdin::TaskGroup tasks;
+    group.spawn(make);
+    pool.spawn(make);
+    tasks.spawn(make);
+    pool.add(group.spawn(make));  // of two
+    group.join();
+    pool.join();
+    tasks.join();
+    EXPECT_EQ(gone, 4);
+  });
+}
+
+TEST(Group, so_is_that_of_one_whose_kill_is_on_its_way) {
+  verdin::run([] {
+    int gone = 0;
+    Event go;
+    Group group;
+    group.spawn([&] {
+      go.wait();
+      return MadeHere(gone);
+    });
+    verdin::yield();
+    go.set();
+    group.kill_async();
+    group.join();
+    EXPECT_EQ(gone, 1);
+  });
+}
+
+TEST(Group, what_a_member_returns_is_kept_for_those_who_can_ask_for_it) {
+  verdin::run([] {
+    Group group;
+    std::string linked;
+    group.spawn([] { return std::string("linked"); }).on_done([&](Greenlet<std::string>& greenlet) {
+      linked = greenlet.get();
+    });
+    auto held = group.spawn([] { return std::string("held"); });
+    std::vector<verdin::AnyGreenlet> listed = group.members();
+    group.join();
+    EXPECT_EQ(held.get(), "held");
+    EXPECT_EQ(linked, "linked");
+    EXPECT_TRUE(listed[0].successful());
   });
 }
 

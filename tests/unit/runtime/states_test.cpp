@@ -225,6 +225,24 @@ TEST(States, a_result_that_nobody_can_ask_for_is_destroyed_where_it_was_made) {
   });
 }
 
+TEST(States, so_it_is_while_the_hub_is_observed) {
+  struct Result {
+    explicit Result(bool& where) : gone(&where) {}
+    Result(Result&& other) noexcept : gone(std::exchange(other.gone, nullptr)) {}
+    ~Result() {
+      if (!gone) return;
+      EXPECT_FALSE(verdin::Hub::current().in_hub());
+      *gone = true;
+    }
+    bool* gone;
+  };
+  verdin::run({.measure_holds = true}, [] {
+    bool gone = false;
+    verdin::spawn([&] { return Result(gone); });
+    while (!gone) verdin::yield();
+  });
+}
+
 TEST(States, so_is_one_whose_last_handle_goes_while_locals_are_destroyed) {
   struct Result {
     explicit Result(bool& where) : gone(&where) {}

@@ -52,7 +52,16 @@ struct FullShieldCount {
   std::uint16_t full_shields_ = 0;  // > 0: LoopExit is not thrown into it either
 };
 
-class GreenletBase : public Runnable, protected FullShieldCount, public RefCounted<GreenletBase> {
+/// The same: of its references, those whose holders cannot ask for its result. At 255 nobody knows.
+struct OnlookerCount {
+ protected:
+  std::uint8_t onlookers_ = 0;
+};
+
+class GreenletBase : public Runnable,
+                     protected OnlookerCount,
+                     protected FullShieldCount,
+                     public RefCounted<GreenletBase> {
  public:
   using State = GreenletState;
 
@@ -113,6 +122,14 @@ class GreenletBase : public Runnable, protected FullShieldCount, public RefCount
   /// Forgets an exception that is kept.
   void drop_deferred(const std::exception_ptr& reason) noexcept;
 
+  /// See OnlookerPtr.
+  void add_onlooker() noexcept {
+    if (onlookers_ < kManyOnlookers) ++onlookers_;
+  }
+  void drop_onlooker() noexcept {
+    if (onlookers_ < kManyOnlookers) --onlookers_;
+  }
+
   /// The root of the fibers that it runs; null while it has none.
   IntrusivePtr<FiberState>& fiber_root();
   /// Was this the last exception that was thrown into it?
@@ -143,7 +160,8 @@ class GreenletBase : public Runnable, protected FullShieldCount, public RefCount
   void set_label(const char* label) noexcept { label_ = label; }
   /// On its own stack, when its function (or a worker's task) has ended.
   void clear_locals() noexcept;
-  /// The same where nobody can ask for the result any more. Its destructor may block.
+  /// The same where nobody can ask for the result any more, members of groups included. Its destructor may
+  /// block.
   virtual void drop_result() noexcept {}
   void set_spawned_at(SpawnPoint where) noexcept {
     spawned_file_ = where.file;
@@ -161,12 +179,14 @@ class GreenletBase : public Runnable, protected FullShieldCount, public RefCount
   struct Extras;
   struct PendingThrow;
   struct Starter;
+  static constexpr std::uint8_t kManyOnlookers = 255;
 
   static bool is_throw_into(const Runnable& item, const GreenletBase* greenlet) noexcept;
   static void prefetch_for_throw(const Runnable& next) noexcept;
   static void entry(void* self);
   static void tell_first(Runnable* runnable);
   void run_to_end() noexcept;
+  bool nobody_can_ask() noexcept;
   void finish() noexcept;
   void keep_exit(const GreenletExit& exit) noexcept;
   void keep_fatal() noexcept;
@@ -210,6 +230,29 @@ class GreenletBase : public Runnable, protected FullShieldCount, public RefCount
   std::uint64_t serial_;
   std::uint64_t spawned_by_;
   loop::Clock::time_point spawned_when_;
+};
+
+/// A reference of one who cannot ask for the greenlet's result: a group's, or that of a kill on its way. With
+/// no others left the result is destroyed where it was made, when the greenlet ends.
+class OnlookerPtr {
+ public:
+  OnlookerPtr() noexcept = default;
+  explicit OnlookerPtr(GreenletBase& greenlet) noexcept : greenlet_(&greenlet) { greenlet.add_onlooker(); }
+  OnlookerPtr(OnlookerPtr&&) noexcept = default;
+  OnlookerPtr& operator=(OnlookerPtr other) noexcept {
+    greenlet_.swap(other.greenlet_);
+    return *this;
+  }
+  ~OnlookerPtr() {
+    if (greenlet_) greenlet_->drop_onlooker();
+  }
+
+  GreenletBase* get() const noexcept { return greenlet_.get(); }
+  GreenletBase* operator->() const noexcept { return greenlet_.get(); }
+  GreenletBase& operator*() const noexcept { return *greenlet_; }
+
+ private:
+  IntrusivePtr<GreenletBase> greenlet_;
 };
 
 }  // namespace verdin::impl

@@ -56,12 +56,14 @@ class GroupBase {
     link.tell();
     return true;
   }
+  /// Does it belong to a group?
+  static bool is_member(const Link& link) noexcept { return link.told_by(&GroupBase::on_end); }
 
  protected:
   struct Member : Link {
     Member() noexcept : Link(&GroupBase::on_end) {}
     GroupBase* group = nullptr;
-    IntrusivePtr<GreenletBase> greenlet{};
+    OnlookerPtr greenlet{};
     std::uint64_t killed_by = 0;  // the last kill() that it got
     bool holds_slot = false;      // of a Pool
     Member* next = nullptr;       // in the order in which they came

@@ -97,6 +97,13 @@ class WaitList {
     head_.next_->prev_ = &link;
     head_.next_ = &link;
   }
+  /// Does `what` hold for each? (Of none, too.)
+  bool all(bool (*what)(const Link&) noexcept) const noexcept {
+    for (LinkNode* node = head_.next_; node != &head_; node = node->next_) {
+      if (!what(link_of(node))) return false;
+    }
+    return true;
+  }
   void wake_all() noexcept {
     for (LinkNode* node = head_.next_; node != &head_;) {
       LinkNode* const next = node->next_;
