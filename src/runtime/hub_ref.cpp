@@ -10,17 +10,30 @@ bool Inbox::post(Task task, bool from_owner) {
   const std::scoped_lock lock(mutex_);
   if (closed_.load(std::memory_order_relaxed)) return false;
   tasks_.push_back(std::move(task));
-  if (has_tasks_.load(std::memory_order_relaxed)) return true;
-  has_tasks_.store(true, std::memory_order_release);
-  // Under the lock: the loop lives until close(). The owner looks before it waits.
-  if (!from_owner) loop_->wake();
+  call_owner(from_owner);
   return true;
 }
 
-void Inbox::take(std::vector<Task>& empty) {
+/// Under the lock: the loop lives until close(). The owner looks before it waits.
+void Inbox::call_owner(bool from_owner) noexcept {
+  if (has_tasks_.load(std::memory_order_relaxed)) return;
+  has_tasks_.store(true, std::memory_order_release);
+  if (!from_owner) loop_->wake();
+}
+
+void Inbox::wake(SharedWaiter& waiter) noexcept {
+  if (!wakes_.push(waiter)) return;  // another has called the owner, or is about to
   const std::scoped_lock lock(mutex_);
-  has_tasks_.store(false, std::memory_order_relaxed);
-  tasks_.swap(empty);
+  if (!closed_.load(std::memory_order_relaxed)) call_owner(false);
+}
+
+void Inbox::take(std::vector<Task>& empty) {
+  {
+    const std::scoped_lock lock(mutex_);
+    has_tasks_.store(false, std::memory_order_relaxed);
+    tasks_.swap(empty);
+  }
+  wakes_.drain();
 }
 
 /// Another thread may have been at it, so that the mutex is locked and the tasks half written: both are made

@@ -60,7 +60,7 @@ void SharedWaiter::wake() noexcept {
   Hub* const here = Hub::current_or_null();
   if (here && &here->inbox() == inbox_) return here->make_ready(*greenlet_);
   on_its_way_ = true;
-  if (inbox_->wakes().push(*this)) inbox_->post([inbox = inbox_] { inbox->wakes().drain(); }, false);
+  inbox_->wake(*this);
 }
 
 /// Did its hub end without it?

@@ -39,17 +39,21 @@ class Inbox : public SharedRefCounted<Inbox> {
   bool post(Task task, bool from_owner);
   bool has_tasks() const noexcept { return has_tasks_.load(std::memory_order_acquire); }
   bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
-  /// For the owner: takes what is there; `empty`'s memory is used for what comes next.
+  /// For the owner: takes what is there, and makes those ready that were told; `empty`'s memory is used for
+  /// what comes next.
   void take(std::vector<Task>& empty);
   /// For the owner: nothing is accepted any more.
   void close();
   /// For the owner, in a child of fork(): forgets what was posted to its parent.
   void after_fork() noexcept;
-  /// For SharedWaiter.
+  /// For SharedWaiter: tells a greenlet of the hub, from another thread. Allocates nothing.
+  void wake(SharedWaiter& waiter) noexcept;
   WakeList& wakes() noexcept { return wakes_; }
 
  private:
-  std::atomic<bool> has_tasks_{false};
+  void call_owner(bool from_owner) noexcept;
+
+  std::atomic<bool> has_tasks_{false};  // or somebody was told
   std::atomic<bool> closed_{false};
   std::mutex mutex_;
   loop::Loop* loop_;

@@ -39,6 +39,8 @@
 #include <verdin/runtime/hub_ref.hpp>
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/run_info.hpp>
+#include <verdin/runtime/shared/event.hpp>
+#include <verdin/runtime/shared/semaphore.hpp>
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/runtime/spawn.hpp>
 #include <verdin/runtime/timeout.hpp>
@@ -454,6 +456,22 @@ TEST(FileOperations, are_cancelled_without_memory) {
   ::alarm(0);
   for (const Reading& each : all) EXPECT_TRUE(each.result == -ECANCELED || each.result == -EINTR);
   for (const int end : ends) ::close(end);
+}
+
+TEST(WithoutMemory, greenlets_of_another_hub_are_told) {
+  shared::Event event;
+  shared::Semaphore waiting(0);
+  std::thread hub([&] {
+    verdin::run([&] {
+      waiting.release();
+      event.wait();
+    });
+  });
+  waiting.acquire();
+  failing_begin_lasting(failing_new, 1, 1 << 30, ENOMEM);
+  event.set();
+  EXPECT_EQ(failing_end(), 0) << "it asked for some";
+  hub.join();
 }
 
 #if !defined(__SANITIZE_THREAD__)
