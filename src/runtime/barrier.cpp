@@ -62,7 +62,7 @@ Barrier::~Barrier() {
   settle(leaving_, Outcome::destroyed);
 }
 
-/// In a child of fork(): only the greenlet that forked is there, which may be in the action.
+/// Nobody is there, but in a child of fork() the greenlet that forked, which may be in the action.
 void Barrier::forget_the_gone() const noexcept {
   arrived_.clear();
   leaving_.clear();
@@ -70,7 +70,7 @@ void Barrier::forget_the_gone() const noexcept {
 }
 
 std::size_t Barrier::wait_until(const impl::Due& due) {
-  look_for_fork();
+  look_for_losses();
   while (acting_ && !broken_) {
     impl::Waiter waiter(gate_, "Barrier::wait");
     if (!waiter.wait_until(due)) abort();
@@ -118,7 +118,7 @@ void Barrier::act() {
 }
 
 void Barrier::settle(std::vector<Arrival*>& arrived, Outcome outcome) noexcept {
-  look_for_fork();
+  look_for_losses();
   for (Arrival* arrival : arrived) arrival->settle(outcome);
   arrived.clear();
 }

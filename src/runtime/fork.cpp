@@ -49,6 +49,7 @@ void Hub::after_fork() noexcept {
   static_cast<void>(new auto(std::move(posted_)));
   static_cast<void>(thread_pool_.release());
   external_ = 0;
+  parked_ = nullptr;
   idle_workers_.clear();
   keep_after_fork(running_);
   loop_->after_fork();

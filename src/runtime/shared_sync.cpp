@@ -17,13 +17,15 @@ GreenletBase* running_or_thread() { return Hub::current_or_null() ? &running_gre
 
 SharedWaitList::~SharedWaitList() {
   look_for_fork();
-  if (!empty()) log(LogLevel::error, "verdin: a shared object was destroyed while somebody waited for it");
+  if (empty()) return;
+  for (SharedWaiter* waiter = first_; waiter; waiter = waiter->next_) waiter->list_ = nullptr;
+  log(LogLevel::error, "verdin: a shared object was destroyed while somebody waited for it");
 }
 
 bool SharedWaitList::wake_one() noexcept {
   look_for_fork();
   for (SharedWaiter* waiter = first_; waiter; waiter = waiter->next_) {
-    if (waiter->told_ || waiter->gone()) continue;
+    if (waiter->told_) continue;
     waiter->wake();
     if (waiter->takes_) return true;
   }
@@ -38,24 +40,30 @@ void SharedWaitList::wake_all() noexcept {
 SharedWaiter::SharedWaiter(std::unique_lock<std::mutex>& guard, SharedWaitList& list, const char* what,
                            bool takes)
     : guard_(guard),
-      list_(list),
+      list_(&list),
       what_(what),
       greenlet_(running_or_thread()),
       inbox_(greenlet_ ? &greenlet_->hub().inbox() : nullptr),
       takes_(takes) {
-  list_.look_for_fork();
-  prev_ = list_.last_;
-  (prev_ ? prev_->next_ : list_.first_) = this;
-  list_.last_ = this;
+  list.look_for_fork();
+  prev_ = list.last_;
+  (prev_ ? prev_->next_ : list.first_) = this;
+  list.last_ = this;
+  if (takes_) ++list.takers_;
 }
 
-SharedWaiter::~SharedWaiter() {
-  (prev_ ? prev_->next_ : list_.first_) = next_;
-  (next_ ? next_->prev_ : list_.last_) = prev_;
+SharedWaiter::~SharedWaiter() { leave_list(); }
+
+void SharedWaiter::leave_list() noexcept {
+  if (!list_) return;
+  (prev_ ? prev_->next_ : list_->first_) = next_;
+  (next_ ? next_->prev_ : list_->last_) = prev_;
+  if (takes_) --list_->takers_;
+  list_ = nullptr;
 }
 
 void SharedWaiter::wake() noexcept {
-  if (gone() || std::exchange(told_, true)) return;
+  if (std::exchange(told_, true)) return;
   if (!greenlet_) return wake_thread_.notify_one();
   Hub* const here = Hub::current_or_null();
   if (here && &here->inbox() == inbox_) return here->make_ready(*greenlet_);
@@ -63,11 +71,33 @@ void SharedWaiter::wake() noexcept {
   inbox_->wake(*this);
 }
 
-/// Did its hub end without it?
-bool SharedWaiter::gone() const noexcept {
-  if (!inbox_ || !inbox_->closed()) return false;
-  const Hub* const here = Hub::current_or_null();  // one that is just ending may have it still
-  return !here || &here->inbox() != inbox_;
+/// As one that is killed leaves; its stack stays.
+void SharedWaiter::give_up() noexcept {
+  leave_hub();
+  if (!list_) return;
+  const std::scoped_lock lock(*guard_.mutex());
+  if (on_its_way_) inbox_->wakes().drain();
+  SharedWaitList& list = *list_;
+  leave_list();
+  if (forget_) forget_(to_forget_);
+  if (told_ && takes_) list.wake_one();
+}
+
+void SharedWaiter::give_up_all(SharedWaiter*& parked) noexcept {
+  while (parked) parked->give_up();
+}
+
+void SharedWaiter::enter_hub() noexcept {
+  SharedWaiter*& first = greenlet_->hub().parked();
+  next_parked_ = first;
+  prev_parked_ = nullptr;
+  if (first) first->prev_parked_ = this;
+  first = this;
+}
+
+void SharedWaiter::leave_hub() noexcept {
+  (prev_parked_ ? prev_parked_->next_parked_ : greenlet_->hub().parked()) = next_parked_;
+  if (next_parked_) next_parked_->prev_parked_ = prev_parked_;
 }
 
 bool SharedWaiter::wait_until(const Due& due) {
@@ -87,6 +117,7 @@ bool SharedWaiter::block(const Due& due) {
 bool SharedWaiter::park(const Due& due) {
   Hub& hub = greenlet_->hub();
   hub.expect_external(1);
+  enter_hub();
   guard_.unlock();
   try {
     std::optional<Alarm> alarm;
@@ -102,6 +133,7 @@ bool SharedWaiter::park(const Due& due) {
 
 void SharedWaiter::come_back() noexcept {
   greenlet_->hub().expect_external(-1);
+  leave_hub();
   guard_.lock();
   if (on_its_way_)
     inbox_->wakes().drain();  // told, but up by another cause: nothing may come after it has gone
@@ -138,16 +170,13 @@ const void* SharedSync::self() noexcept {
 
 bool SharedSync::Turns::await(Guard& guard, const Due& due) {
   SharedWaiter waiter(guard, list_, "shared::Semaphore::acquire");
-  takers_ = takers() + 1;
   try {
     while (!may_go_(owner_) && waiter.wait_until(due)) {
     }
   } catch (...) {
-    --takers_;
     waiter.pass_on();
     throw;
   }
-  --takers_;
   return may_go_(owner_);
 }
 

@@ -9,34 +9,37 @@
 #include <verdin/loop/deadline_timer.hpp>
 #include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/impl/lockable.hpp>
+#include <verdin/runtime/impl/loss_mark.hpp>
+#include <verdin/runtime/impl/shared_sync.hpp>
 
 #include "runtime/greenlet_extras.hpp"
 #include "runtime/monitor/hub_record.hpp"
 #include "runtime/report.hpp"
 
 namespace verdin {
+namespace impl {
+namespace {
+
+thread_local unsigned last_loss = 0;  // the number of the last here
+
+}  // namespace
+
+std::atomic<unsigned> losses{0};
+
+void count_loss() noexcept { last_loss = losses.fetch_add(1, std::memory_order_relaxed) + 1; }
+
+bool lost_since(unsigned number) noexcept { return static_cast<int>(last_loss - number) > 0; }
+
+}  // namespace impl
+
 namespace {
 
 constexpr int kKills = 10;
 constexpr int kLastRounds = 1000;
 
-/// Given up: their stacks, and what lies there, stay as they are, and so does what other threads find through
-/// those. Named here so that they count as reachable.
-struct Survivors {
-  static Survivors& of_all() {
-    static auto* const only = new Survivors;
-    return *only;
-  }
-  void add(impl::GreenletBase& greenlet) {
-    const std::scoped_lock lock(mutex);
-    greenlets.push_back(&greenlet);
-    inboxes.emplace_back(&greenlet.hub().inbox());
-  }
-
-  std::mutex mutex;
-  std::vector<impl::GreenletBase*> greenlets;
-  std::vector<IntrusivePtr<impl::Inbox>> inboxes;
-};
+std::mutex mutex_of_survivors;
+/// Given up: their stacks, and what lies there, stay as they are. In a list, so that they count as reachable.
+impl::GreenletBase* first_survivor = nullptr;
 
 }  // namespace
 
@@ -73,21 +76,31 @@ void Hub::unwind_all() noexcept {
       report_error("the end of a hub", std::current_exception());
     }
   }
-  for (const impl::GreenletBase* greenlet : living()) {
-    log(LogLevel::error,
-        "verdin: a greenlet would not die, and is left as it is: " + impl::describe(*greenlet));
+  try {
+    for (const impl::GreenletBase* greenlet : living()) {
+      log(LogLevel::error,
+          "verdin: a greenlet would not die, and is left as it is: " + impl::describe(*greenlet));
+    }
+  } catch (...) {  // no memory for more
+    log(LogLevel::error, "verdin: greenlets would not die, and are left as they are");
   }
-  while (all_) {
-    Survivors::of_all().add(*all_);
-    abandon(*all_);
-  }
+  give_up_rest();
   // What is left are calls for the ends of greenlets.
   for (int round = 0; round < kLastRounds && !ready_.empty(); ++round) run_ready();
   while (!ready_.empty()) ready_.front().unqueue();
+  give_up_rest();
+}
+
+void Hub::give_up_rest() noexcept {
+  if (!all_) return;
   while (all_) {
-    Survivors::of_all().add(*all_);
-    abandon(*all_);
+    impl::GreenletBase& survivor = *all_;
+    abandon(survivor);
+    const std::scoped_lock lock(mutex_of_survivors);
+    survivor.all_next_ = std::exchange(first_survivor, &survivor);
   }
+  impl::count_loss();
+  impl::SharedWaiter::give_up_all(parked_);
 }
 
 /// It never runs again and is never freed; whoever holds a handle sees it as killed.

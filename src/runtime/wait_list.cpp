@@ -25,6 +25,7 @@ bool Waiter::is_gone(const Link& link) noexcept {
 }
 
 void WaitQueue::forget_the_gone() noexcept {
+  takers_ = 0;
   for (LinkNode* node = head_.next_; node != &head_;) {
     LinkNode* const next = node->next_;
     Link& link = link_of(node);

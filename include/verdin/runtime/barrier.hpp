@@ -39,7 +39,7 @@ class Barrier {
   std::size_t parties() const noexcept { return parties_; }
   /// How many are there now.
   std::size_t waiting() const noexcept {
-    look_for_fork();
+    look_for_losses();
     return arrived_.size();
   }
   bool broken() const noexcept { return broken_; }
@@ -52,8 +52,8 @@ class Barrier {
   std::size_t complete();
   void act();
   void settle(std::vector<Arrival*>& arrived, Outcome outcome) noexcept;
-  void look_for_fork() const noexcept {
-    if (forks_.in_new_child()) [[unlikely]]
+  void look_for_losses() const noexcept {
+    if (losses_.lost_all()) [[unlikely]]
       forget_the_gone();
   }
   void forget_the_gone() const noexcept;
@@ -61,7 +61,7 @@ class Barrier {
   std::size_t parties_;
   std::function<void()> action_;
   bool broken_ = false;
-  mutable impl::ForkMark forks_;
+  mutable impl::LossMark losses_;
   mutable bool acting_ = false;
   const impl::GreenletBase* actor_ = nullptr;  // meanwhile; null: no greenlet
   mutable std::vector<Arrival*> arrived_;      // of this round

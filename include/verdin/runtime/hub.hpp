@@ -31,6 +31,7 @@ class ThreadPool;
 namespace impl {
 class HubRecord;
 class Observer;
+class SharedWaiter;
 struct HubInspector;
 struct LocalKey;
 }  // namespace impl
@@ -123,6 +124,8 @@ class Hub {
   /// Destroys its greenlets' values of a Local that dies.
   void drop_local(impl::LocalKey key) noexcept;
   impl::Inbox& inbox() const noexcept { return *inbox_; }
+  /// The first of those who wait for what other threads share.
+  impl::SharedWaiter*& parked() noexcept { return parked_; }
   /// Never the same twice: see GreenletBase::mark().
   std::uint64_t new_mark() noexcept { return ++last_mark_; }
   /// Suspends the running greenlet until something makes it ready. Throws what was thrown into it. Reports
@@ -195,6 +198,7 @@ class Hub {
   void keep_after_fork(impl::GreenletBase* kept) noexcept;
   void settle(loop::Clock::time_point until);
   void abandon(impl::GreenletBase& greenlet) noexcept;
+  void give_up_rest() noexcept;
   bool anything_can_happen() const noexcept;
   void run_item(impl::Runnable& item);
   bool report_deadlock(bool told);
@@ -231,6 +235,7 @@ class Hub {
   ErrorHook error_hook_;
   IntrusivePtr<impl::Inbox> inbox_;
   std::vector<impl::Inbox::Task> posted_;  // taken from the inbox; kept for its memory
+  impl::SharedWaiter* parked_ = nullptr;
   std::unique_ptr<ThreadPool> thread_pool_;
   std::unique_ptr<impl::HubRecord> record_;
   std::unique_ptr<impl::Observer> observer_;

@@ -265,6 +265,48 @@ TEST(HubEnd, gives_a_greenlet_up_that_swallows_every_kill) {
   delete kills;
 }
 
+TEST(HubEnd, those_it_has_given_up_are_passed_over_and_count_no_more) {
+  verdin::set_log_sink([](verdin::LogLevel, std::string_view) {});  // they are reported
+  verdin::Channel<int> channel;
+  verdin::Channel<int> full;
+  verdin::Semaphore free(0, verdin::Handoff::direct);
+  verdin::Condition changed;
+  verdin::Mutex mutex;
+  verdin::Barrier barrier(2);
+  const auto wait = [&] {
+    std::unique_lock lock(mutex);
+    changed.wait(lock);
+  };
+  verdin::run({.unwind_limit = 50ms}, [&] {
+    const auto endure = [](auto waiting) {
+      verdin::spawn([waiting] {
+        const verdin::Shield shield;
+        waiting();
+      });
+    };
+    endure([&] { channel.get(); });
+    endure([&] { full.put(1); });
+    endure([&] { free.acquire(); });
+    endure(wait);
+    endure([&] { barrier.wait(); });
+    verdin::yield();
+  });
+  verdin::set_log_sink({});
+  verdin::run([&] {
+    EXPECT_EQ(channel.balance(), 0);
+    EXPECT_FALSE(channel.try_put(1));
+    EXPECT_EQ(full.balance(), 0);
+    EXPECT_EQ(full.try_get(), std::nullopt);
+    EXPECT_EQ(free.release(), 1u);
+    EXPECT_TRUE(free.try_acquire());
+    EXPECT_EQ(barrier.waiting(), 0u);
+    auto waiter = verdin::spawn(wait);
+    verdin::yield();
+    changed.notify_one();
+    EXPECT_TRUE(verdin::with_timeout(60s, [&] { waiter.join(); }));
+  });
+}
+
 TEST(HubEnd, kills_what_blocks_for_ever_while_it_cleans_up) {
   bool unwound = false;
   verdin::run([&] {

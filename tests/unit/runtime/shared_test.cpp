@@ -321,36 +321,89 @@ TEST(Shared, in_a_callback_of_a_hub_only_what_does_not_block) {
   });
 }
 
-TEST(Shared, a_greenlet_that_its_hub_gave_up_is_passed_over) {
-  verdin::set_log_sink([](verdin::LogLevel, std::string_view) {});  // it is reported
-  static shared::Event& event = *new shared::Event;                 // the greenlet waits for ever
-  static shared::Semaphore& free = *new shared::Semaphore(0);
-  static shared::Channel<int>& channel = *new shared::Channel<int>;
-  const auto endure = [](auto wait) {
-    verdin::spawn([wait] {
-      for (;;) {
-        try {
-          wait();
-        } catch (const verdin::GreenletExit&) {
-        }
+/// Never ends, whatever is thrown into it.
+template <typename Wait>
+void endure(Wait wait) {
+  verdin::spawn([wait] {
+    for (;;) {
+      try {
+        wait();
+      } catch (const verdin::GreenletExit&) {
       }
-    });
-  };
+    }
+  });
+}
+
+TEST(Shared, a_greenlet_that_its_hub_gave_up_is_passed_over_and_counts_no_more) {
+  verdin::set_log_sink([](verdin::LogLevel, std::string_view) {});  // it is reported
+  shared::Event event;
+  shared::Semaphore free(0);
+  shared::Semaphore direct(0, verdin::Handoff::direct);
+  shared::Channel<int> got_from;
+  shared::Channel<int> put_to;
   std::thread([&] {
     verdin::run({.unwind_limit = 50ms}, [&] {
-      endure([] { event.wait(); });
-      endure([] { free.acquire(); });
-      endure([] { channel.get(); });
+      endure([&] { event.wait(); });
+      endure([&] { free.acquire(); });
+      endure([&] { direct.acquire(); });
+      endure([&] { got_from.get(); });
+      endure([&] { put_to.put(1); });
       verdin::yield();
     });
   }).join();
   event.set();
-  verdin::run([] {
-    auto waiter = verdin::spawn([] { free.acquire(); });
+  EXPECT_EQ(got_from.balance(), 0);
+  EXPECT_FALSE(got_from.try_put(1));
+  EXPECT_EQ(put_to.balance(), 0);
+  EXPECT_EQ(put_to.try_get(), std::nullopt);
+  EXPECT_EQ(direct.release(), 1u);
+  EXPECT_TRUE(direct.try_acquire());
+  verdin::run([&] {
+    auto waiter = verdin::spawn([&] { free.acquire(); });
     verdin::yield();
     free.release();
     EXPECT_TRUE(verdin::with_timeout(60s, [&] { waiter.get(); }));
+    auto putter = verdin::spawn([&] { got_from.put(2); });
+    verdin::yield();
+    EXPECT_EQ(got_from.get_for(60s), 2);
   });
+  verdin::set_log_sink({});
+}
+
+TEST(Shared, what_was_for_a_greenlet_that_is_given_up_goes_to_the_next) {
+  shared::Mutex mutex;
+  shared::Condition changed;
+  int waiting = 0;
+  const auto count = [&] {
+    const std::scoped_lock lock(mutex);
+    return waiting;
+  };
+  // Its hub has killed it for the last time, and runs it no more.
+  verdin::set_log_sink([&](verdin::LogLevel, std::string_view text) {
+    if (text.find("would not die") == std::string_view::npos) return;
+    std::thread([&] {
+      const std::scoped_lock lock(mutex);
+      changed.notify_one();
+    }).join();
+  });
+  std::thread hub([&] {
+    verdin::run({.unwind_limit = 50ms}, [&] {
+      verdin::spawn([&] {
+        const verdin::Shield shield;
+        std::unique_lock lock(mutex);
+        ++waiting;
+        changed.wait(lock);
+      });
+      while (count() < 2) verdin::yield();
+    });
+  });
+  while (count() < 1) std::this_thread::yield();
+  {
+    std::unique_lock lock(mutex);  // the other waits
+    ++waiting;
+    EXPECT_TRUE(changed.wait_for(lock, 60s));
+  }
+  hub.join();
   verdin::set_log_sink({});
 }
 

@@ -13,7 +13,6 @@
 #include <utility>
 
 #include <verdin/runtime/impl/basic_queue.hpp>
-#include <verdin/runtime/impl/fork_mark.hpp>
 #include <verdin/runtime/impl/incoming.hpp>
 #include <verdin/runtime/impl/ring.hpp>
 
@@ -34,8 +33,8 @@ class BasicChannel {
   /// How many more wait to put than wait to get.
   std::ptrdiff_t balance() const {
     [[maybe_unused]] const Guard guard(mutex_);
-    look_for_fork();
-    return static_cast<std::ptrdiff_t>(offers_.size()) - static_cast<std::ptrdiff_t>(getting_);
+    look_for_losses();
+    return static_cast<std::ptrdiff_t>(offers_.size()) - static_cast<std::ptrdiff_t>(getting());
   }
   bool closed() const {
     [[maybe_unused]] const Guard guard(mutex_);
@@ -43,7 +42,7 @@ class BasicChannel {
   }
   bool ready() const {
     [[maybe_unused]] const Guard guard(mutex_);
-    look_for_fork();
+    look_for_losses();
     return may_get();
   }
 
@@ -73,8 +72,8 @@ class BasicChannel {
   }
   std::optional<T> try_get() {
     [[maybe_unused]] const Guard guard(mutex_);
-    look_for_fork();
-    if (getting_ > 0 || !has_item()) return std::nullopt;
+    look_for_losses();
+    if (getting() > 0 || !has_item()) return std::nullopt;
     return take(false);
   }
   std::optional<T> next() {
@@ -93,12 +92,14 @@ class BasicChannel {
   EndOfItems end() const noexcept { return {}; }
 
  protected:
-  typename Sync::List getters_;  // and those who want to know that there is something to get
+  mutable typename Sync::List getters_;  // and those who want to know that there is something to get
 
  private:
+  class Offers;
   struct Offer {
     T* item;
     typename Sync::Waiter* waiter;
+    Offers* offers;
     std::uint64_t turn;
     bool taken = false;
     Offer* next = nullptr;
@@ -131,13 +132,16 @@ class BasicChannel {
     std::size_t size_ = 0;
   };
 
-  /// In a child of fork(): who waited in the parent is not there.
-  void look_for_fork() const noexcept {
-    if (!forks_.in_new_child()) [[likely]]
-      return;
-    getting_ = 0;
-    offers_ = {};
+  void look_for_losses() const noexcept {
+    if (losses_.lost_all()) [[unlikely]]
+      offers_ = {};
   }
+  static void forget(void* offer) noexcept {
+    auto& forgotten = *static_cast<Offer*>(offer);
+    if (!forgotten.taken) forgotten.offers->remove(forgotten);
+  }
+  /// How many wait to get.
+  std::size_t getting() const noexcept { return getters_.takers(); }
   bool has_item() const noexcept { return handed_.size() > 0 || offers_.size() > 0; }
   bool may_get() const noexcept { return closed_ || has_item(); }
 
@@ -158,9 +162,9 @@ class BasicChannel {
   template <typename U>
   bool put_now(U&& item) {
     [[maybe_unused]] const Guard guard(mutex_);
-    look_for_fork();
+    look_for_losses();
     if (closed_) throw QueueClosed();
-    if (getting_ <= handed_.size() + offers_.size()) return false;  // each of them has something to take
+    if (getting() <= handed_.size() + offers_.size()) return false;  // each of them has something to take
     handed_.push_back(Handed{std::forward<U>(item), turn_++});
     getters_.wake_one();
     return true;
@@ -168,10 +172,11 @@ class BasicChannel {
 
   bool put_until(T& item, const Due& due) {
     Guard guard(mutex_);
-    look_for_fork();
+    look_for_losses();
     if (closed_) throw QueueClosed();
     typename Sync::Waiter waiter(guard, putters_, "Channel::put");
-    Offer offer{&item, &waiter, turn_++};
+    Offer offer{&item, &waiter, &offers_, turn_++};
+    waiter.if_given_up(&BasicChannel::forget, &offer);
     offers_.push_back(offer);
     getters_.wake_one();
     try {
@@ -194,22 +199,17 @@ class BasicChannel {
 
   std::optional<T> get_until(const Due& due, bool& in_time) {
     Guard guard(mutex_);
-    look_for_fork();
-    if (getting_ == 0 && may_get()) return has_item() ? std::optional<T>(take(false)) : std::nullopt;
+    look_for_losses();
+    if (getting() == 0 && may_get()) return has_item() ? std::optional<T>(take(false)) : std::nullopt;
     typename Sync::Waiter waiter(guard, getters_, "Channel::get");
-    ++getting_;
     try {
       do {  // once at least: those who came before come first
         in_time = waiter.wait_until(due);
       } while (in_time && !may_get());
     } catch (...) {
-      if (!waiter.orphaned()) {
-        --getting_;
-        waiter.pass_on();
-      }
+      if (!waiter.orphaned()) waiter.pass_on();
       throw;
     }
-    --getting_;
     if (!has_item()) return std::nullopt;
     in_time = true;
     std::optional<T> item(take(true));
@@ -219,10 +219,9 @@ class BasicChannel {
 
   mutable typename Sync::Mutex mutex_;
   bool closed_ = false;
-  mutable ForkMark forks_;
-  mutable std::size_t getting_ = 0;  // how many wait to get
-  std::uint64_t turn_ = 0;           // of the next item
-  Ring<Handed> handed_;              // given by try_put() to getters that have not run yet
+  mutable typename Sync::LossMark losses_;
+  std::uint64_t turn_ = 0;  // of the next item
+  Ring<Handed> handed_;     // given by try_put() to getters that have not run yet
   mutable Offers offers_;
   typename Sync::List putters_;
 };

@@ -44,9 +44,18 @@ struct LocalSync {
     void wake_all() { wake(); }
   };
 
+  using LossMark = impl::LossMark;
   using List = WaitQueue;
   struct Waiter : impl::Waiter {
-    Waiter(Guard&, List& list, const char* what) : impl::Waiter(list, what), list_(list) {}
+    Waiter(Guard&, List& list, const char* what) : impl::Waiter(what), list_(list) {
+      list.add_taker();
+      list.push_back(link());
+    }
+    ~Waiter() {
+      if (!orphaned()) list_.drop_taker();
+    }
+    /// Whoever is given up is forgotten together with all others; see LossMark.
+    void if_given_up(void (*)(void* what) noexcept, void*) noexcept {}
     void wake() noexcept { link().tell(); }
     /// Who wakes it is followed by it.
     void wake_next() noexcept { Hub::current().tell_next(link()); }

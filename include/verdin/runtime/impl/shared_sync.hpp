@@ -4,9 +4,9 @@
 // SharedWaiter on its own stack: a greenlet, whose hub goes on, or a plain thread. Everything of a waiter is
 // guarded by the object's mutex, so whether it was told or gave up first (a kill, a limit) is decided once. A
 // greenlet is told through its hub's WakeList; it takes itself out of that before it leaves, and it cannot
-// leave without the mutex: whoever tells it finds it, and its hub, alive. The exception is a greenlet that
-// its hub gave up when it ended: it stays in its list for ever, with its hub's Inbox, and is passed over. In
-// a child of fork() the lists are empty: whoever waited in the parent is not there.
+// leave without the mutex: whoever tells it finds it, and its hub, alive. A hub that gives up greenlets when
+// it ends takes out those that wait, as if they had been killed. In a child of fork() the lists are empty:
+// whoever waited in the parent is not there.
 #pragma once
 
 #include <condition_variable>
@@ -32,6 +32,12 @@ class SharedWaitList {
   /// Logs an error if somebody waits: the owner's contract was broken.
   ~SharedWaitList();
 
+  /// How many wait to take something, those included who were told and have not left.
+  std::size_t takers() noexcept {
+    look_for_fork();
+    return takers_;
+  }
+
   bool empty() const noexcept { return !first_; }
   /// Tells the first that was not told yet (and those before it that only look); false if there is none.
   bool wake_one() noexcept;
@@ -40,12 +46,15 @@ class SharedWaitList {
  private:
   friend class SharedWaiter;
   void look_for_fork() noexcept {
-    if (forks_.in_new_child()) [[unlikely]]
-      first_ = last_ = nullptr;
+    if (!forks_.in_new_child()) [[likely]]
+      return;
+    first_ = last_ = nullptr;
+    takers_ = 0;
   }
   ForkMark forks_;
   SharedWaiter* first_ = nullptr;
   SharedWaiter* last_ = nullptr;
+  std::size_t takers_ = 0;
 };
 
 class SharedWaiter {
@@ -66,26 +75,42 @@ class SharedWaiter {
   void wake_next() noexcept { wake(); }
   /// It leaves by an exception: a wake-up that it has had is another's.
   void pass_on() noexcept {
-    if (told_ && takes_) list_.wake_one();
+    if (told_ && takes_ && list_) list_->wake_one();
   }
+  /// `forget(what)` is called, with the mutex held, if its hub gives it up: it will not go on, and `what` is
+  /// to be found by nobody.
+  void if_given_up(void (*forget)(void* what) noexcept, void* what) noexcept {
+    forget_ = forget;
+    to_forget_ = what;
+  }
+
+  /// For a hub that ends: those of its greenlets that are parked were given up.
+  static void give_up_all(SharedWaiter*& parked) noexcept;
 
  private:
   friend class SharedWaitList;
   friend class WakeList;
 
-  bool gone() const noexcept;
   bool park(const Due& due);
   bool block(const Due& due);
   void come_back() noexcept;
+  void enter_hub() noexcept;
+  void leave_hub() noexcept;
+  void leave_list() noexcept;
+  void give_up() noexcept;
 
   std::unique_lock<std::mutex>& guard_;
-  SharedWaitList& list_;
+  SharedWaitList* list_;  // null: it was destroyed, or this is given up
   const char* what_;
   GreenletBase* greenlet_;  // null: a plain thread
   Inbox* inbox_;            // of its hub
   SharedWaiter* next_ = nullptr;
   SharedWaiter* prev_ = nullptr;
   SharedWaiter* next_to_wake_ = nullptr;
+  SharedWaiter* next_parked_ = nullptr;  // of its hub's
+  SharedWaiter* prev_parked_ = nullptr;
+  void (*forget_)(void* what) noexcept = nullptr;
+  void* to_forget_ = nullptr;
   bool takes_;
   bool told_ = false;
   bool on_its_way_ = false;  // in its hub's WakeList; that hub's thread, or who holds the mutex and tells it
@@ -99,6 +124,11 @@ struct SharedSync {
   using Waiter = SharedWaiter;
   template <typename T>
   using RefCounted = SharedRefCounted<T>;
+  /// Whoever is given up is taken out one by one; see SharedWaiter.
+  struct LossMark {
+    bool lost_all() noexcept { return forks.in_new_child(); }
+    ForkMark forks{};
+  };
 
   /// The running greenlet, the hub in its callbacks, or the thread.
   static const void* self() noexcept;
@@ -116,14 +146,12 @@ struct SharedSync {
     void look(Guard& guard, const Due& due) {
       SharedWaiter(guard, list_, "shared::Semaphore::wait", false).wait_until(due);
     }
-    std::size_t takers() const noexcept { return forks_.in_new_child() ? takers_ = 0 : takers_; }
+    std::size_t takers() const noexcept { return list_.takers(); }
 
    private:
     MayGo may_go_;
     const void* owner_;
-    mutable std::size_t takers_ = 0;
-    mutable ForkMark forks_;
-    SharedWaitList list_;
+    mutable SharedWaitList list_;
   };
 
   /// Putters and getters.

@@ -7,8 +7,8 @@
 
 #include <cstddef>
 
-#include <verdin/runtime/impl/fork_mark.hpp>
 #include <verdin/runtime/impl/link.hpp>
+#include <verdin/runtime/impl/loss_mark.hpp>
 #include <verdin/runtime/impl/runnable.hpp>
 #include <verdin/runtime/impl/wait_list.hpp>
 
@@ -33,7 +33,7 @@ class Turns : private Runnable {
   /// Waits for one turn, and takes nothing.
   void look(const Due& due);
   /// How many wait to take something.
-  std::size_t takers() const noexcept { return forks_.in_new_child() ? takers_ = 0 : takers_; }
+  std::size_t takers() const noexcept { return losses_.lost_all() ? takers_ = 0 : takers_; }
   void add_link(Link& link) noexcept {
     link.look_only();
     list_.push_back(link);
@@ -46,7 +46,7 @@ class Turns : private Runnable {
   MayGo may_go_;
   const void* owner_;
   mutable std::size_t takers_ = 0;
-  mutable ForkMark forks_;
+  mutable LossMark losses_;
   WaitList list_;
 };
 

@@ -7,13 +7,14 @@
 // with DestroyedWhileWaiting (GreenletExit where the hub is ending).
 #pragma once
 
+#include <cstddef>
 #include <exception>
 #include <optional>
 
 #include <verdin/loop/deadline_timer.hpp>
-#include <verdin/runtime/impl/fork_mark.hpp>
 #include <verdin/runtime/impl/greenlet_base.hpp>
 #include <verdin/runtime/impl/link.hpp>
+#include <verdin/runtime/impl/loss_mark.hpp>
 #include <verdin/runtime/impl/wait_end.hpp>
 
 namespace verdin::impl {
@@ -30,14 +31,13 @@ inline loop::Clock::time_point due_in(loop::Clock::duration limit) {
 /// when the greenlet suspends next.
 void throw_later(std::exception_ptr error);
 
-/// A WaitList in which one is told, and others are not. In a child of fork() it forgets the greenlets that
-/// are not there.
+/// A WaitList in which one is told, and others are not. It forgets the greenlets that are gone without having
+/// left it: see LossMark.
 class WaitQueue : public WaitList {
  public:
   /// Tells the first that was not told yet (and those before it that only look); false if there is none.
   bool wake_one() noexcept {
-    if (forks_.in_new_child()) [[unlikely]]
-      forget_the_gone();
+    look_for_losses();
     for (LinkNode* node = head_.next_; node != &head_;) {
       LinkNode* const next = node->next_;  // it may unlink itself
       Link& link = link_of(node);
@@ -51,9 +51,28 @@ class WaitQueue : public WaitList {
     return false;
   }
 
+  /// One that is to take something, from before it waits until it has it or leaves.
+  void add_taker() noexcept {
+    look_for_losses();
+    ++takers_;
+  }
+  void drop_taker() noexcept {
+    if (takers_ > 0) --takers_;
+  }
+  std::size_t takers() noexcept {
+    look_for_losses();
+    return takers_;
+  }
+
  private:
+  void look_for_losses() noexcept {
+    if (losses_.lost_all()) [[unlikely]]
+      forget_the_gone();
+  }
   void forget_the_gone() noexcept;
-  ForkMark forks_;
+
+  LossMark losses_;
+  std::size_t takers_ = 0;
 };
 
 /// A greenlet that waits; lies on its stack.
