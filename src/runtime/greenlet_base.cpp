@@ -120,7 +120,7 @@ void GreenletBase::set_name(std::string name) { extras().name = std::move(name);
 IntrusivePtr<FiberState>& GreenletBase::fiber_root() { return extras().fiber_root; }
 
 void GreenletBase::throw_when_suspended(std::exception_ptr reason) {
-  auto& deferred = extras().deferred;
+  auto& deferred = extras().room_for(1);
   deferred.insert(deferred.begin(), std::move(reason));
 }
 
@@ -163,7 +163,7 @@ void GreenletBase::throw_into(std::exception_ptr reason) {
 void GreenletBase::throw_now(std::exception_ptr reason) {
   if (finished() || cancel_start(reason)) return;
   if (shielded()) {
-    extras().deferred.push_back(or_exit(std::move(reason)));
+    extras().room_for(1).push_back(or_exit(std::move(reason)));
     return;
   }
   unqueue();

@@ -1,4 +1,5 @@
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -57,6 +58,18 @@ bool kill(GreenletBase& greenlet, std::exception_ptr reason, std::optional<loop:
 }
 
 void kill_async(GreenletBase& greenlet, std::exception_ptr reason) { greenlet.throw_into(std::move(reason)); }
+
+void kill_whatever_comes(GreenletBase& greenlet) noexcept {
+  const FullShield shield;
+  for (;;) {
+    try {
+      kill(greenlet, nullptr, std::nullopt);
+      return;
+    } catch (const std::bad_alloc&) {  // once more, when others have run
+      greenlet.hub().yield();
+    }
+  }
+}
 
 void kill_all(std::span<GreenletBase* const> greenlets, const KillOptions& options) {
   const std::exception_ptr& reason = options.reason;

@@ -1,3 +1,5 @@
+#include <new>
+
 #include <verdin/runtime/task_group.hpp>
 
 namespace verdin {
@@ -19,9 +21,7 @@ TaskGroup::~TaskGroup() {
       } catch (...) {
         const std::exception_ptr reason = std::current_exception();
         end_all();
-        // Shielded, it is kept for later (and forgotten if it is a timeout whose scope is left before).
-        const Shield shield;
-        hub->running()->throw_now(reason);
+        throw_later(reason);
       }
     }
   }
@@ -29,6 +29,18 @@ TaskGroup::~TaskGroup() {
   if (!hub) return;
   if (first_error_) hub->report_error("task group", first_error_);
   for (const std::exception_ptr& error : others_) hub->report_error("task group", error);
+}
+
+/// Shielded, it is kept for later (and forgotten if it is a timeout whose scope is left before).
+void TaskGroup::throw_later(const std::exception_ptr& reason) noexcept {
+  Hub& hub = Hub::current();
+  const Shield shield;
+  room_.release();
+  try {
+    hub.running()->throw_now(reason);
+  } catch (...) {  // no memory, in a greenlet that is not the one that made the group
+    hub.report_error("task group", reason);
+  }
 }
 
 void TaskGroup::adopt(impl::GreenletBase& greenlet) {
@@ -60,10 +72,17 @@ void TaskGroup::cancel() {
 void TaskGroup::end_all() noexcept {
   cancelled_ = true;
   const FullShield shield;
-  try {
-    kill();
-  } catch (const DestroyedWhileWaiting&) {  // somebody else ended it altogether
-  } catch (const GreenletExit&) {           // the same while the hub ends
+  for (;;) {
+    try {
+      kill();
+      return;
+    } catch (const std::bad_alloc&) {  // once more, when others have run
+      Hub::current().yield();
+    } catch (const DestroyedWhileWaiting&) {  // somebody else ended it altogether
+      return;
+    } catch (const GreenletExit&) {  // the same while the hub ends
+      return;
+    }
   }
 }
 

@@ -1,8 +1,10 @@
 #include <utility>
 
+#include <verdin/runtime/impl/room_to_throw.hpp>
 #include <verdin/runtime/impl/wait_list.hpp>
 
 #include "runtime/alarm.hpp"
+#include "runtime/greenlet_extras.hpp"
 
 namespace verdin::impl {
 
@@ -13,6 +15,24 @@ GreenletBase& running_greenlet() {
 }
 
 void throw_later(std::exception_ptr error) { running_greenlet().throw_when_suspended(std::move(error)); }
+
+RoomToThrow::RoomToThrow() : greenlet_(nullptr) {
+  const Hub* const hub = Hub::current_or_null();
+  if (!hub || hub->in_hub()) return;
+  GreenletBase::Extras& extras = hub->running()->extras();
+  extras.room_for(1);
+  ++extras.reserved;
+  greenlet_ = hub->running();
+}
+
+/// Another may run by now, and that one be gone: it keeps a place for nothing then.
+void RoomToThrow::release() noexcept {
+  const GreenletBase* const taken_with = std::exchange(greenlet_, nullptr);
+  const Hub* const hub = taken_with ? Hub::current_or_null() : nullptr;
+  if (!hub || hub->running() != taken_with) return;
+  GreenletBase::Extras* const extras = hub->running()->extras_;
+  if (extras && extras->reserved > 0) --extras->reserved;
+}
 
 Waiter::Waiter(const char* what) : Link(&Waiter::make_ready), greenlet_(&running_greenlet()), what_(what) {
   hear_of_end();

@@ -44,6 +44,8 @@ bool join(GreenletBase& greenlet, std::optional<loop::Clock::time_point> due,
 /// Throws `reason` (null: GreenletExit) into `greenlet`, and waits for its end; false if `due` comes first.
 bool kill(GreenletBase& greenlet, std::exception_ptr reason, std::optional<loop::Clock::time_point> due);
 void kill_async(GreenletBase& greenlet, std::exception_ptr reason);
+/// Kills it and waits for its end, behind a FullShield; without memory for that, until there is some.
+void kill_whatever_comes(GreenletBase& greenlet) noexcept;
 [[noreturn]] void throw_killed(const GreenletBase& greenlet);
 
 template <typename T>

@@ -12,9 +12,11 @@
 #pragma once
 
 #include <exception>
+#include <new>
 #include <utility>
 
 #include <verdin/runtime/greenlet.hpp>
+#include <verdin/runtime/impl/room_to_throw.hpp>
 #include <verdin/runtime/impl/wait_list.hpp>
 
 namespace verdin {
@@ -28,18 +30,21 @@ class ScopedGreenlet : public Greenlet<T> {
   ScopedGreenlet& operator=(const ScopedGreenlet&) = delete;
   ~ScopedGreenlet() {
     const Shield shield;
-    if (std::uncaught_exceptions() > exceptions_) this->kill_async();
     try {
+      if (std::uncaught_exceptions() > exceptions_) this->kill_async();
       if (this->active()) this->join();
+    } catch (const std::bad_alloc&) {
+      impl::kill_whatever_comes(this->base());
     } catch (...) {  // LoopExit: it would wait for ever
+      room_.release();
       impl::throw_later(std::current_exception());
-      const FullShield full_shield;
-      this->kill();
+      impl::kill_whatever_comes(this->base());
     }
   }
 
  private:
   int exceptions_;
+  impl::RoomToThrow room_;
 };
 
 /// Runs body() beside `greenlet`, and joins that. What body() throws kills the greenlet, whose exception it

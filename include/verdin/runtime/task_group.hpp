@@ -29,6 +29,7 @@
 #include <vector>
 
 #include <verdin/runtime/impl/group_base.hpp>
+#include <verdin/runtime/impl/room_to_throw.hpp>
 #include <verdin/runtime/impl/runnable.hpp>
 #include <verdin/runtime/local.hpp>
 #include <verdin/runtime/stop_token.hpp>
@@ -67,11 +68,13 @@ class TaskGroup : private impl::GroupBase, private impl::Runnable {
   void adopt(impl::GreenletBase& greenlet);
   void left(impl::GreenletBase& greenlet, bool held_slot) noexcept override;
   void end_all() noexcept;
+  void throw_later(const std::exception_ptr& reason) noexcept;
 
   const int unwinding_;
   bool cancelled_ = false;
   std::exception_ptr first_error_;
   std::vector<std::exception_ptr> others_;
+  impl::RoomToThrow room_;
 };
 
 /// Runs function(tasks) as the first child of a group, joins it, and gives what the function returned.

@@ -43,6 +43,7 @@
 #include <verdin/runtime/shared/semaphore.hpp>
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/runtime/spawn.hpp>
+#include <verdin/runtime/task_group.hpp>
 #include <verdin/runtime/timeout.hpp>
 
 #include "support/forks.hpp"
@@ -472,6 +473,38 @@ TEST(WithoutMemory, greenlets_of_another_hub_are_told) {
   event.set();
   EXPECT_EQ(failing_end(), 0) << "it asked for some";
   hub.join();
+}
+
+/// A kill that comes while the destructor of a TaskGroup waits is thrown when the greenlet suspends next.
+TEST(WithoutMemory, what_comes_while_a_destructor_waits_is_kept) {
+  verdin::run([] {
+    Event never;
+    bool killed = false;
+    const auto outer = [&] {
+      try {
+        {
+          TaskGroup tasks;
+          tasks.spawn([&] { never.wait(); });
+        }
+        verdin::yield();
+      } catch (const GreenletExit&) {
+        killed = true;
+      }
+    };
+    for (int round = 0; round < 2; ++round) {  // what is made once is made
+      killed = false;
+      auto greenlet = spawn(outer);
+      yield();
+      yield();
+      greenlet.kill_async();
+      if (round > 0) failing_begin_lasting(failing_new, 1, 1 << 30, ENOMEM);
+      while (!greenlet.ready()) yield();
+      if (round > 0) {
+        EXPECT_EQ(failing_end(), 0) << "it asked for some";
+      }
+      EXPECT_TRUE(killed);
+    }
+  });
 }
 
 #if !defined(__SANITIZE_THREAD__)

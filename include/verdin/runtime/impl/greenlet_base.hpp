@@ -175,6 +175,7 @@ class GreenletBase : public Runnable,
   friend class verdin::Timeout;
   friend std::optional<loop::Clock::time_point> verdin::deadline() noexcept;
   friend class DoneCall;
+  friend class RoomToThrow;
   friend struct HubInspector;
   struct Extras;
   struct PendingThrow;
