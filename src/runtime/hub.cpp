@@ -269,7 +269,8 @@ void Hub::turn(bool may_block) {
   run_ready();
   const bool nothing_ready = ready_.empty() && !inbox_->has_tasks();
   const bool trimmed = nothing_ready && (stacks_.trim() || impl::trim_objects());
-  loop_->turn(may_block && nothing_ready && !trimmed);
+  // With the last greenlet gone there is nothing to wait for.
+  loop_->turn(may_block && all_ && nothing_ready && !trimmed);
 }
 
 bool Hub::anything_can_happen() const noexcept {

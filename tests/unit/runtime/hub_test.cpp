@@ -307,6 +307,27 @@ TEST(HubEnd, those_it_has_given_up_are_passed_over_and_count_no_more) {
   });
 }
 
+TEST(HubEnd, does_not_wait_when_the_last_greenlet_has_ended) {
+  const auto start = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point ended{};
+  verdin::run({.unwind_limit = 600s}, [&] {  // a tenth of that for each kill
+    verdin::spawn([&] {
+      struct Cleanup {
+        std::chrono::steady_clock::time_point& at;
+        ~Cleanup() {
+          const verdin::Shield shield;
+          verdin::sleep(1ms);
+          at = std::chrono::steady_clock::now();
+        }
+      } cleanup{ended};
+      verdin::sleep(1h);
+    });
+    verdin::yield();
+  });
+  EXPECT_GE(ended, start);
+  EXPECT_LT(std::chrono::steady_clock::now() - ended, 50s);  // libev waits no longer than 60 s at a time
+}
+
 TEST(HubEnd, kills_what_blocks_for_ever_while_it_cleans_up) {
   bool unwound = false;
   verdin::run([&] {
