@@ -96,6 +96,11 @@ def name_of(greenlet):
     return (text_of(extras["name"]) if int(extras) != 0 else "") or greenlet["label_"].string()
 
 
+def serial_of(greenlet):
+    """As GreenletBase::serial(): the number of its hub stands above."""
+    return int(greenlet["serial_"]) & ((1 << 48) - 1)
+
+
 def state_of(greenlet):
     state = str(greenlet["state_"]).split("::")[-1]
     return "ready" if state == "suspended" and int(greenlet["next"]) != 0 else state
@@ -129,7 +134,7 @@ def place_of(greenlet):
 
 
 def describe(record, greenlet):
-    return (f"{int(record['id'])}.{int(greenlet['serial_'])} '{name_of(greenlet)}' {state_of(greenlet)}"
+    return (f"{int(record['id'])}.{serial_of(greenlet)} '{name_of(greenlet)}' {state_of(greenlet)}"
             f"{waiting_for(greenlet)}{spawned_at(greenlet)}")
 
 
@@ -193,7 +198,7 @@ class BacktraceCommand(gdb.Command):
         found = False
         for record in hub_records():
             for greenlet in greenlets_of(record):
-                if wanted in ("all", f"{int(record['id'])}.{int(greenlet['serial_'])}"):
+                if wanted in ("all", f"{int(record['id'])}.{serial_of(greenlet)}"):
                     found = True
                     show_stack(record, greenlet)
         if not found and wanted != "all":

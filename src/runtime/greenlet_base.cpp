@@ -141,8 +141,8 @@ void GreenletBase::add_link(Link& link) noexcept {
 }
 
 void GreenletBase::check_hub() const {
-  if (Hub::current_or_null() != &hub_)
-    throw WrongThread("verdin: a greenlet was used whose hub has ended, or is another thread's");
+  const bool here = Hub::current_or_null() == &hub_ && ((hub_.last_serial_ ^ serial_) & ~kSerialBits) == 0;
+  if (!here) throw WrongThread("verdin: a greenlet was used whose hub has ended, or is another thread's");
 }
 
 bool GreenletBase::cancel_start(const std::exception_ptr& reason) {

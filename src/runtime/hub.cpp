@@ -24,6 +24,11 @@ thread_local Hub* current_hub = nullptr;
 // When so many greenlets have ended since the hub was last idle, their stacks give their memory back at once.
 constexpr std::size_t kMostWarmStacks = 32 * 1024;
 
+std::uint64_t new_hub_number() noexcept {
+  static std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 }  // namespace
 
 // Out of line on purpose: a compiler may keep the address of a thread_local across a switch.
@@ -39,6 +44,7 @@ Hub::Hub(HubOptions options)
     : options_(std::move(options)),
       loop_(loop::Loop::make(options_.loop_backend)),
       stacks_(options_.stack_size, kMostWarmStacks),
+      last_serial_(new_hub_number() * (impl::GreenletBase::kSerialBits + 1)),
       inbox_(make_intrusive<impl::Inbox>(*loop_)) {
   if (current_hub) throw std::logic_error("verdin: this thread has a hub already");
   idle_workers_.reserve(options_.warm_workers);

@@ -225,7 +225,7 @@ class Hub {
   std::size_t greenlet_count_ = 0;
   impl::WaitList idle_;
   impl::WaitList exhausted_;
-  std::uint64_t last_serial_ = 0;
+  std::uint64_t last_serial_;  // begins with the hub's own number: see GreenletBase::kSerialBits
   std::vector<impl::GreenletBase*> numbered_;  // by their ids; see run_info.hpp
   std::size_t lowest_free_number_ = 0;
   std::vector<Worker*> idle_workers_;

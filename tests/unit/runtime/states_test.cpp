@@ -1,5 +1,8 @@
 // The life of a greenlet: how it is made, started and told apart.
+#include <cstddef>
 #include <memory>
+#include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -200,6 +203,22 @@ TEST(States, one_whose_hub_has_ended_cannot_be_started_or_linked) {
   ended.kill();
   unstarted.kill();
   EXPECT_TRUE(unstarted.killed());
+}
+
+TEST(States, one_of_a_hub_that_was_at_the_same_address_cannot_be_started_or_linked) {
+  alignas(verdin::Hub) std::byte place[sizeof(verdin::Hub)];
+  std::optional<Greenlet<>> unstarted;
+  for (int i = 0; i < 2; ++i) {
+    auto* const hub = new (place) verdin::Hub;
+    if (!unstarted) {
+      unstarted = verdin::make_greenlet([] {});
+      EXPECT_EQ(unstarted->base().serial(), 1u);
+    } else {
+      EXPECT_THROW(unstarted->start(), verdin::WrongThread);
+      EXPECT_THROW(unstarted->on_done([] {}), verdin::WrongThread);
+    }
+    hub->~Hub();
+  }
 }
 
 TEST(States, a_result_that_nobody_can_ask_for_is_destroyed_where_it_was_made) {

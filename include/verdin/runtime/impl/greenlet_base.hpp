@@ -87,8 +87,8 @@ class GreenletBase : public Runnable,
   /// Where it goes on; meaningful while it is suspended.
   fiber::Suspension suspension() const noexcept { return context_.suspension(); }
   /// Tells it from all others that its hub ever had; and the one that spawned it (0: none did).
-  std::uint64_t serial() const noexcept { return serial_; }
-  std::uint64_t spawned_by() const noexcept { return spawned_by_; }
+  std::uint64_t serial() const noexcept { return serial_ & kSerialBits; }
+  std::uint64_t spawned_by() const noexcept { return spawned_by_ & kSerialBits; }
   /// A small number that is used again: see Greenlet.
   unsigned minimal_ident();
   /// As the loop's clock was: old by what was done since the last poll.
@@ -181,6 +181,8 @@ class GreenletBase : public Runnable,
   struct PendingThrow;
   struct Starter;
   static constexpr std::uint8_t kManyOnlookers = 255;
+  /// Above them stands the number of the hub, which tells it from one that was at the same address.
+  static constexpr std::uint64_t kSerialBits = (std::uint64_t{1} << 48) - 1;
 
   static bool is_throw_into(const Runnable& item, const GreenletBase* greenlet) noexcept;
   static void prefetch_for_throw(const Runnable& next) noexcept;
