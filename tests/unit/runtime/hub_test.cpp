@@ -674,13 +674,9 @@ TEST(Fork, a_wake_up_that_was_on_its_way_is_not_in_the_way_of_the_childs) {
     std::thread([&] { before.set(); }).join();  // the hub has not run since
     EXPECT_EQ(in_child([] {
                 verdin::shared::Event own;
-                std::thread setter([&] {
-                  std::this_thread::sleep_for(20ms);
-                  own.set();
-                });
-                const bool told = own.wait_for(60s);
-                setter.join();
-                return told;
+                // Runs when the other waits.
+                verdin::spawn([&] { std::thread([&] { own.set(); }).join(); });
+                return own.wait_for(60s);
               }),
               0);
     waiter.get();
