@@ -4,6 +4,7 @@
 
 #include <verdin/net/error.hpp>
 #include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/impl/if_lost.hpp>
 
 namespace verdin::net {
 
@@ -32,9 +33,18 @@ std::error_code Direction::wait(int fd, Deadline limit, const char* what) {
       if (direction.readiness_) direction.readiness_->disarm();
     }
   } leave{*this};
+  const verdin::impl::IfLost lost(&Direction::lose_waiter, this);
   waiter_ = &waiter;
   readiness_->arm();
   return waiter.wait_until(limit.due()) ? std::error_code() : Errc::timed_out;
+}
+
+/// In a child of fork(): the socket is anybody's again.
+void Direction::lose_waiter(void* self) noexcept {
+  auto& direction = *static_cast<Direction*>(self);
+  direction.waiter_ = nullptr;
+  direction.claimed_ = false;
+  if (direction.readiness_) direction.readiness_->disarm();
 }
 
 void Direction::forget() noexcept {

@@ -39,6 +39,7 @@ class Direction {
 
   void let_others_run();
   void bind(int fd);
+  static void lose_waiter(void* self) noexcept;
   static void on_ready(void* self) { static_cast<Direction*>(self)->nudge(); }
 
   loop::ReadinessPtr readiness_;

@@ -10,6 +10,7 @@
 
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/impl/if_lost.hpp>
 
 #include "net/background_threads.hpp"
 #include "net/fail.hpp"
@@ -67,13 +68,9 @@ std::ptrdiff_t write_without_blocking(int fd, bool socket, std::string_view data
 /// A loop that does not know of the descriptor's kind reports it as ready.
 void FileState::await(loop::Interest interest) {
   Event ready;
-  loop::WatchPtr watch;
-  Hub& hub = Hub::current();
-  watch = hub.loop().watch(fd_, interest, [&ready, &watch, greenlet = hub.running()] {
-    // Ended, and it waits: this is a child of fork() without it, where the watch would call in every turn.
-    if (greenlet->finished()) return watch.reset();
-    ready.set();
-  });
+  loop::WatchPtr watch = Hub::current().loop().watch(fd_, interest, [&ready] { ready.set(); });
+  const verdin::impl::IfLost lost([](void* what) noexcept { static_cast<loop::WatchPtr*>(what)->reset(); },
+                                  &watch);
   struct Entry {
     Entry(std::vector<Event*>& in, Event& event) : list(in), own(&event) { list.push_back(own); }
     Entry(const Entry&) = delete;

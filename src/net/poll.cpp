@@ -9,6 +9,7 @@
 #include <verdin/net/error.hpp>
 #include <verdin/net/poll.hpp>
 #include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/impl/if_lost.hpp>
 #include <verdin/runtime/impl/wait_list.hpp>
 
 namespace verdin::net {
@@ -37,6 +38,8 @@ bool wait_for_any(std::span<const PollEntry> entries, Deadline limit) {
   verdin::impl::Waiter waiter("net::poll");
   std::vector<loop::ReadinessPtr> all;
   all.reserve(entries.size());
+  const verdin::impl::IfLost lost(
+      [](void* what) noexcept { static_cast<std::vector<loop::ReadinessPtr>*>(what)->clear(); }, &all);
   loop::Loop& loop = Hub::current().loop();
   for (const PollEntry& entry : entries) {
     if (entry.fd < 0) continue;

@@ -4,19 +4,18 @@
 
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/impl/if_lost.hpp>
 
 namespace verdin::impl {
 
 bool wait_fds(std::span<const FdWish> wishes, std::optional<loop::Clock::time_point> due) {
   Event ready;
   std::vector<loop::WatchPtr> watches;  // go before the event that they set
-  Hub& hub = Hub::current();
-  const auto tell = [&ready, &watches, greenlet = hub.running()] {
-    // Ended, and it waits: this is a child of fork() without it, where they would call in every turn.
-    if (greenlet->finished()) return watches.clear();
-    ready.set();
-  };
-  for (const FdWish& wish : wishes) watches.push_back(hub.loop().watch(wish.fd, wish.interest, tell));
+  const IfLost lost([](void* what) noexcept { static_cast<std::vector<loop::WatchPtr>*>(what)->clear(); },
+                    &watches);
+  loop::Loop& loop = Hub::current().loop();
+  for (const FdWish& wish : wishes)
+    watches.push_back(loop.watch(wish.fd, wish.interest, [&ready] { ready.set(); }));
   if (due) return ready.wait_for(*due - loop::Clock::now());
   ready.wait();
   return true;

@@ -7,6 +7,7 @@
 
 #include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/impl/group_base.hpp>
+#include <verdin/runtime/impl/if_lost.hpp>
 #include <verdin/runtime/thread_pool.hpp>
 #include <verdin/runtime/timeout.hpp>
 #include <verdin/runtime/wait.hpp>
@@ -16,6 +17,27 @@
 namespace verdin {
 namespace impl {
 
+IfLost::IfLost(void (*undo)(void* what) noexcept, void* what)
+    : greenlet_(running_greenlet()), undo_(undo), what_(what), next_(greenlet_.hub().if_lost()) {
+  if (next_) next_->prev_ = this;
+  greenlet_.hub().if_lost() = this;
+}
+
+IfLost::~IfLost() { leave(); }
+
+void IfLost::leave() noexcept {
+  (prev_ ? prev_->next_ : greenlet_.hub().if_lost()) = next_;
+  if (next_) next_->prev_ = prev_;
+}
+
+void IfLost::undo_all(IfLost*& first, const GreenletBase* kept) noexcept {
+  for (IfLost* each = first; each;) {
+    IfLost& self = *std::exchange(each, each->next_);
+    if (&self.greenlet_ == kept) continue;
+    self.leave();
+    self.undo_(self.what_);
+  }
+}
 
 }  // namespace impl
 
@@ -53,6 +75,7 @@ void Hub::after_fork() noexcept {
   idle_workers_.clear();
   keep_after_fork(running_);
   loop_->after_fork();
+  impl::IfLost::undo_all(if_lost_, running_);
 }
 
 void Hub::keep_after_fork(impl::GreenletBase* kept) noexcept {

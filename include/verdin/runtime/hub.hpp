@@ -30,6 +30,7 @@ class ThreadPool;
 
 namespace impl {
 class HubRecord;
+class IfLost;
 class Observer;
 class SharedWaiter;
 struct HubInspector;
@@ -126,6 +127,8 @@ class Hub {
   impl::Inbox& inbox() const noexcept { return *inbox_; }
   /// The first of those who wait for what other threads share.
   impl::SharedWaiter*& parked() noexcept { return parked_; }
+  /// The first of those who leave something to be undone; see IfLost.
+  impl::IfLost*& if_lost() noexcept { return if_lost_; }
   /// Never the same twice: see GreenletBase::mark().
   std::uint64_t new_mark() noexcept { return ++last_mark_; }
   /// Suspends the running greenlet until something makes it ready. Throws what was thrown into it. Reports
@@ -236,6 +239,7 @@ class Hub {
   IntrusivePtr<impl::Inbox> inbox_;
   std::vector<impl::Inbox::Task> posted_;  // taken from the inbox; kept for its memory
   impl::SharedWaiter* parked_ = nullptr;
+  impl::IfLost* if_lost_ = nullptr;
   std::unique_ptr<ThreadPool> thread_pool_;
   std::unique_ptr<impl::HubRecord> record_;
   std::unique_ptr<impl::Observer> observer_;

@@ -20,6 +20,8 @@
 #include <verdin/net/file.hpp>
 #include <verdin/net/filesystem.hpp>
 #include <verdin/net/pipe.hpp>
+#include <verdin/net/poll.hpp>
+#include <verdin/net/socket.hpp>
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/join.hpp>
 #include <verdin/runtime/run.hpp>
@@ -334,6 +336,43 @@ TEST(FileStream, those_that_are_not_in_a_forked_child_cost_it_nothing) {
               0);
     EXPECT_EQ(of_file.get(), "x");
     EXPECT_EQ(of_reader.get(), 1u);
+  });
+}
+
+/// Nothing is ever ready: the child is told at once that nothing can happen.
+TEST(FileStream, a_forked_child_waits_for_nothing_that_only_the_parent_waits_for) {
+  verdin::run([] {
+    const BlockingPipe blocking;
+    const BlockingPipe other;
+    ASSERT_EQ(::fcntl(other.pipe.read.get(), F_SETFL, O_NONBLOCK), 0);
+    auto file = File::borrow(blocking.pipe.read.get());
+    verdin::PipeReader reader(Descriptor(::dup(other.pipe.read.get())));
+    auto [one_end, other_end] = verdin::net::Socket::pair();
+    std::vector<verdin::Greenlet<>> parents;
+    parents.push_back(verdin::spawn([&] { file.read(1); }));
+    parents.push_back(verdin::spawn([&] {
+      char octet = 0;
+      reader.read({&octet, 1});
+    }));
+    parents.push_back(verdin::spawn([&] {
+      char octet = 0;
+      one_end.recv({&octet, 1});
+    }));
+    parents.push_back(
+        verdin::spawn([&] { verdin::net::wait_fd(other.pipe.read.get(), verdin::loop::Interest::read); }));
+    verdin::yield();  // all wait
+    EXPECT_EQ(verdin::test::in_child([&] {
+                try {
+                  verdin::Event().wait();
+                  return false;
+                } catch (const verdin::LoopExit&) {
+                }
+                other_end.send_all("x");
+                char octet = 0;
+                return one_end.recv({&octet, 1}) == 1;  // nobody else does
+              }),
+              0);
+    verdin::kill_all(parents);
   });
 }
 
