@@ -18,6 +18,9 @@
 // (GreenletKilled if somebody killed it); what the range of items itself throws comes last. A function that
 // returns nothing gives std::monostate.
 //
+// In a child of fork() what was under way ends as killed, and so does the range behind it: the greenlets that
+// worked on it are not there.
+//
 // The destructor kills what is under way and waits for it: functions may refer to variables that outlive this
 // object. (In the hub, where nothing can wait, it only kills; the function, and the ranges that were kept
 // here, live until all has ended.) Hub-local; an input range: all its iterators are at the same place.

@@ -666,6 +666,39 @@ TEST(Fork, a_wait_for_several_that_goes_on_in_the_child_hears_of_those_that_are_
   });
 }
 
+TEST(Fork, what_an_imap_had_under_way_ends_as_killed_in_the_child) {
+  verdin::run([] {
+    for (const bool ordered : {true, false}) {
+      verdin::Event go;
+      verdin::Group group;
+      const auto work = [&](int item) {
+        if (item > 0) go.wait();
+        return item;
+      };
+      const std::vector<int> items{0, 1, 2, 3, 4};
+      auto results =
+          ordered ? group.imap(work, items).look_ahead(3) : group.imap_unordered(work, items).look_ahead(3);
+      EXPECT_EQ(results.next(), 0);
+      verdin::yield();  // three more are under way, and the last is not
+      EXPECT_EQ(in_child([&] {
+                  int killed = 0;
+                  for (;;) {
+                    try {
+                      if (!results.next()) return killed == 4;
+                    } catch (const verdin::GreenletKilled&) {
+                      ++killed;
+                    }
+                  }
+                }),
+                0);
+      go.set();
+      int sum = 0;
+      while (const auto result = results.next()) sum += *result;
+      EXPECT_EQ(sum, 10);
+    }
+  });
+}
+
 TEST(Fork, a_wake_up_that_was_on_its_way_is_not_in_the_way_of_the_childs) {
   verdin::run([] {
     verdin::shared::Event before;

@@ -13,6 +13,7 @@
 #include <variant>
 
 #include <verdin/base/intrusive_ptr.hpp>
+#include <verdin/runtime/impl/fork_mark.hpp>
 #include <verdin/runtime/impl/group_base.hpp>
 #include <verdin/runtime/impl/map.hpp>
 #include <verdin/runtime/impl/wait_list.hpp>
@@ -40,6 +41,8 @@ class MapState : public RefCounted<MapState<T>> {
   /// The next result, when it is there; nullopt after the last.
   std::optional<Outcome> next() {
     for (;;) {
+      if (forks_.in_new_child()) [[unlikely]]
+        end_what_is_gone();
       if (!results_.empty() && results_.front()) return take();
       if (fed_ && taken_ == started_) {
         if (!source_error_) return std::nullopt;
@@ -114,8 +117,7 @@ class MapState : public RefCounted<MapState<T>> {
     Delivery& operator=(Delivery&&) = delete;
     ~Delivery() {
       if (!state_) return;
-      deliver(Outcome(std::in_place_index<1>,
-                      std::make_exception_ptr(GreenletKilled("verdin: the greenlet of an item was killed"))));
+      deliver(killed("verdin: the greenlet of an item was killed"));
     }
     void deliver(Outcome outcome) {
       const IntrusivePtr<MapState> state = std::move(state_);
@@ -126,6 +128,24 @@ class MapState : public RefCounted<MapState<T>> {
     IntrusivePtr<MapState> state_;
     std::size_t index_;
   };
+
+  static Outcome killed(const char* what) {
+    return Outcome(std::in_place_index<1>, std::make_exception_ptr(GreenletKilled(what)));
+  }
+
+  /// In a child of fork(): what was under way in the parent has no result here, and nothing more is started.
+  void end_what_is_gone() {
+    constexpr const char* kItem = "verdin: the greenlet of an item is not in this child of fork()";
+    if (ordered_) {
+      for (std::optional<Outcome>& result : results_) {
+        if (!result) result = killed(kItem);
+      }
+    }
+    while (results_.size() < started_ - taken_) results_.emplace_back(killed(kItem));
+    if (std::exchange(fed_, true)) return;
+    source_error_ = std::make_exception_ptr(
+        GreenletKilled("verdin: the greenlet of an imap() is not in this child of fork()"));
+  }
 
   void put(std::size_t index, Outcome outcome) {
     if (ordered_) {
@@ -150,6 +170,7 @@ class MapState : public RefCounted<MapState<T>> {
   std::size_t started_ = 0;
   std::size_t taken_ = 0;
   bool fed_ = false;
+  ForkMark forks_;
   std::exception_ptr source_error_;
   std::deque<std::optional<Outcome>> results_;  // ordered: of the items from taken_ on
   WaitList consumers_;
