@@ -529,6 +529,30 @@ TEST(Fork, a_pools_place_that_the_parents_greenlets_wait_for_goes_to_the_childs)
   });
 }
 
+TEST(Fork, a_mutex_that_one_holds_who_is_gone_stays_locked) {
+  verdin::run([] {
+    verdin::Mutex mutex;
+    verdin::Event go;
+    auto holder = verdin::spawn([&] {
+      const std::scoped_lock lock(mutex);
+      go.wait();
+    });
+    verdin::yield();
+    EXPECT_EQ(in_child([&] {
+                if (mutex.try_lock()) return false;
+                try {
+                  mutex.lock();
+                } catch (const verdin::LoopExit&) {  // there is nobody to unlock it
+                  return true;
+                }
+                return false;
+              }),
+              0);
+    go.set();
+    holder.get();
+  });
+}
+
 TEST(Fork, a_barrier_does_not_count_those_that_are_gone) {
   verdin::run([] {
     verdin::Event never;
