@@ -4,11 +4,14 @@
 //   net::TlsStream other = net::tls_connect("db.internal", 5433, 10s, {.context = own_authorities});
 //
 // The name is asked of the resolver, its addresses race (connect.hpp), the server is told the name (SNI), and
-// its certificate must be valid for it. Blocks; `limit` is that of the whole, but for the reading below.
-// Whoever is killed meanwhile leaves nothing behind. Without a context of its own it uses one of the process
-// that trusts what the system trusts, made by the first call (a thread reads it, once for all who call
-// meanwhile; the limit of that first call is looked at again behind it), and keeps sessions for the next
-// connection to the same name.
+// its certificate must be valid for it. Blocks; `limit` is that of the whole. Whoever is killed meanwhile
+// leaves nothing behind.
+//
+// Without a context of its own it uses one of the process that trusts what the system trusts, and keeps
+// sessions for the next connection to the same name. The first call has a thread make that one (some 20 ms),
+// and all who call meanwhile wait for it, each within its limit. The thread goes on when nobody waits any
+// more, so calls with limits that are too short for it find the context there one day. If it cannot be made,
+// all who wait are told why, and the next call has it tried again.
 //
 // Throws what each step throws: ResolveError, std::system_error of connecting, TlsError, TimedOut.
 #pragma once

@@ -1,28 +1,40 @@
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include <verdin/loop/fork_generation.hpp>
 #include <verdin/net/error.hpp>
 #include <verdin/net/tls_connect.hpp>
-#include <verdin/runtime/shared/mutex.hpp>
-#include <verdin/runtime/timeout.hpp>
+#include <verdin/runtime/shared/future.hpp>
+
+#include "net/background_threads.hpp"
 
 namespace verdin::net {
 namespace {
 
-/// What the default context is made in: by the first that wants it, while others go on.
+/// Makes the default context on a thread, whoever still waits for it.
+struct Making final : verdin::impl::BackgroundJob {
+  void work() noexcept override {
+    try {
+      made.set_value(TlsContext::client());
+    } catch (...) {
+      made.set_exception(std::current_exception());
+    }
+  }
+  shared::Promise<TlsContext> made;
+};
+
+/// One for a process and its generation of forks: a child may lack the thread that was about to make it.
 struct Default {
-  shared::Mutex making;
-  std::optional<TlsContext> context;
+  std::mutex mutex;
+  shared::Future<TlsContext> made;
   const unsigned generation = loop::fork_generation();
 };
 
-/// A forked child may have none of those who were about to make it.
 Default& the_default() {
   static std::atomic<Default*> latest{new Default};
   Default* known = latest.load();
@@ -31,22 +43,24 @@ Default& the_default() {
   return latest.compare_exchange_strong(known, anew.get()) ? *anew.release() : *known;
 }
 
-std::optional<Deadline::Clock::duration> left_of(Deadline limit) {
-  const auto due = limit.due();
-  return due ? std::optional(*due - std::min(*due, Deadline::Clock::now())) : std::nullopt;
+/// The one that is there or being made; what has failed is tried again.
+shared::Future<TlsContext> making() {
+  Default& common = the_default();
+  const std::scoped_lock lock(common.mutex);
+  if (!common.made.valid() || common.made.exception()) {
+    const IntrusivePtr<Making> job(new Making);
+    verdin::impl::file_threads().start(job);
+    common.made = job->made.future();
+  }
+  return common.made;
 }
 
 TlsContext default_context(Deadline limit) {
-  Default& common = the_default();
-  const char* const late = "verdin: the system's certificates took too long";
-  if (!common.making.try_lock_until(limit.due().value_or(Deadline::Clock::time_point::max())))
-    throw TimedOut(late);
-  const std::unique_lock turn(common.making, std::adopt_lock);
-  if (!common.context) {
-    common.context = with_timeout(left_of(limit), [] { return TlsContext::client(); });  // suspends
-    if (!common.context) throw TimedOut(late);
-  }
-  return *common.context;
+  const auto made = making();
+  const auto due = limit.due();
+  if (due && !made.wait_for(*due - std::min(*due, Deadline::Clock::now())))
+    throw TimedOut("verdin: the system's certificates took too long");
+  return made.get();
 }
 
 }  // namespace
