@@ -4,7 +4,7 @@
 
 namespace verdin::loop {
 
-std::atomic<unsigned> forks_to_here{0};
+constinit std::atomic<unsigned> forks_to_here{0};
 
 namespace {
 

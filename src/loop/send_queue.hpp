@@ -1,7 +1,8 @@
 // SendQueue: what is still to be written on one stream: copied octets, with shared buffers in between.
 //
 // Small pieces are copied behind one another, so that a turn's many answers leave in one contiguous write;
-// large shared buffers are referred to. Idle streams own none: a loop lends them from a SendQueuePool.
+// large shared buffers are referred to. Idle streams own none: a loop lends them from a SendQueuePool. What
+// the parent of a forked child has queued it sends itself: its streams drop such a queue before they use it.
 #pragma once
 
 #include <cstddef>
@@ -9,11 +10,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <sys/uio.h>
 
 #include <verdin/base/shared_buffer.hpp>
+#include <verdin/loop/fork_generation.hpp>
 
 namespace verdin::loop {
 
@@ -40,8 +43,11 @@ class SendQueue {
   void consume(std::size_t count);
   void clear();
   std::size_t capacity() const noexcept { return own_.capacity(); }
+  /// Was it taken before this process was forked off?
+  bool is_parents() const noexcept { return generation_ != fork_generation(); }
 
  private:
+  friend class SendQueuePool;
   struct Shared {
     std::size_t at;  // behind so many octets of own_
     SharedBuffer buffer;
@@ -55,6 +61,7 @@ class SendQueue {
   std::size_t shared_first_ = 0;   // those before it are sent
   std::size_t shared_offset_ = 0;  // sent octets of the first
   std::size_t shared_unsent_ = 0;
+  unsigned generation_ = fork_generation();
 };
 
 class SendQueuePool {
@@ -62,6 +69,10 @@ class SendQueuePool {
   SendQueuePool() { idle_.reserve(kKept); }
   std::unique_ptr<SendQueue> take();
   void give_back(std::unique_ptr<SendQueue> queue) noexcept;
+  void drop_if_parents(std::unique_ptr<SendQueue>& queue) noexcept {
+    if (queue && queue->is_parents()) [[unlikely]]
+      give_back(std::move(queue));
+  }
 
  private:
   static constexpr std::size_t kKept = 1024;

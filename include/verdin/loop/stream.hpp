@@ -8,6 +8,9 @@
 // blocks. Nothing throws but std::bad_alloc. Ownership: the holder of the StreamPtr owns the connection;
 // dropping it closes the socket at once and discards what was not sent (see retire() for the polite way). It
 // may be dropped inside any callback, and no callback follows.
+//
+// In a child of fork() each side sends what it has queued itself: there what the parent had queued and not
+// sent is dropped (a handler that waits for on_drained() is told), and what it had retired closed.
 #pragma once
 
 #include <cstddef>

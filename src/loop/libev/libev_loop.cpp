@@ -79,11 +79,7 @@ void LibevLoop::before_poll(struct ev_loop* ev) noexcept {
 
 LibevLoop::~LibevLoop() {
   end_watches();
-  while (!retired_.empty()) {
-    LibevStream* stream = retired_.back();
-    retired_.pop_back();
-    stream->close();
-  }
+  end_retired();
   dirty_.clear();
   broken_.clear();
   for (LibevStream* stream : graveyard_) delete stream;
@@ -131,6 +127,21 @@ void LibevLoop::remove_retired(LibevStream& stream) {
   if (at == retired_.end()) return;
   *at = retired_.back();
   retired_.pop_back();
+}
+
+void LibevLoop::end_retired() {
+  while (!retired_.empty()) {
+    LibevStream* stream = retired_.back();
+    retired_.pop_back();
+    stream->close();
+  }
+}
+
+/// In a child process: the parent says what is still to be said there.
+void LibevLoop::look_for_parents_retired() {
+  if (retired_generation_ == fork_generation()) return;
+  retired_generation_ = fork_generation();
+  end_retired();
 }
 
 void LibevLoop::flush_dirty() {

@@ -38,6 +38,7 @@ class LibevLoop final : public Loop {
   void after_fork() override {
     generation_ = fork_generation();
     ev_loop_fork(ev_);
+    look_for_parents_retired();
   }
 
   struct ev_loop* ev() const noexcept {
@@ -53,7 +54,10 @@ class LibevLoop final : public Loop {
   void add_broken(LibevStream& stream) { broken_.push_back(&stream); }
   void add_ready(LibevStream& stream, int events) { ready_.push_back({&stream, events}); }
   void bury(LibevStream& stream) { graveyard_.push_back(&stream); }
-  void add_retired(LibevStream& stream) { retired_.push_back(&stream); }
+  void add_retired(LibevStream& stream) {
+    look_for_parents_retired();
+    retired_.push_back(&stream);
+  }
   void remove_retired(LibevStream& stream);
   // For what tells of readiness.
   void add_readiness(LibevReadiness& readiness);
@@ -73,6 +77,8 @@ class LibevLoop final : public Loop {
   void deliver_readiness();
   void end_readiness() noexcept;
   void flush_dirty();
+  void end_retired();
+  void look_for_parents_retired();
   bool report_broken();
   void free_graveyard();
   void arm_timer();
@@ -95,6 +101,7 @@ class LibevLoop final : public Loop {
   std::vector<LibevStream*> broken_;
   std::vector<LibevStream*> graveyard_;
   std::vector<LibevStream*> retired_;
+  unsigned retired_generation_ = fork_generation();
   int work_ = 0;
   unsigned generation_ = fork_generation();
 };

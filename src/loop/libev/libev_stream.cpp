@@ -45,6 +45,7 @@ void LibevStream::update_interest() {
 }
 
 SendQueue& LibevStream::queue() {
+  loop_.send_queues().drop_if_parents(queue_);
   if (!queue_) queue_ = loop_.send_queues().take();
   if (!dirty_) {
     loop_.add_dirty(*this);
@@ -63,6 +64,7 @@ void LibevStream::flush_at_end_of_turn() {
 }
 
 void LibevStream::flush() {
+  loop_.send_queues().drop_if_parents(queue_);
   if (closed_ || !queue_ || blocked_) return;
   write_some();
 }
@@ -101,6 +103,12 @@ void LibevStream::after_flush() {
   }
 }
 
+/// In a child process: what there was to be written is the parent's.
+void LibevStream::unblock() {
+  blocked_ = false;
+  update_interest();
+}
+
 void LibevStream::fail(int error) {
   error_ = error;
   if (!broken_) {
@@ -135,7 +143,8 @@ void LibevStream::on_io(struct ev_loop*, ev_io* io, int events) {
 /// The stream may have been closed since; its memory is there until the turn ends.
 void LibevStream::on_ready(int events) {
   if ((events & EV_WRITE) && blocked_ && !closed_) {
-    write_some();
+    loop_.send_queues().drop_if_parents(queue_);
+    queue_ ? write_some() : unblock();
     const bool drained = !blocked_ && error_ == 0;
     if (drained && !closed_ && !finish_timer_ && handler_) handler_->on_drained();
   }
@@ -177,6 +186,7 @@ void LibevStream::finish() {
   finish_timer_ = std::make_unique<Timer>(loop_, out_of_time, this);
   finish_timer_->start(kFinishTime);
   loop_.add_retired(*this);
+  loop_.send_queues().drop_if_parents(queue_);
   if (queue_) {
     flush();
     if (!closed_ && !blocked_ && error_ != 0) return;  // reported at the end of the turn

@@ -20,7 +20,7 @@ class LibevStream final : public Stream {
   void send(std::string_view bytes) override;
   void send(const SharedBuffer& buffer) override;
   std::string& send_in_place() override;
-  std::size_t unsent() const override { return queue_ ? queue_->size() : 0; }
+  std::size_t unsent() const override { return queue_ && !queue_->is_parents() ? queue_->size() : 0; }
   void flush() override;
   void pause() override;
   void resume() override;
@@ -47,6 +47,7 @@ class LibevStream final : public Stream {
   void end_finishing();
   SendQueue& queue();
   void write_some();
+  void unblock();
   void update_interest();
   void fail(int error);
 

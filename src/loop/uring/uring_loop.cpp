@@ -43,11 +43,7 @@ UringLoop::UringLoop() : buffers_(ring_.get()) {
 UringLoop::~UringLoop() {
   end_watches();
   const bool forked = generation_ != fork_generation();
-  while (!retired_.empty()) {
-    UringStream* stream = retired_.back();
-    retired_.pop_back();
-    stream->close();
-  }
+  end_retired();
   waker_->drop();
   for (UringRegistration* r = registrations_; r && !forked; r = r->next_) {
     if (!r->dropped()) r->on_loop_end();
@@ -82,6 +78,21 @@ void UringLoop::remove_retired(UringStream& stream) {
   if (at == retired_.end()) return;
   *at = retired_.back();
   retired_.pop_back();
+}
+
+void UringLoop::end_retired() {
+  while (!retired_.empty()) {
+    UringStream* stream = retired_.back();
+    retired_.pop_back();
+    stream->close();
+  }
+}
+
+/// In a child process: the parent says what is still to be said there.
+void UringLoop::look_for_parents_retired() {
+  if (retired_generation_ == fork_generation()) return;
+  retired_generation_ = fork_generation();
+  end_retired();
 }
 
 void UringLoop::add_stream(UringStream& stream) {
@@ -354,6 +365,7 @@ void UringLoop::after_fork() {
   forget_files();
   quick_.clear();
   in_flight_ = 0;
+  look_for_parents_retired();
   for (UringRegistration* r = registrations_; r; r = r->next_) r->after_fork();
   for (UringStream* s = streams_; s; s = s->next_) s->after_fork();
 }

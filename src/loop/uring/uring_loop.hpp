@@ -57,7 +57,10 @@ class UringLoop final : public Loop {
   void add_resumed(UringStream& stream) { resumed_.push_back(&stream); }
   void add_quick_send(UringStream& stream) { quick_.push_back(&stream); }
   void bury(UringStream& stream) { graveyard_.push_back(&stream); }
-  void add_retired(UringStream& stream) { retired_.push_back(&stream); }
+  void add_retired(UringStream& stream) {
+    look_for_parents_retired();
+    retired_.push_back(&stream);
+  }
   void remove_retired(UringStream& stream);
   void add_stream(UringStream& stream);
   void remove_stream(UringStream& stream) noexcept;
@@ -134,6 +137,8 @@ class UringLoop final : public Loop {
   void deliver();
   void deliver_one(const Completion& completion);
   void deliver_kept();
+  void end_retired();
+  void look_for_parents_retired();
   bool report_broken();
   void report_drained();
   void free_graveyard();
@@ -154,6 +159,7 @@ class UringLoop final : public Loop {
   std::vector<UringStream*> delivering_;
   std::vector<UringStream*> graveyard_;
   std::vector<UringStream*> retired_;
+  unsigned retired_generation_ = fork_generation();
   std::vector<UringRegistration*> dirty_registrations_;
   std::vector<std::uint64_t> cancellations_;
   std::vector<FileCompletion*> files_;  // still to be submitted

@@ -234,13 +234,17 @@ void UringStream::deliver_kept() {
 }
 
 SendQueue& UringStream::queue() {
+  loop_.send_queues().drop_if_parents(queue_);
   if (!queue_) queue_ = loop_.send_queues().take();
   touch();
   return *queue_;
 }
 
 std::size_t UringStream::unsent() const {
-  return (queue_ ? queue_->size() : 0) + (sending_ ? sending_->size() : 0);
+  const auto size_of = [](const std::unique_ptr<SendQueue>& queue) {
+    return queue && !queue->is_parents() ? queue->size() : 0;
+  };
+  return size_of(queue_) + size_of(sending_);
 }
 
 /// What an earlier send left goes before what was queued since.
@@ -308,14 +312,17 @@ void UringStream::after_write() {
     return;
   }
   if (blocked_) {
-    blocked_ = false;
-    if (!drained_) {
-      drained_ = true;
-      loop_.add_drained(*this);
-    }
+    unblock();
     update();
   }
   if (finish_timer_) send_fin();
+}
+
+void UringStream::unblock() {
+  blocked_ = false;
+  if (drained_) return;
+  drained_ = true;
+  loop_.add_drained(*this);
 }
 
 void UringStream::report_drained() {
@@ -325,6 +332,7 @@ void UringStream::report_drained() {
 
 /// An operation that waits keeps its order before anything that is written now.
 void UringStream::flush() {
+  loop_.send_queues().drop_if_parents(queue_);
   if (closed_ || error_ != 0 || (!queue_ && !sending_) || blocked_) return;
   if (sending_) {
     blocked_ = true;
@@ -380,6 +388,7 @@ void UringStream::finish() {
   finish_timer_->start(kFinishTime);
   loop_.add_retired(*this);
   if (ended) eof_ = true;
+  loop_.send_queues().drop_if_parents(queue_);
   if (queue_ || sending_) {
     flush();
   } else {
@@ -418,11 +427,14 @@ void UringStream::close() {
 }
 
 void UringStream::after_fork() {
-  if (waiting_) loop_.send_queues().give_back(std::move(sending_));
+  if (sending_) loop_.send_queues().give_back(std::move(sending_));
+  loop_.send_queues().drop_if_parents(queue_);
   receiving_ = cancelling_ = waiting_ = quick_ = false;
   operations_ = 0;
   if (closed_) return;
-  if (sending_ || queue_) touch();
+  if (blocked_) unblock();
+  if (queue_) touch();
+  if (finish_timer_ && !queue_) send_fin();
   update();
 }
 

@@ -79,6 +79,7 @@ class UringStream final : public Stream {
   void keep(const char* data, std::size_t size);
   void on_written(std::size_t count);
   void after_write();
+  void unblock();
   void fail(int error);
 
   UringLoop& loop_;

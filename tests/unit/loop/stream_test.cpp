@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <verdin/loop/loop.hpp>
@@ -67,6 +68,12 @@ class StreamTest : public testing::TestWithParam<const char*> {
     const ssize_t n = ::recv(peer, text.data(), text.size(), MSG_DONTWAIT);
     text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
     return text;
+  }
+
+  static int status_of(pid_t child) {
+    int status = -1;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    return status;
   }
 
   std::unique_ptr<Loop> loop;
@@ -206,6 +213,65 @@ TEST_P(StreamTest, retire_gives_a_silent_peer_up_after_five_seconds_at_most) {
   const auto due = loop->wheel().next_due();
   ASSERT_TRUE(due);
   EXPECT_LE(*due - Clock::now(), 5s + 2 * kTimerTick);
+}
+
+TEST_P(StreamTest, sends_in_a_child_process_what_the_child_has_queued) {
+  stream->send("parent");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool nothing_unsent = stream->unsent() == 0;
+    stream->send("child ");
+    const bool something_unsent = stream->unsent() == 6;
+    for (int i = 0; i < 3; ++i) loop->turn(false);
+    ::_exit(nothing_unsent && something_unsent && stream->unsent() == 0 ? 0 : 1);
+  }
+  EXPECT_EQ(status_of(child), 0);
+  loop->turn(false);
+  EXPECT_EQ(read_peer(), "child parent");
+}
+
+TEST_P(StreamTest, flushes_in_a_child_process_what_the_child_has_queued) {
+  stream->send("parent");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    stream->flush();
+    stream->send("child ");
+    stream->flush();
+    ::_exit(stream->unsent() == 0 ? 0 : 1);
+  }
+  EXPECT_EQ(status_of(child), 0);
+  loop->turn(false);
+  EXPECT_EQ(read_peer(), "child parent");
+}
+
+/// The kernel had room for a part; the child makes more, and would see what its loop writes there.
+TEST_P(StreamTest, leaves_what_the_kernel_would_not_take_to_the_parent) {
+  for (const bool retired : {false, true}) {
+    const std::string text(3'000'000, 't');
+    stream->send(text);
+    for (int i = 0; i < 3; ++i) loop->turn(false);
+    const std::size_t unsent = stream->unsent();
+    ASSERT_GT(unsent, 0U);
+    if (retired) retire(std::move(stream));
+    const pid_t child = ::fork();
+    if (child == 0) {
+      loop->after_fork();
+      while (!read_peer().empty()) continue;
+      bool silent = true;
+      for (int i = 0; i < 20; ++i) {
+        loop->turn(false);
+        ::usleep(1000);
+        silent = silent && read_peer().empty();
+      }
+      if (!retired) turn_until([&] { return handler.drained > 0; });
+      ::_exit(silent && (!retired || !loop->has_work()) && !HasFailure() ? 0 : 1);
+    }
+    EXPECT_EQ(status_of(child), 0);
+    std::size_t got = 0;
+    turn_until([&] { return (got += read_peer().size()) >= unsent; });
+    if (HasFailure()) return;
+    EXPECT_EQ(got, unsent) << "and the child has read the rest";
+  }
 }
 
 TEST_P(StreamTest, the_octets_behind_the_data_may_be_used) {
