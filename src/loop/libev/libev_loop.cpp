@@ -198,13 +198,15 @@ void LibevLoop::turn(bool may_block) {
   flush_dirty();
   // Whoever was told has perhaps queued something, or woken somebody outside of the loop: no wait now.
   const bool reported = report_broken();
-  const bool wait = may_block && !reported;
+  const bool closed = looks_for_closed() && look_for_closed();
+  const bool wait = may_block && !reported && !closed;
   if (wait) arm_timer();
   set_waiting(wait);
   ev_run(ev_, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
   set_waiting(false);
   deliver_ready();
   deliver_readiness();
+  if (closed) tell_of_closed();
   wheel_.fire(now_);
   deadlines_.fire(now_);
   if (!graveyard_.empty()) free_graveyard();

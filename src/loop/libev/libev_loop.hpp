@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <ev.h>
+#include <poll.h>
 
 #include <verdin/loop/fork_generation.hpp>
 #include <verdin/loop/loop.hpp>
@@ -16,6 +17,7 @@ namespace verdin::loop {
 
 class LibevStream;
 class LibevReadiness;
+class LibevFdWatch;
 
 /// libev has stopped the watcher (EV_ERROR): the kernel would not take it, for want of memory most likely. It
 /// is to be told again with the next start, which libev would not do by itself: it thinks that it was.
@@ -63,6 +65,8 @@ class LibevLoop final : public Loop {
   void add_readiness(LibevReadiness& readiness);
   void remove_readiness(LibevReadiness& readiness) noexcept;
   void add_ready(LibevReadiness& readiness) { waits_over_.push_back(&readiness); }
+  void add_fd_watch(LibevFdWatch& watch);
+  void remove_fd_watch(LibevFdWatch& watch) noexcept;
   void count_work(int change) noexcept { work_ += change; }
 
  private:
@@ -76,6 +80,9 @@ class LibevLoop final : public Loop {
   void deliver_ready();
   void deliver_readiness();
   void end_readiness() noexcept;
+  bool looks_for_closed() const noexcept;
+  bool look_for_closed();
+  void tell_of_closed();
   void flush_dirty();
   void end_retired();
   void look_for_parents_retired();
@@ -96,6 +103,11 @@ class LibevLoop final : public Loop {
   std::size_t readiness_count_ = 0;
   LibevReadiness* readinesses_ = nullptr;
   std::vector<LibevReadiness*> waits_over_;  // null: it has gone
+  LibevFdWatch* fd_watches_ = nullptr;
+  LibevFdWatch* next_to_tell_ = nullptr;
+  std::size_t fd_watch_count_ = 0;
+  std::vector<pollfd> looked_at_;
+  bool any_closed_ = false;
   std::vector<LibevStream*> dirty_;
   std::vector<LibevStream*> flushing_;
   std::vector<LibevStream*> broken_;

@@ -45,6 +45,12 @@ void LibevReadiness::on_io(struct ev_loop*, ev_io* io, int events) {
   }
 }
 
+/// libev is not to see the descriptor any more; who waits for it will.
+void LibevReadiness::on_closed() {
+  ev_io_stop(loop_->ev(), &io_);
+  on_io(loop_->ev(), &io_, 0);
+}
+
 void LibevReadiness::deliver() {
   listed_ = false;
   if (!armed_) return;
@@ -60,6 +66,7 @@ void LibevReadiness::loop_ends() noexcept {
 
 void LibevLoop::add_readiness(LibevReadiness& readiness) {
   make_room_for(readiness_count_ + 1, waits_over_);
+  if (looks_for_closed()) make_room_for(readiness_count_ + fd_watch_count_ + 1, looked_at_);
   ++readiness_count_;
   readiness.next_ = readinesses_;
   if (readinesses_) readinesses_->prev_ = &readiness;

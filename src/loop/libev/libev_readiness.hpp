@@ -19,6 +19,7 @@ class LibevReadiness final : public Readiness {
 
   // For the loop.
   void deliver();
+  void on_closed();
   void loop_ends() noexcept;
 
  private:

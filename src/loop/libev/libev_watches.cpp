@@ -1,4 +1,6 @@
 // The registrations of a LibevLoop: descriptors, signals, listeners.
+#include "loop/libev/libev_watches.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -9,64 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "loop/libev/libev_loop.hpp"
-
 namespace verdin::loop {
 namespace {
-
-/// A callback that may destroy its own watch: the function is kept alive for the call.
-using SharedCallback = std::shared_ptr<UniqueFunction<void()>>;
-
-void call(const SharedCallback& callback) {
-  // It may be dropped meanwhile. NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
-  const SharedCallback alive = callback;
-  (*alive)();
-}
-
-/// Whether a watch keeps the loop busy.
-class Ref {
- public:
-  Ref(LibevLoop& loop, bool ref) : loop_(loop) { set(ref); }
-  Ref(const Ref&) = delete;
-  Ref& operator=(const Ref&) = delete;
-  ~Ref() { set(false); }
-  void set(bool ref) noexcept {
-    if (ref != ref_) loop_.count_work(ref ? 1 : -1);
-    ref_ = ref;
-  }
-
- private:
-  LibevLoop& loop_;
-  bool ref_ = false;
-};
-
-class LibevFdWatch final : public Watch {
- public:
-  LibevFdWatch(LibevLoop& loop, int fd, Interest interest, UniqueFunction<void()> ready)
-      : loop_(loop), ready_(std::make_shared<UniqueFunction<void()>>(std::move(ready))) {
-    const int events =
-        (static_cast<int>(interest) & 1 ? EV_READ : 0) | (static_cast<int>(interest) & 2 ? EV_WRITE : 0);
-    ev_io_init(&io_, on_ready, fd, events);
-    io_.data = this;
-    ev_io_start(loop_.ev(), &io_);
-  }
-  ~LibevFdWatch() override { ev_io_stop(loop_.ev(), &io_); }
-  void set_ref(bool ref) override { ref_.set(ref); }
-
- private:
-  static void on_ready(struct ev_loop* ev, ev_io* io, int events) {
-    if (events & EV_ERROR) {
-      renew(*io);
-      ev_io_start(ev, io);
-    }
-    call(static_cast<LibevFdWatch*>(io->data)->ready_);
-  }
-
-  LibevLoop& loop_;
-  Ref ref_{loop_, true};
-  SharedCallback ready_;
-  ev_io io_;
-};
 
 /// Signals do not count as work: a program that only waits for one would otherwise never be told that it
 /// waits in vain for everything else.

@@ -497,6 +497,28 @@ TEST_P(LoopTest, no_cancellation_of_a_file_operation_is_lost) {
   EXPECT_FALSE(loop->has_work());
 }
 
+TEST_P(LoopTest, a_descriptor_that_is_closed_while_it_is_watched_disturbs_nobody) {
+  Pipe closed;
+  Pipe open;
+  int told = 0;
+  int ready = 0;
+  const auto count = [](void* number) { ++*static_cast<int*>(number); };
+  const auto watch = loop->watch(closed.ends[0], Interest::read, [&] { count(&told); });
+  const auto readiness = loop->readiness(closed.ends[0], Interest::read, count, &told);
+  const auto other = loop->watch(open.ends[0], Interest::read, [&] { count(&ready); });
+  readiness->arm();
+  loop->turn(false);
+  ::close(closed.ends[0]);
+  for (int i = 0; i < 3; ++i) loop->turn(false);
+  ASSERT_EQ(::write(open.ends[1], "x", 1), 1);
+  turn_until([&] { return ready > 0; });
+  ASSERT_EQ(::dup2(open.ends[0], closed.ends[0]), closed.ends[0]);  // the number is another's now
+  told = ready = 0;
+  turn_until([&] { return ready > 0; });
+  const std::string backend = GetParam();
+  if (backend == "poll" || backend == "select") turn_until([&] { return told > 0; });
+}
+
 struct Collector final : StreamHandler {
   void on_data(std::span<char> data) override { text.append(data.data(), data.size()); }
   void on_eof() override { eof = true; }
