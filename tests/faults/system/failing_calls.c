@@ -38,9 +38,11 @@ void failing_begin_lasting(int kind, int n, int count, int error) {
 
 void failing_spare_this_thread(void) { spared = 1; }
 
+int failing_struck(void) { return left <= 0; }
+
 int failing_end(void) {
   the_kind = -1;
-  return left <= 0;
+  return failing_struck();
 }
 
 int failing_strikes(int kind) {

@@ -35,7 +35,8 @@ enum failing_kind {
   failing_thread,
   failing_ring_setup,
   failing_ring_enter,
-  failing_ring_entry, /* an operation that was submitted */
+  failing_ring_partly, /* only the first entry of those that are submitted is taken */
+  failing_ring_entry,  /* an operation that was submitted */
   failing_new,
   failing_openssl,
   failing_kinds
@@ -49,6 +50,8 @@ void failing_begin_lasting(int kind, int n, int count, int error);
 void failing_spare_this_thread(void);
 /* Did it come to that? */
 int failing_end(void);
+/* The same, in the meantime. */
+int failing_struck(void);
 /* For who makes such a call: is it its turn? errno is set then. */
 int failing_strikes(int kind);
 

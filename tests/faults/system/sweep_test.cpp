@@ -25,7 +25,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,6 +35,7 @@
 #include <verdin/base/log.hpp>
 #include <verdin/loop/loop.hpp>
 #include <verdin/loop/stream.hpp>
+#include <verdin/net/file.hpp>
 #include <verdin/net/resolver.hpp>
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/hub.hpp>
@@ -89,6 +92,7 @@ const std::vector<Failing>& everything_that_fails() {
       {failing_thread, "pthread_create", {EAGAIN}},
       {failing_ring_setup, "io_uring_setup", {ENOMEM, EPERM}},
       {failing_ring_enter, "io_uring_enter", {EINTR, EAGAIN, EBUSY, ENOMEM}},
+      {failing_ring_partly, "io_uring_enter, but for one,", {EAGAIN}},
       {failing_ring_entry, "io_uring_operation", {EINTR, EAGAIN, ENOMEM, ENOBUFS, ECANCELED}},
       {failing_new, "new", {ENOMEM}},
       {failing_openssl, "OPENSSL_malloc", {ENOMEM}},
@@ -427,6 +431,87 @@ TEST(RingThatTakesNothing, and_is_full_as_its_loop_ends_is_tried_again) {
   EXPECT_NE(failing_end(), 0);
   readings.expect_each_done_once();
   for (const int listener : listeners) ::close(listener);
+}
+
+/// At `port` of the loopback interface; 0: at one that is free. -1 if somebody has it.
+int listen_at(in_port_t port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = port;
+  const auto* const generic = reinterpret_cast<const sockaddr*>(&address);
+  if (::bind(fd, generic, sizeof address) == 0 && ::listen(fd, 1) == 0) return fd;
+  ::close(fd);
+  return -1;
+}
+
+in_port_t port_of(int fd) {
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  EXPECT_EQ(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  return address.sin_port;
+}
+
+/// That makes room, and the cancellation gets through after all.
+TEST(RingThatTakesNothing, but_one_entry_frees_a_port_in_time) {
+  std::unique_ptr<loop::Loop> loop = loop::Loop::make("uring");
+  if (loop->backend() != "uring") GTEST_SKIP() << "there is no uring here";
+  struct Accepting final : loop::AcceptHandler {
+    void on_accept(loop::StreamPtr) override {}
+  } nobody;
+  in_port_t port = 0;
+  std::vector<loop::WatchPtr> watches;
+  for (int i = 0; i < 4; ++i) {
+    const int listener = listen_at(0);
+    port = port_of(listener);
+    watches.push_back(loop->accept(listener, nobody));
+  }
+  for (int i = 0; i < 2; ++i) loop->turn(false);
+  const ManyReadings readings(*loop);
+  fail_in_a_turn(*loop);
+  watches.erase(watches.begin(), watches.begin() + 3);  // which take what room is left
+  failing_end();
+  EXPECT_EQ(listen_at(port), -1);
+  failing_begin(failing_ring_partly, 1, EAGAIN);
+  watches.clear();
+  EXPECT_NE(failing_end(), 0);
+  const int again = listen_at(port);
+  EXPECT_GE(again, 0);
+  ::close(again);
+  loop.reset();
+  readings.expect_each_done_once();
+}
+
+/// A thread reads for it, and goes on.
+TEST(FileOperations, what_a_killed_reader_would_have_had_needs_no_memory) {
+  ::signal(SIGALRM, [](int) { tell_and_end("hangs"); });
+  ::alarm(60);
+  int reported = 0;
+  verdin::run([&] {
+    Hub::current().on_error([&](std::string_view, const std::exception_ptr&) { ++reported; });
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+    File file = File::adopt(Descriptor(ends[0]));
+    failing_begin(failing_read_at_once, 1, EOPNOTSUPP);  // as of an older kernel
+    auto reader = spawn([&] { return file.read(1000); });
+    while (!failing_struck()) yield();
+    failing_end();
+    failing_begin_lasting(failing_read, 1, 1 << 30, EINTR);  // the thread tries again and again
+    ASSERT_EQ(::write(ends[1], std::string(500, 'x').data(), 500), 500);
+    while (!failing_struck()) yield();
+    reader.kill();
+    failing_end();
+    for (int unread = 500; unread > 0; ::usleep(100)) ASSERT_EQ(::ioctl(ends[0], FIONREAD, &unread), 0);
+    failing_begin_lasting(failing_new, 1, 1 << 30, ENOMEM);  // as the hub is told what it has read
+    while (!failing_struck()) yield();
+    failing_end();
+    ::close(ends[1]);
+    EXPECT_EQ(file.read_all(), "");
+    Hub::current().on_error(nullptr);
+  });
+  ::alarm(0);
+  EXPECT_EQ(reported, 0);
 }
 
 /// A greenlet is killed, whatever the memory is like.
