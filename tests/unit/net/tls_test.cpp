@@ -454,7 +454,8 @@ TEST_F(Tls, the_systems_authorities_are_read_once_whoever_gives_up) {
     killed.kill();
     std::thread([&] {  // a hub of its own, which ends
       verdin::run([&] { EXPECT_EQ(outcome("one.test", 1ms), verdin::net::Errc::timed_out); });
-    }).join();
+    })
+        .join();
 
     std::vector<verdin::Greenlet<Outcome>> all;
     for (int i = 0; i < 5; ++i) all.push_back(verdin::spawn([&] { return outcome("one.test", 60s); }));
