@@ -285,6 +285,10 @@ bool Hub::anything_can_happen() const noexcept {
 
 void Hub::run_until_done(impl::GreenletBase& until) {
   main_ = &until;
+  struct Forget {  // also if a callback of the loop throws: the greenlet may go before this hub does
+    Hub& hub;
+    ~Forget() { hub.main_ = nullptr; }
+  } const forget{*this};
   bool told = false;  // that nothing can happen, since something last could
   const impl::Driving driving(record_.get());
   while (!main_->finished()) {  // not `until`: a fork may put another in its place
@@ -305,7 +309,6 @@ void Hub::run_until_done(impl::GreenletBase& until) {
     loop_->turn(nothing_ready && idle_.empty() && !trimmed);
     if (!idle_.empty() && ready_.empty() && !inbox_->has_tasks()) idle_.wake_all();
   }
-  main_ = nullptr;
 }
 
 /// `told`: it was logged already. True if it is now.
