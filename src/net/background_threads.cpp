@@ -2,34 +2,19 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <system_error>
 #include <thread>
 
 #include <verdin/loop/fork_generation.hpp>
 #include <verdin/runtime/hub.hpp>
 
+#include "runtime/no_signals.hpp"
+
 namespace verdin::impl {
 namespace {
 
 constexpr std::chrono::seconds kIdleTime{5};
 constexpr std::size_t kFileThreads = 16;
-
-/// What the thread that is made meanwhile inherits.
-class NoSignals {
- public:
-  NoSignals() noexcept {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  NoSignals(const NoSignals&) = delete;
-  NoSignals& operator=(const NoSignals&) = delete;
-  ~NoSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
 
 }  // namespace
 

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/no_signals.hpp"
+
 namespace verdin::impl {
 namespace {
 
@@ -33,12 +35,8 @@ int wait_id(pid_t pid, siginfo_t& info, int flags) {
 /// A thread that takes no signals, and that nobody waits for.
 template <typename F>
 void start_waiting_thread(F&& function) {
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const NoSignals in_the_thread;
   std::thread(std::forward<F>(function)).detach();
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 }  // namespace
@@ -75,8 +73,12 @@ Event& Child::exited() {
 
 void Child::watch() {
   if (watched_) return;
+  if (!pidfd_) {
+    wait_on_thread();
+    watched_ = true;
+    return;
+  }
   watched_ = true;
-  if (!pidfd_) return wait_on_thread();
   watch_ = owner_->loop().watch(pidfd_.get(), loop::Interest::read, [this] {
     const auto alive = shared_from_this();
     reap();
@@ -85,7 +87,6 @@ void Child::watch() {
 
 /// Leaves the status in the kernel, so that the number is nobody else's before the hub has taken it.
 void Child::wait_on_thread() {
-  owner_->expect_external(1);
   start_waiting_thread([self = shared_from_this()]() mutable {
     siginfo_t info;
     wait_id(self->pid_, info, WEXITED | WNOWAIT);
@@ -97,6 +98,7 @@ void Child::wait_on_thread() {
     });
     if (!told) wait_id(pid, info, WEXITED);
   });
+  owner_->expect_external(1);  // what the thread posts comes later: this is the hub's own
 }
 
 void Child::send_signal(int signal_number) {

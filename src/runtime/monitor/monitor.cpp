@@ -14,33 +14,17 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include "runtime/monitor/block_finder.hpp"
 #include "runtime/monitor/signal_report.hpp"
+#include "runtime/no_signals.hpp"
 
 namespace verdin::impl {
 namespace {
 
 std::atomic<bool> lost{false};
 std::array<std::atomic<int>, 2> wake_pipe{-1, -1};
-
-/// Signals are for the application's own threads: one that is started meanwhile gets none.
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() noexcept {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-  ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
 
 class Monitor {
  public:
@@ -54,7 +38,7 @@ class Monitor {
       std::atexit([] { instance().stop(); });
     }
     stopping_.store(false);
-    const AllSignalsBlocked in_the_thread;
+    const NoSignals in_the_thread;
     thread_ = std::make_unique<std::thread>([this] { run(); });
     lost.store(false);
   }
