@@ -79,6 +79,9 @@ void Hub::after_fork() noexcept {
 }
 
 void Hub::keep_after_fork(impl::GreenletBase* kept) noexcept {
+  for (impl::WaitList* const list : {&idle_, &exhausted_}) {
+    while (!list->empty()) list->front().unlink();
+  }
   std::vector<impl::Runnable*> queue;
   while (!ready_.empty()) {
     queue.push_back(&ready_.front());

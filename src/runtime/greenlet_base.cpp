@@ -208,7 +208,7 @@ void GreenletBase::run_to_end() noexcept {
 /// But for the hub's, are all references those of onlookers?
 bool GreenletBase::nobody_can_ask() noexcept {
   if (ref_count() != 1U + onlookers_ || onlookers_ == kManyOnlookers) return false;
-  return links_.empty() || (onlookers_ > 0 && links_.all(&GroupBase::is_member));
+  return links_.all([](const Link& link) noexcept { return link.only_hears_of_ends(); });
 }
 
 /// The hub's reference is still held: whoever calls this releases it when nothing stands on the stack any

@@ -244,8 +244,7 @@ void Hub::run_item(impl::Runnable& item) {
   }
 }
 
-void Hub::throw_into_each(const std::vector<IntrusivePtr<impl::GreenletBase>>& targets,
-                          const std::exception_ptr& reason) {
+void Hub::throw_into_each(const std::vector<impl::OnlookerPtr>& targets, const std::exception_ptr& reason) {
   struct Dispatching {
     ~Dispatching() {
       hub.dispatching_ = before;

@@ -34,7 +34,7 @@ struct PendingKills : Runnable {
   }
 
   Hub& hub;
-  std::vector<IntrusivePtr<GreenletBase>> targets;
+  std::vector<OnlookerPtr> targets;
   std::exception_ptr reason;
   WaitList killer;
 };
@@ -51,7 +51,7 @@ bool kill(GreenletBase& greenlet, std::exception_ptr reason, std::optional<loop:
   }
   const IntrusivePtr<GreenletBase> alive(&greenlet);  // the last handle may go meanwhile
   auto kills = std::make_unique<PendingKills>(greenlet.hub());
-  kills->targets.push_back(alive);
+  kills->targets.emplace_back(greenlet);
   kills->reason = std::move(reason);
   PendingKills::deliver_and_wait(std::move(kills), "Greenlet::kill");
   return join(greenlet, due, "Greenlet::kill");
@@ -75,15 +75,15 @@ void kill_all(std::span<GreenletBase* const> greenlets, const KillOptions& optio
   const std::exception_ptr& reason = options.reason;
   std::unique_ptr<PendingKills> kills;
   std::vector<GreenletBase*> alive;
+  std::vector<IntrusivePtr<GreenletBase>> kept;  // the handles may go meanwhile
   for (GreenletBase* greenlet : greenlets) {
     if (greenlet->finished() || greenlet->cancel_start(reason)) continue;
     if (!kills) kills = std::make_unique<PendingKills>(greenlet->hub());
-    kills->targets.emplace_back(greenlet);
+    kills->targets.emplace_back(*greenlet);
+    if (options.wait) kept.emplace_back(greenlet);
     alive.push_back(greenlet);
   }
   if (!kills) return;
-  std::vector<IntrusivePtr<GreenletBase>> kept;
-  if (options.wait) kept = kills->targets;  // the handles may go meanwhile
   kills->reason = reason;
   if (!options.wait) {
     Hub& hub = kills->hub;

@@ -79,8 +79,12 @@ void SharedWaiter::give_up() noexcept {
   if (on_its_way_) inbox_->wakes().drain();
   SharedWaitList& list = *list_;
   leave_list();
-  if (forget_) forget_(to_forget_);
-  if (told_ && takes_) list.wake_one();
+  // Who offers something was told that it was taken: that is no turn of anybody else's.
+  if (forget_) {
+    forget_(to_forget_);
+  } else if (told_ && takes_) {
+    list.wake_one();
+  }
 }
 
 void SharedWaiter::give_up_all(SharedWaiter*& parked) noexcept {

@@ -10,6 +10,7 @@ class StopKill : private impl::Link {
   StopKill(const std::stop_token& token, impl::GreenletBase& greenlet)
       : Link(&StopKill::on_end, false), target_(std::make_shared<Target>()) {
     target_->greenlet = &greenlet;
+    only_hear_of_ends();
     greenlet.add_link(*this);
     callback_.emplace(token, Request{greenlet.hub().ref(), target_});
   }

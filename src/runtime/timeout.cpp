@@ -58,7 +58,7 @@ void Timeout::on_due(void* self) {
 /// Nothing but the scope itself may be queued on the way: it can be left at any moment before.
 void Timeout::throw_it(impl::Runnable* self) {
   auto& timeout = *static_cast<Timeout*>(self);
-  const IntrusivePtr<impl::GreenletBase> greenlet = timeout.greenlet_;
+  const impl::OnlookerPtr greenlet(*timeout.greenlet_);
   // Woken already: it runs first, and this comes again if the scope is still there then.
   if (greenlet->queued() && !std::exchange(timeout.put_off_, true)) {
     return greenlet->hub().make_ready(*self);

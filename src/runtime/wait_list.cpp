@@ -1,3 +1,4 @@
+#include <new>
 #include <utility>
 
 #include <verdin/runtime/impl/room_to_throw.hpp>
@@ -16,22 +17,32 @@ GreenletBase& running_greenlet() {
 
 void throw_later(std::exception_ptr error) { running_greenlet().throw_when_suspended(std::move(error)); }
 
-RoomToThrow::RoomToThrow() : greenlet_(nullptr) {
-  const Hub* const hub = Hub::current_or_null();
-  if (!hub || hub->in_hub()) return;
-  GreenletBase::Extras& extras = hub->running()->extras();
-  extras.room_for(1);
-  ++extras.reserved;
-  greenlet_ = hub->running();
+void throw_later_or_report(const char* where, const std::exception_ptr& error) noexcept {
+  try {
+    throw_later(error);
+  } catch (const std::bad_alloc&) {
+    Hub::report_error_of(where, error);
+  }
 }
 
-/// Another may run by now, and that one be gone: it keeps a place for nothing then.
+RoomToThrow::RoomToThrow() noexcept {
+  const Hub* const hub = Hub::current_or_null();
+  if (!hub || hub->in_hub()) return;
+  try {
+    GreenletBase::Extras& extras = hub->running()->extras();
+    extras.room_for(1);
+    ++extras.reserved;
+    greenlet_ = OnlookerPtr(*hub->running());
+  } catch (const std::bad_alloc&) {
+  }
+}
+
+/// Another may run by now, and that one have ended.
 void RoomToThrow::release() noexcept {
-  const GreenletBase* const taken_with = std::exchange(greenlet_, nullptr);
-  const Hub* const hub = taken_with ? Hub::current_or_null() : nullptr;
-  if (!hub || hub->running() != taken_with) return;
-  GreenletBase::Extras* const extras = hub->running()->extras_;
+  if (!greenlet_.get()) return;
+  GreenletBase::Extras* const extras = greenlet_->extras_;
   if (extras && extras->reserved > 0) --extras->reserved;
+  greenlet_ = OnlookerPtr();
 }
 
 Waiter::Waiter(const char* what) : Link(&Waiter::make_ready), greenlet_(&running_greenlet()), what_(what) {

@@ -147,8 +147,7 @@ class Hub {
   void yield();
   /// Throws `reason` (null: to each a GreenletExit of its own) into each of `targets`, in order, before
   /// anything else runs. In the hub.
-  void throw_into_each(const std::vector<IntrusivePtr<impl::GreenletBase>>& targets,
-                       const std::exception_ptr& reason);
+  void throw_into_each(const std::vector<impl::OnlookerPtr>& targets, const std::exception_ptr& reason);
   /// What escaped from `greenlet` ends the main greenlet; false if it is that itself.
   bool end_main(impl::GreenletBase& greenlet, const std::exception_ptr& reason);
   /// Every greenlet that was started and has not ended, in the order of their starts. For reports.

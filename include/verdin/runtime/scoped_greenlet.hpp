@@ -37,7 +37,7 @@ class ScopedGreenlet : public Greenlet<T> {
       impl::kill_whatever_comes(this->base());
     } catch (...) {  // LoopExit: it would wait for ever
       room_.release();
-      impl::throw_later(std::current_exception());
+      impl::throw_later_or_report("scoped greenlet", std::current_exception());
       impl::kill_whatever_comes(this->base());
     }
   }

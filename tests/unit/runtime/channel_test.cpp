@@ -1,5 +1,6 @@
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -93,6 +94,34 @@ TEST(Channel, what_is_tried_does_not_overtake_what_waits) {
     auto trier = verdin::spawn([&] { EXPECT_TRUE(channel.try_put(2)); });
     verdin::join_all(first, second, putter, trier);
     EXPECT_EQ(got, (std::vector<int>{1, 2}));
+  });
+}
+
+TEST(Channel, a_getter_that_takes_an_item_at_its_limit_wakes_another_and_not_itself) {
+  verdin::run([] {
+    Channel<int> channel;
+    auto a = verdin::spawn([&] { channel.get(); });
+    auto b = verdin::spawn([&] { channel.get(); });
+    auto c = verdin::spawn([&] {
+      EXPECT_TRUE(channel.get_for(10ms));
+      verdin::Event never;
+      EXPECT_FALSE(never.wait_for(50ms));
+      return verdin::loop::Clock::now();
+    });
+    auto one = verdin::spawn([&] {
+      verdin::sleep(5ms);
+      channel.put(1);
+    });
+    auto two = verdin::spawn([&] {
+      verdin::sleep(5ms);
+      channel.put(2);
+    });
+    verdin::yield();
+    verdin::yield();
+    const auto start = verdin::loop::Clock::now();
+    std::this_thread::sleep_for(20ms);  // so that one poll finds all three at their times
+    EXPECT_GE(c.get() - start, 60ms);
+    verdin::kill_all(std::vector<verdin::Greenlet<>>{a, b, one, two});
   });
 }
 

@@ -755,6 +755,37 @@ TEST(Fork, the_childs_own_timeouts_go_on) {
   });
 }
 
+TEST(Fork, who_waited_for_nothing_to_do_is_not_waited_for_in_the_child) {
+  verdin::run([] {
+    auto idler = verdin::spawn([] { verdin::idle(); });
+    auto waiter = verdin::spawn([] { verdin::wait(); });
+    verdin::yield();
+    EXPECT_EQ(in_child([] {
+                try {
+                  verdin::Event().wait();
+                } catch (const verdin::LoopExit&) {
+                  return true;
+                }
+                return false;
+              }),
+              0);
+  });
+}
+
+TEST(Fork, an_imap_that_nobody_has_asked_yet_begins_in_the_child) {
+  verdin::run([] {
+    verdin::Group group;
+    const std::vector<int> items{1, 2, 3};
+    auto results = group.imap([](int i) { return i; }, items);
+    EXPECT_EQ(in_child([&] {
+                int sum = 0;
+                for (const int result : results) sum += result;
+                return sum == 6;
+              }),
+              0);
+  });
+}
+
 TEST(Fork, in_another_greenlet_makes_it_the_main_one) {
   verdin::run([] {
     auto forker = verdin::spawn([] {

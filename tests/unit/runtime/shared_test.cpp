@@ -370,6 +370,30 @@ TEST(Shared, a_greenlet_that_its_hub_gave_up_is_passed_over_and_counts_no_more) 
   verdin::set_log_sink({});
 }
 
+TEST(Shared, an_offer_that_was_taken_from_one_given_up_is_no_turn_of_the_next) {
+  shared::Channel<int> channel;
+  // Its hub has killed it for the last time, and runs it no more.
+  verdin::set_log_sink([&](verdin::LogLevel, std::string_view text) {
+    if (text.find("would not die") == std::string_view::npos) return;
+    std::thread([&] { EXPECT_EQ(channel.try_get(), 1); }).join();
+  });
+  std::thread hub([&] {
+    verdin::run({.unwind_limit = 50ms}, [&] {
+      verdin::spawn([&] {
+        const verdin::Shield shield;
+        channel.put(1);
+      });
+      while (channel.balance() < 2) verdin::yield();
+    });
+  });
+  while (channel.balance() < 1) std::this_thread::yield();
+  std::thread second([&] { channel.put(2); });
+  hub.join();
+  verdin::set_log_sink({});
+  EXPECT_EQ(channel.try_get(), 2);
+  second.join();
+}
+
 TEST(Shared, what_was_for_a_greenlet_that_is_given_up_goes_to_the_next) {
   shared::Mutex mutex;
   shared::Condition changed;

@@ -244,6 +244,45 @@ TEST(States, a_result_that_nobody_can_ask_for_is_destroyed_where_it_was_made) {
   });
 }
 
+TEST(States, neither_limits_nor_stop_tokens_nor_kills_ask_for_a_result) {
+  struct Result {
+    explicit Result(int& count) : gone(&count) {}
+    Result(Result&& other) noexcept : gone(std::exchange(other.gone, nullptr)) {}
+    ~Result() {
+      if (!gone) return;
+      verdin::yield();
+      ++*gone;
+    }
+    int* gone;
+  };
+  verdin::run([] {
+    int gone = 0;
+    verdin::Event never;
+    verdin::spawn([&] {
+      verdin::with_timeout(1ms, [&] { never.wait(); });
+      return Result(gone);
+    });
+    while (gone < 1) verdin::sleep(1ms);
+
+    const std::stop_source stop;
+    verdin::spawn(stop.get_token(), [&] { return Result(gone); });
+    while (gone < 2) verdin::yield();
+
+    std::vector<Greenlet<Result>> all;
+    all.push_back(verdin::spawn([&] {
+      try {
+        never.wait();
+      } catch (const verdin::GreenletExit&) {
+      }
+      return Result(gone);
+    }));
+    verdin::yield();
+    verdin::kill_all(all, {.wait = false});
+    all.clear();
+    while (gone < 3) verdin::yield();
+  });
+}
+
 TEST(States, so_it_is_while_the_hub_is_observed) {
   struct Result {
     explicit Result(bool& where) : gone(&where) {}

@@ -201,15 +201,17 @@ class BasicChannel {
     Guard guard(mutex_);
     look_for_losses();
     if (getting() == 0 && may_get()) return has_item() ? std::optional<T>(take(false)) : std::nullopt;
-    typename Sync::Waiter waiter(guard, getters_, "Channel::get");
-    try {
-      do {  // once at least: those who came before come first
-        in_time = waiter.wait_until(due);
-      } while (in_time && !may_get());
-    } catch (...) {
-      if (!waiter.orphaned()) waiter.pass_on();
-      throw;
-    }
+    {
+      typename Sync::Waiter waiter(guard, getters_, "Channel::get");
+      try {
+        do {  // once at least: those who came before come first
+          in_time = waiter.wait_until(due);
+        } while (in_time && !may_get());
+      } catch (...) {
+        if (!waiter.orphaned()) waiter.pass_on();
+        throw;
+      }
+    }  // it is not in the list any more where it wakes another
     if (!has_item()) return std::nullopt;
     in_time = true;
     std::optional<T> item(take(true));

@@ -56,12 +56,10 @@ class GroupBase {
     link.tell();
     return true;
   }
-  /// Does it belong to a group?
-  static bool is_member(const Link& link) noexcept { return link.told_by(&GroupBase::on_end); }
 
  protected:
   struct Member : Link {
-    Member() noexcept : Link(&GroupBase::on_end) {}
+    Member() noexcept : Link(&GroupBase::on_end) { only_hear_of_ends(); }
     GroupBase* group = nullptr;
     OnlookerPtr greenlet{};
     std::uint64_t killed_by = 0;  // the last kill() that it got

@@ -40,6 +40,8 @@ class Link : private LinkNode {
   bool takes() const noexcept { return takes_; }
   /// It will take nothing.
   void look_only() noexcept { takes_ = false; }
+  /// Does whoever it is for never ask a greenlet for its result?
+  bool only_hears_of_ends() const noexcept { return only_hears_of_ends_; }
   /// Was its list destroyed while it was in there?
   bool orphaned() const noexcept { return orphaned_; }
   /// It wants to be told again.
@@ -52,6 +54,7 @@ class Link : private LinkNode {
   }
 
  protected:
+  void only_hear_of_ends() noexcept { only_hears_of_ends_ = true; }
   /// It is told when its list is destroyed, too.
   void hear_of_end() noexcept { hears_of_end_ = true; }
 
@@ -63,6 +66,7 @@ class Link : private LinkNode {
   bool takes_;
   bool notified_ = false;
   bool hears_of_end_ = false;
+  bool only_hears_of_ends_ = false;
   bool orphaned_ = false;
 };
 

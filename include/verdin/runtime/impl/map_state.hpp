@@ -35,7 +35,10 @@ class MapState : public RefCounted<MapState<T>> {
   MapState(bool ordered, std::size_t look_ahead) : ordered_(ordered), look_ahead_(look_ahead) {}
 
   /// What the feeder and the workers use: kept until the last of them has ended.
-  void keep(std::shared_ptr<const void> source) { source_ = std::move(source); }
+  void keep(std::shared_ptr<const void> source) {
+    source_ = std::move(source);
+    forks_ = ForkMark();  // before that there was nothing under way
+  }
   void set_look_ahead(std::size_t items) { look_ahead_ = std::max<std::size_t>(items, 1); }
 
   /// The next result, when it is there; nullopt after the last.

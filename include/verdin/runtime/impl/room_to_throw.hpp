@@ -2,23 +2,23 @@
 // greenlet that it runs on. Taken with the object, so that the destructor needs none.
 #pragma once
 
-namespace verdin::impl {
+#include <verdin/runtime/impl/greenlet_base.hpp>
 
-class GreenletBase;
+namespace verdin::impl {
 
 class RoomToThrow {
  public:
-  /// With the running greenlet; nowhere if none runs. std::bad_alloc.
-  RoomToThrow();
+  /// With the running greenlet; nowhere if none runs, or memory is out.
+  RoomToThrow() noexcept;
   RoomToThrow(const RoomToThrow&) = delete;
   RoomToThrow& operator=(const RoomToThrow&) = delete;
   ~RoomToThrow() { release(); }
 
-  /// What is kept next for that greenlet, if it runs now, is kept here.
+  /// What is kept next for that greenlet is kept here.
   void release() noexcept;
 
  private:
-  GreenletBase* greenlet_;
+  OnlookerPtr greenlet_;
 };
 
 }  // namespace verdin::impl

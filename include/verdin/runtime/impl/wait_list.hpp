@@ -30,6 +30,8 @@ inline loop::Clock::time_point due_in(loop::Clock::duration limit) {
 /// What was thrown into the running greenlet came when the call that it is in had done its work: it is thrown
 /// when the greenlet suspends next.
 void throw_later(std::exception_ptr error);
+/// The same for a destructor: without memory for it, it goes to the hub's error hook.
+void throw_later_or_report(const char* where, const std::exception_ptr& error) noexcept;
 
 /// A WaitList in which one is told, and others are not. It forgets the greenlets that are gone without having
 /// left it: see LossMark.
