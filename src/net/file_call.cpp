@@ -86,7 +86,8 @@ void FileCall::finish() {
     } catch (const std::bad_alloc&) {  // it is lost, and the loop goes on
     }
   }
-  done_.set();
+  // The last operations end with the loop, when there is no hub: who waits was given up by it.
+  if (Hub::current_or_null()) done_.set();
 }
 
 int FileCall::perform() noexcept {

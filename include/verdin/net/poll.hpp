@@ -9,7 +9,8 @@
 // All suspend the greenlet and no other. What is ready at once is told at once. Conditions are those of
 // poll(2): a peer's end is readable; an error or a hang-up is told of whatever was asked for. poll() tells
 // descriptors that are not open; one that is closed meanwhile must not be (close() of a Socket wakes its
-// own waiters only): nobody may be told then, and on VERDIN_LOOP=poll libev ends the program.
+// own waiters only): with epoll nobody is told then. On VERDIN_LOOP=poll libev ends the program where another
+// thread closes one while the loop waits.
 //
 // Poller costs nothing for descriptors that are not ready. One greenlet at a time waits in it
 // (ConcurrentUse). Threads: of one hub. It owns no descriptor: remove() each before it is closed. Throws

@@ -3,7 +3,9 @@
 // library was built with assertions, as distributions do. So with these they are looked for before libev
 // polls, at the price of a poll(2) a turn. One that another thread closes between the two, or while the loop
 // waits, is not seen.
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 
 #include <poll.h>
 
@@ -11,6 +13,12 @@
 #include "loop/libev/libev_watches.hpp"
 
 namespace verdin::loop {
+namespace {
+
+// One descriptor may be watched many times, and poll(2) takes no more entries than the process may have open.
+constexpr std::size_t kLookedAtAtOnce = 64;
+
+}  // namespace
 
 bool LibevLoop::looks_for_closed() const noexcept {
   return ev_backend(ev_) == EVBACKEND_POLL || ev_backend(ev_) == EVBACKEND_SELECT;
@@ -39,8 +47,9 @@ bool LibevLoop::look_for_closed() {
   }
   for (const LibevFdWatch* each = fd_watches_; each; each = each->next_)
     looked_at_.push_back({each->io_.fd, 0, 0});
-  while (::poll(looked_at_.data(), looked_at_.size(), 0) < 0) {
-    if (errno != EINTR) return any_closed_;
+  for (std::size_t at = 0; at < looked_at_.size(); at += kLookedAtAtOnce) {
+    const std::size_t count = std::min(kLookedAtAtOnce, looked_at_.size() - at);
+    while (::poll(&looked_at_[at], count, 0) < 0 && errno == EINTR) continue;
   }
   any_closed_ = false;
   auto is_closed = [this, at = looked_at_.begin()]() mutable {

@@ -239,6 +239,11 @@ void TlsConnection::forget_what_came_without_data() {
   messages_without_data_ = 0;
 }
 
+void TlsConnection::forget_if_calm() {
+  if (messages_without_data_ + records_without_data_ == 0) return;
+  if (loop::Clock::now() - last_without_data_ >= kCalm) forget_what_came_without_data();
+}
+
 void TlsConnection::finish_handshake() {
   shaken_ = true;
   forget_what_came_without_data();
@@ -294,6 +299,8 @@ std::size_t TlsConnection::recv(std::span<char> into, Deadline limit, std::error
   if (error || into.empty()) return 0;
   let_others_run();
   for (;;) {
+    forget_if_calm();
+    const unsigned messages = messages_without_data_;
     std::size_t got = 0;
     Wish wish = Wish::none;
     {
@@ -302,15 +309,14 @@ std::size_t TlsConnection::recv(std::span<char> into, Deadline limit, std::error
       if (result != 1) wish = wish_of(result, errors);
     }
     calls_at_once_ += records_without_data_;
+    if (messages_without_data_ != messages) last_without_data_ = loop::Clock::now();
     if (got > 0) forget_what_came_without_data();
     std::error_code ignored;
     if (pending() > 0 && !writing_) flush_now(ignored);  // an alert, or the answer to a change of keys
     if (got > 0) return got;
     error = failure_;
     if (error || wish == Wish::none) return 0;
-    const auto since = loop::Clock::now();
     if (!await(wish, limit, error)) return 0;
-    if (loop::Clock::now() - since >= kCalm) forget_what_came_without_data();
     calls_at_once_ = 0;
   }
 }

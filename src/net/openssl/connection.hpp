@@ -61,6 +61,7 @@ class TlsConnection {
   void shake_hands(Deadline limit, std::error_code& error);
   void finish_handshake();
   void forget_what_came_without_data();
+  void forget_if_calm();
   bool await(Wish wish, Deadline limit, std::error_code& error);
   bool say_goodbye();
   bool flush(Deadline limit, std::error_code& error);
@@ -79,6 +80,7 @@ class TlsConnection {
   bool eof_ = false;
   unsigned records_without_data_ = 0;  // that came one after the other
   unsigned messages_without_data_ = 0;
+  loop::Clock::time_point last_without_data_{};
   bool flooded_ = false;
   bool shaken_ = false;
   bool said_goodbye_ = false;
