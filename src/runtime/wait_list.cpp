@@ -20,7 +20,7 @@ void throw_later(std::exception_ptr error) { running_greenlet().throw_when_suspe
 void throw_later_or_report(const char* where, const std::exception_ptr& error) noexcept {
   try {
     throw_later(error);
-  } catch (const std::bad_alloc&) {
+  } catch (...) {  // no memory, or the hub destroys it
     Hub::report_error_of(where, error);
   }
 }

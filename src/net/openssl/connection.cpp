@@ -300,7 +300,7 @@ std::size_t TlsConnection::recv(std::span<char> into, Deadline limit, std::error
   let_others_run();
   for (;;) {
     forget_if_calm();
-    const unsigned messages = messages_without_data_;
+    const unsigned before = records_without_data_ + messages_without_data_;
     std::size_t got = 0;
     Wish wish = Wish::none;
     {
@@ -309,8 +309,11 @@ std::size_t TlsConnection::recv(std::span<char> into, Deadline limit, std::error
       if (result != 1) wish = wish_of(result, errors);
     }
     calls_at_once_ += records_without_data_;
-    if (messages_without_data_ != messages) last_without_data_ = loop::Clock::now();
-    if (got > 0) forget_what_came_without_data();
+    if (got > 0) {
+      forget_what_came_without_data();
+    } else if (records_without_data_ + messages_without_data_ != before) {
+      last_without_data_ = loop::Clock::now();
+    }
     std::error_code ignored;
     if (pending() > 0 && !writing_) flush_now(ignored);  // an alert, or the answer to a change of keys
     if (got > 0) return got;
