@@ -27,7 +27,8 @@ function(verdin_layer name)
   set(VERDIN_LAYERS ${VERDIN_LAYERS} ${target} PARENT_SCOPE)
 endfunction()
 
-# With CMAKE_UNITY_BUILD (the builds of scripts/steps: a third of the time) sources of a layer are compiled several at once. These use names that others of their layer use for something else.
+# With CMAKE_UNITY_BUILD (the builds of scripts/steps) sources of a layer are compiled several at once. These use names that
+# others of their layer use for something else.
 set(apart protocol/utf8 protocol/websocket/inflater runtime/greenlet_base runtime/pool)
 list(TRANSFORM apart REPLACE ".+" "${PROJECT_SOURCE_DIR}/src/\\0.cpp")
 set_source_files_properties(${apart} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)

@@ -3,8 +3,9 @@
 // Derive from it, fill it in, and give it to Loop::submit(), which says at once whether the backend can do
 // such things; where it cannot (libev), use threads. The operation, its buffer and its path must stay where
 // they are, and its descriptor open, until on_done() was called, which happens exactly once, in a turn of the
-// loop or as it ends (-ECANCELED, or how it went), on its thread. on_done() must not block or throw; it may
-// destroy the operation or submit it again.
+// loop or as it ends (-ECANCELED, or how it went), on its thread. One that the kernel does not let go of
+// within a second of a loop's end is never told, and must stay where it is for good. on_done() must not block
+// or throw; it may destroy the operation or submit it again.
 //
 // Nothing here waits for a file in the sense of readiness: what is to be read from a pipe or a terminal is
 // better watched (Loop::watch).

@@ -10,7 +10,8 @@
 // may be dropped inside any callback, and no callback follows.
 //
 // In a child of fork() each side sends what it has queued itself: there what the parent had queued and not
-// sent is dropped (a handler that waits for on_drained() is told), and what it had retired closed.
+// sent is dropped (a handler that waits for on_drained() is told), and what it had retired closed. The child
+// must not retire() the parent's connections: the end that this tells the peer is for both. Dropping is fine.
 #pragma once
 
 #include <cstddef>

@@ -16,7 +16,8 @@
 // once.
 //
 // An idle connection keeps no buffers: about 15 KB on a server's side; a client's has the server's
-// certificate and the session besides, 33 KB. Threads: of its Socket's hub.
+// certificate and the session besides, 33 KB. Threads: of its Socket's hub. A child of fork() must not use,
+// close or destroy its parent's: both would speak to the peer with the same keys.
 #pragma once
 
 #include <functional>

@@ -235,8 +235,8 @@ class GreenletBase : public Runnable,
   loop::Clock::time_point spawned_when_;
 };
 
-/// A reference of one who cannot ask for the greenlet's result: a group's, or that of a kill on its way. With
-/// no others left the result is destroyed where it was made, when the greenlet ends.
+/// A reference of one who cannot ask for the greenlet's result: a group's, a Timeout's, that of a kill on its
+/// way. With no others left the result is destroyed where it was made, when the greenlet ends.
 class OnlookerPtr {
  public:
   OnlookerPtr() noexcept = default;

@@ -5,7 +5,8 @@
 // guarded by the object's mutex, so whether it was told or gave up first (a kill, a limit) is decided once. A
 // greenlet is told through its hub's WakeList; it takes itself out of that before it leaves, and it cannot
 // leave without the mutex: whoever tells it finds it, and its hub, alive. A hub that gives up greenlets when
-// it ends takes out those that wait, as if they had been killed. In a child of fork() the lists are empty:
+// it ends takes out those that wait, as if they had been killed (what they offered and was taken stays
+// taken). In a child of fork() the lists are empty:
 // whoever waited in the parent is not there.
 #pragma once
 
