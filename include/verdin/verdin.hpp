@@ -59,3 +59,4 @@
 #include <verdin/socketio/socketio.hpp>
 #include <verdin/websocket/accept.hpp>
 #include <verdin/websocket/stream.hpp>
+#include <verdin/websocket/topics.hpp>

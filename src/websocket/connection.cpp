@@ -6,6 +6,9 @@
 #include <verdin/loop/loop.hpp>
 #include <verdin/protocol/websocket/deflater.hpp>
 #include <verdin/websocket/connection.hpp>
+#include <verdin/websocket/shared_message.hpp>
+
+#include "websocket/memberships.hpp"
 
 namespace verdin::websocket {
 
@@ -71,6 +74,11 @@ Connection::Connection(loop::StreamPtr stream, const Options& options, Connectio
 
 Connection::~Connection() {
   if (state_ == State::closing) loop::retire(std::move(stream_));
+}
+
+impl::Memberships& Connection::memberships() {
+  if (!memberships_) memberships_ = std::make_unique<impl::Memberships>(*this);
+  return *memberships_;
 }
 
 Connection::Extras& Connection::extras() {
@@ -215,6 +223,14 @@ bool Connection::send(Opcode opcode, std::string_view message) {
   return true;
 }
 
+bool Connection::send(SharedMessage& message) {
+  if (!is_open()) return false;
+  const bool compresses = compression_ && message.payload().size() >= compression_->threshold;
+  if (!compresses) return send_frame(message.frame());
+  if (compression_->deflater.takes_over()) return send(message.opcode(), message.payload());
+  return send_frame(message.compressed_frame(compression_->deflater));
+}
+
 bool Connection::send_frame(const SharedBuffer& frames) {
   if (!is_open()) return false;
   stream_->send(frames);
@@ -296,6 +312,7 @@ void Connection::abort() {
   state_ = State::closed;
   handler_ = nullptr;
   extras_.reset();
+  memberships_.reset();
   stream_.reset();
   if (!decoding_) decoder_.reset();
 }
@@ -319,6 +336,7 @@ void Connection::on_timer() {
 void Connection::end(Close close, Farewell farewell) {
   state_ = State::closed;
   extras_.reset();
+  memberships_.reset();
   if (farewell == Farewell::polite) {
     loop::retire(std::move(stream_));
   } else {

@@ -34,6 +34,7 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
   /// Cuts the connection, as if it had ended by itself.
   void cut(std::uint16_t code, std::string_view reason);
 
+  Connection* connection() const noexcept { return connection_.get(); }
   bool is_open() const noexcept { return connection_ && connection_->is_open(); }
   const std::optional<Close>& end() const noexcept { return end_; }
   const http::Request& request() const noexcept { return exchange_->request(); }

@@ -32,6 +32,11 @@
 namespace verdin::websocket {
 
 using protocol::websocket::Opcode;
+class SharedMessage;
+class Topics;
+namespace impl {
+class Memberships;
+}
 
 class ConnectionHandler {
  public:
@@ -66,6 +71,8 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   bool send_binary(std::string_view message) { return send(Opcode::binary, message); }
   /// `opcode` is text or binary.
   bool send(Opcode opcode, std::string_view message);
+  /// To be sent to many (see shared_message.hpp).
+  bool send(SharedMessage& message);
   /// Whole frames, from protocol::websocket::make_frame(); they leave as they are.
   bool send_frame(const SharedBuffer& frames);
   /// At most 125 octets (more are cut). The peer's answer comes as on_pong().
@@ -93,6 +100,7 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
  private:
   friend class RefCounted<Connection>;
   friend class MessageWriter;
+  friend class Topics;
   enum class State : std::uint8_t {
     open,
     closing,  // our close frame is queued, the peer's awaited
@@ -127,6 +135,8 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   enum class Farewell { cut, polite };
   void end(Close close, Farewell farewell);
   void update_reading();
+  impl::Memberships& memberships();
+  impl::Memberships* memberships_if_any() const noexcept { return memberships_.get(); }
   Extras& extras();
   void release_extras();
   bool alive() const noexcept { return state_ == State::open || state_ == State::closing; }
@@ -140,8 +150,9 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   loop::StreamPtr stream_;
   ConnectionHandler* handler_;
   protocol::websocket::FrameDecoder decoder_;
-  std::unique_ptr<Extras> extras_;            // while a timer runs or input waits
-  std::unique_ptr<Compression> compression_;  // only with permessage-deflate
+  std::unique_ptr<Extras> extras_;                  // while a timer runs or input waits
+  std::unique_ptr<Compression> compression_;        // only with permessage-deflate
+  std::unique_ptr<impl::Memberships> memberships_;  // from the first topic on
   std::uint32_t send_limit_;
   std::uint32_t drop_limit_;
   std::uint32_t backpressure_timeout_;  // ms

@@ -71,6 +71,7 @@ class Stream {
   std::string_view subprotocol() const noexcept;
 
  private:
+  friend class Subscriber;
   IntrusivePtr<impl::StreamState> state_;
 };
 

@@ -19,9 +19,10 @@ constexpr std::size_t kSharedContexts = 8;
 }  // namespace
 
 struct Deflater::Context {
-  Context(int bits, int effort, int memory) : window_bits(bits), level(effort), memory_level(memory) {
+  explicit Context(const Settings& wanted) : settings(wanted) {
     // Negative: raw deflate, without a header.
-    if (::deflateInit2(&stream, effort, Z_DEFLATED, -bits, memory, Z_DEFAULT_STRATEGY) != Z_OK) {
+    if (::deflateInit2(&stream, wanted.level, Z_DEFLATED, -wanted.window_bits, wanted.memory_level,
+                       Z_DEFAULT_STRATEGY) != Z_OK) {
       throw std::bad_alloc();
     }
   }
@@ -30,15 +31,14 @@ struct Deflater::Context {
   ~Context() { ::deflateEnd(&stream); }
 
   /// The calling thread's, for messages that stand alone.
-  static Context& shared(int bits, int effort, int memory) {
+  static Context& shared(const Settings& wanted) {
     thread_local std::vector<std::unique_ptr<Context>> contexts;  // the one used last is the last
-    const auto found = std::find_if(contexts.begin(), contexts.end(), [&](const auto& each) {
-      return each->window_bits == bits && each->level == effort && each->memory_level == memory;
-    });
+    const auto found = std::find_if(contexts.begin(), contexts.end(),
+                                    [&](const auto& each) { return each->settings == wanted; });
     if (found != contexts.end()) {
       std::rotate(found, found + 1, contexts.end());
     } else {
-      auto made = std::make_unique<Context>(bits, effort, memory);
+      auto made = std::make_unique<Context>(wanted);
       if (contexts.size() == kSharedContexts) contexts.erase(contexts.begin());
       contexts.push_back(std::move(made));
     }
@@ -46,26 +46,23 @@ struct Deflater::Context {
   }
 
   z_stream stream{};
-  int window_bits;
-  int level;
-  int memory_level;
+  Settings settings;
 };
 
 Deflater::Deflater(const DeflateParams& params, const DeflateOptions& options) noexcept
-    : window_bits_(std::clamp(params.server_max_window_bits, 9, 15)),
-      level_(std::clamp(options.level, 1, 9)),
-      memory_level_(std::clamp(options.memory_level, 1, 9)),
+    : settings_{std::clamp(params.server_max_window_bits, 9, 15), std::clamp(options.level, 1, 9),
+                std::clamp(options.memory_level, 1, 9)},
       takes_over_(!params.server_no_context_takeover) {}
 
 Deflater::~Deflater() = default;
 
 Deflater::Context& Deflater::context() {
   if (!takes_over_) {
-    Context& context = Context::shared(window_bits_, level_, memory_level_);
+    Context& context = Context::shared(settings_);
     ::deflateReset(&context.stream);
     return context;
   }
-  if (!own_) own_ = std::make_unique<Context>(window_bits_, level_, memory_level_);
+  if (!own_) own_ = std::make_unique<Context>(settings_);
   return *own_;
 }
 

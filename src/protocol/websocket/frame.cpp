@@ -131,6 +131,13 @@ SharedBuffer make_frame(Opcode opcode, std::initializer_list<std::string_view> p
   return SharedBuffer::copy(whole);
 }
 
+SharedBuffer make_compressed_frame(Opcode opcode, std::string_view payload) {
+  char header[kMaxServerFrameHeader];
+  const std::size_t size = write_header(header, opcode, payload.size());
+  mark_compressed(header);
+  return SharedBuffer::join({{header, size}, payload});
+}
+
 MaskKey rotate_mask(MaskKey key, std::size_t octets) noexcept {
   MaskKey rotated;
   for (std::size_t i = 0; i < 4; ++i) rotated.octets[i] = key.octets[(i + octets) % 4];

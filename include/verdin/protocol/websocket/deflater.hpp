@@ -26,15 +26,22 @@ class Deflater {
 
   bool takes_over() const noexcept { return takes_over_; }
 
+  /// Deflaters without context takeover and with the same settings make the same of a message.
+  struct Settings {
+    int window_bits;
+    int level;
+    int memory_level;
+    bool operator==(const Settings&) const = default;
+  };
+  const Settings& settings() const noexcept { return settings_; }
+
  private:
   struct Context;
 
   Context& context();
 
   std::unique_ptr<Context> own_;  // with takeover, from the first message on
-  int window_bits_;
-  int level_;
-  int memory_level_;
+  Settings settings_;
   bool takes_over_;
 };
 

@@ -70,6 +70,9 @@ constexpr std::size_t header_size(std::uint64_t payload_size) noexcept {
 /// other.
 SharedBuffer make_frame(Opcode opcode, std::initializer_list<std::string_view> parts);
 
+/// The same of a payload that is compressed.
+SharedBuffer make_compressed_frame(Opcode opcode, std::string_view payload);
+
 /// Masks or unmasks in place. Returns the OR of the resulting octets: below 0x80 if all are ASCII.
 std::uint8_t apply_mask(std::span<char> payload, MaskKey key) noexcept;
 /// The key for what follows `octets` octets of the payload.

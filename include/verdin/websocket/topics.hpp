@@ -1,0 +1,72 @@
+// Topics: what is published to a topic goes to every connection that has subscribed to it; a message is
+// encoded once, however many they are (see shared_message.hpp).
+//
+//   websocket::Topics topics;
+//   websocket::route(app, "/news/:name", [&](websocket::Stream& peer) {
+//     topics.subscribe(peer, peer.request().param("name"));
+//     while (auto message = peer.receive()) topics.publish("chat", message->data, peer);
+//   });
+//
+// A connection leaves its topics by itself when it ends; a topic exists while it has subscribers. A
+// subscriber that does not read is limited as by any send (Options::send_limit, drop_limit): nobody waits for
+// it, and it is dropped in the end.
+//
+// Threads: of one hub, that of the connections. Nothing blocks, and no callback comes from any call. Throws
+// std::bad_alloc. Ownership: neither owns the other; either may be destroyed first. Limits: none of its own:
+// how many topics a peer may make a connection subscribe to is the application's to decide (16 octets each,
+// and the topic's name once).
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+
+#include <verdin/websocket/connection.hpp>
+#include <verdin/websocket/shared_message.hpp>
+#include <verdin/websocket/stream.hpp>
+
+namespace verdin::websocket {
+
+/// A connection, in whichever form it is used; or none.
+class Subscriber {
+ public:
+  Subscriber() noexcept = default;
+  Subscriber(Connection& connection) noexcept
+      : connection_(&connection) {}           // NOLINT(google-explicit-constructor)
+  Subscriber(const Stream& stream) noexcept;  // NOLINT(google-explicit-constructor)
+
+  Connection* connection() const noexcept { return connection_; }
+
+ private:
+  Connection* connection_ = nullptr;
+};
+
+class Topics {
+ public:
+  Topics();
+  Topics(const Topics&) = delete;
+  Topics& operator=(const Topics&) = delete;
+  ~Topics();
+
+  /// False if it has subscribed already, or is not open.
+  bool subscribe(Subscriber subscriber, std::string_view topic);
+  /// False if it has not subscribed.
+  bool unsubscribe(Subscriber subscriber, std::string_view topic);
+
+  /// To all subscribers but `except`; returns to how many. `text` is UTF-8.
+  std::size_t publish(std::string_view topic, std::string_view text, Subscriber except = {});
+  std::size_t publish_binary(std::string_view topic, std::string_view octets, Subscriber except = {});
+  /// One message to several topics: encoded once for all of them.
+  std::size_t publish(std::string_view topic, SharedMessage& message, Subscriber except = {});
+
+  std::size_t subscribers(std::string_view topic) const noexcept;
+  bool is_subscribed(Subscriber subscriber, std::string_view topic) const noexcept;
+  /// Topics with subscribers.
+  std::size_t size() const noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace verdin::websocket
