@@ -1,5 +1,5 @@
 // The WebSocket echo that scripts/bench compares with Node's ws: see bench/node/websocket_server.mjs for its
-// twin.
+// twin. A plain GET of any path is answered with "Hello world!", which measures HTTP alone.
 #include <cstdio>
 
 #include <verdin/verdin.hpp>
@@ -33,7 +33,9 @@ class Echo final : public websocket::ConnectionHandler {
 
 class EchoEndpoint final : public http::Endpoint {
   void on_request(http::ExchangePtr exchange) override {
-    exchange->respond(426, {{"Upgrade", "websocket"}}, "");
+    const std::string_view method = exchange->request().method();
+    if (method != "GET" && method != "HEAD") return exchange->respond(405, {{"Allow", "GET, HEAD"}}, "");
+    exchange->respond(200, {{"Content-Type", "text/plain"}}, "Hello world!");
   }
   void on_upgrade(http::ExchangePtr exchange) override { Echo::begin(exchange); }
 };

@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
     deflate.client_no_context_takeover = false;
     verdin::http::App app;
     websocket::route(
-        app, "/",
+        app, "/*",
         [](websocket::Stream& peer) {
           while (auto message = peer.receive()) peer.send(*message);
         },
