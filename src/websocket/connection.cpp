@@ -4,11 +4,9 @@
 #include <utility>
 
 #include <verdin/loop/loop.hpp>
-#include <verdin/protocol/websocket/deflater.hpp>
 #include <verdin/websocket/connection.hpp>
-#include <verdin/websocket/shared_message.hpp>
 
-#include "websocket/memberships.hpp"
+#include "websocket/connection_parts.hpp"
 
 namespace verdin::websocket {
 
@@ -19,7 +17,6 @@ namespace {
 
 constexpr std::size_t kPadding = loop::kReadPadding;
 static_assert(kPadding >= codec::kMessagePadding);
-constexpr std::size_t kKeptScratch = 64 * 1024;
 
 std::uint32_t narrow(std::uint64_t number) noexcept {
   return static_cast<std::uint32_t>(
@@ -32,37 +29,19 @@ std::uint32_t narrow(std::chrono::milliseconds time) noexcept {
 
 }  // namespace
 
-/// What few connections have at a time, and not for long.
-struct Connection::Extras {
-  explicit Extras(Connection& connection, loop::Loop& loop)
-      : timer(loop, loop::on_timer<&Connection::on_timer>, &connection),
-        input_timer(loop, loop::on_timer<&Connection::on_kept_input>, &connection) {}
-
-  loop::Timer timer;        // open: back-pressure; closing: the peer's answer; doomed: at once
-  loop::Timer input_timer;  // at once
-  std::string input;        // came early, or was read before a pause; kPadding octets longer than that
-};
-
-/// The sending side; the receiving one is in the decoder.
-struct Connection::Compression {
-  Compression(const codec::DeflateParams& params, const DeflateOptions& options) noexcept
-      : deflater(params, options), threshold(std::max<std::size_t>(options.threshold, 1)) {}
-
-  codec::Deflater deflater;
-  std::size_t threshold;
-};
-
 Connection::Connection(loop::StreamPtr stream, const Options& options, ConnectionHandler& handler,
-                       std::string_view early_input, const std::optional<codec::DeflateParams>& deflate)
-    : stream_(std::move(stream)),
+                       std::string_view early_input, const std::optional<codec::DeflateParams>& deflate,
+                       Role role)
+    : client_(role == Role::client),
+      stream_(std::move(stream)),
       handler_(&handler),
-      decoder_(codec::Role::server, options.max_message_size),
+      decoder_(role, options.max_message_size),
       send_limit_(narrow(options.send_limit)),
       drop_limit_(narrow(options.drop_limit)),
       backpressure_timeout_(narrow(options.backpressure_timeout)),
       close_timeout_(narrow(options.close_timeout)) {
   if (deflate) {
-    compression_ = std::make_unique<Compression>(*deflate, options.deflate.value_or(DeflateOptions{}));
+    compression_ = std::make_unique<Compression>(*deflate, options.deflate.value_or(DeflateOptions{}), role);
     decoder_.enable_deflate(*deflate);
   }
   if (!early_input.empty()) {
@@ -133,6 +112,11 @@ void Connection::decode(std::span<char> input) {
 
 void Connection::dispatch(const DecoderEvent& event) {
   const bool deliver = state_ == State::open && handler_;
+  if (event.part) {
+    const bool text = event.kind == DecoderEvent::Kind::text;
+    if (deliver) handler_->on_part(text ? Opcode::text : Opcode::binary, event.payload, event.last);
+    return;
+  }
   switch (event.kind) {
     case DecoderEvent::Kind::text:
       if (deliver) handler_->on_text(event.payload);
@@ -181,90 +165,6 @@ void Connection::on_eof() {
 void Connection::on_error(std::error_code reason) {
   const IntrusivePtr<Connection> self(this);
   end({close_code::kAbnormal, reason.message(), false}, Farewell::cut);
-}
-
-// Sending.
-
-void Connection::append_frame(Opcode opcode, std::string_view payload) {
-  char header[codec::kMaxServerFrameHeader];
-  const std::size_t size = codec::write_header(header, opcode, payload.size());
-  std::string& queue = stream_->send_in_place();
-  queue.append(header, size);
-  queue.append(payload);
-  queued(size + payload.size());
-}
-
-/// False if it is to be sent as it is.
-bool Connection::append_compressed(Opcode opcode, std::string_view message) {
-  if (!compression_ || message.size() < compression_->threshold || codec::is_control(opcode)) return false;
-  codec::Deflater& deflater = compression_->deflater;
-  thread_local std::string compressed;
-  compressed.clear();
-  deflater.deflate(message, compressed);
-  if (compressed.size() >= message.size() && !deflater.takes_over()) return false;
-  char header[codec::kMaxServerFrameHeader];
-  const std::size_t size = codec::write_header(header, opcode, compressed.size());
-  codec::mark_compressed(header);
-  std::string& queue = stream_->send_in_place();
-  queue.append(header, size).append(compressed);
-  queued(size + compressed.size());
-  if (compressed.capacity() > kKeptScratch) std::string().swap(compressed);
-  return true;
-}
-
-void Connection::append_close_frame(std::uint16_t code, std::string_view reason) {
-  char payload[codec::kMaxControlPayload];
-  append_frame(Opcode::close, {payload, codec::write_close_payload(payload, code, reason)});
-}
-
-bool Connection::send(Opcode opcode, std::string_view message) {
-  if (!is_open()) return false;
-  if (!append_compressed(opcode, message)) append_frame(opcode, message);
-  return true;
-}
-
-bool Connection::send(SharedMessage& message) {
-  if (!is_open()) return false;
-  const bool compresses = compression_ && message.payload().size() >= compression_->threshold;
-  if (!compresses) return send_frame(message.frame());
-  if (compression_->deflater.takes_over()) return send(message.opcode(), message.payload());
-  return send_frame(message.compressed_frame(compression_->deflater));
-}
-
-bool Connection::send_frame(const SharedBuffer& frames) {
-  if (!is_open()) return false;
-  stream_->send(frames);
-  queued(frames.size());
-  return true;
-}
-
-bool Connection::ping(std::string_view payload) {
-  return send(Opcode::ping, payload.substr(0, codec::kMaxControlPayload));
-}
-
-void Connection::queued(std::size_t frame_size) {
-  const std::size_t unsent = stream_->unsent();
-  if (unsent > send_limit_) [[unlikely]]
-    over_limit(unsent - std::min(frame_size, unsent));
-}
-
-void Connection::over_limit(std::size_t unsent_before) {
-  if (!congested_) {
-    // Perhaps the kernel takes it. If it does not take all, the stream will call on_drained().
-    stream_->flush();
-    if (stream_->unsent() <= send_limit_) return;
-    congested_ = true;
-    update_reading();
-    if (state_ == State::open) extras().timer.start(std::chrono::milliseconds(backpressure_timeout_));
-  }
-  if (unsent_before > send_limit_ && stream_->unsent() > drop_limit_ && state_ == State::open) doom();
-}
-
-/// Cuts the connection inside a call of the application: on_close() has to wait for the loop.
-void Connection::doom() {
-  extras().timer.start(std::chrono::milliseconds(0));
-  state_ = State::doomed;
-  stream_.reset();
 }
 
 void Connection::on_drained() {

@@ -5,6 +5,9 @@
 // It answers pings and the close handshake by itself, checks everything the RFC asks for (a fault is answered
 // by its close code) and bounds what it queues for a peer that does not read (see Options).
 //
+// A message whose length is not known is sent in parts (begin_message()), and received in parts where
+// receive_parts() asks for it.
+//
 // Threads: of the stream's loop only; all callbacks come from the loop, in hub context, and must not block.
 // No call on a Connection calls back into the handler: not even abort(). Nothing throws but std::bad_alloc.
 //
@@ -32,6 +35,7 @@
 namespace verdin::websocket {
 
 using protocol::websocket::Opcode;
+using protocol::websocket::Role;
 class SharedMessage;
 class Topics;
 namespace impl {
@@ -44,6 +48,9 @@ class ConnectionHandler {
   /// octets behind it may be read, not written: they can be the next frame.
   virtual void on_text(std::span<char> message) = 0;
   virtual void on_binary(std::span<char> message) = 0;
+  /// Instead of both, where receive_parts() asked for it: the next part of a message, as it arrived. One of
+  /// text may end within a character. The last may be empty.
+  virtual void on_part(Opcode /*opcode*/, std::span<char> /*part*/, bool /*last*/) {}
   /// The last call, once, for an end that abort() did not make.
   virtual void on_close(const Close& close) = 0;
   /// All that was queued is written, after a time in which it was not.
@@ -56,12 +63,12 @@ class ConnectionHandler {
 
 class Connection final : public RefCounted<Connection>, private loop::StreamHandler {
  public:
-  /// Takes over a stream on which the handshake is done, as the server. `early_input` is what came behind the
+  /// Takes over a stream on which the handshake is done. `early_input` is what came behind the
   /// handshake's request: served from the loop soon, before anything else. `deflate`: what the handshake
-  /// agreed on. accept() does all this.
+  /// agreed on. `role`: which end we are. accept() and connect() do all this.
   Connection(loop::StreamPtr stream, const Options& options, ConnectionHandler& handler,
              std::string_view early_input = {},
-             const std::optional<protocol::websocket::DeflateParams>& deflate = {});
+             const std::optional<protocol::websocket::DeflateParams>& deflate = {}, Role role = Role::server);
 
   /// Who is called from now on; null: nobody (messages are dropped).
   void set_handler(ConnectionHandler* handler) noexcept { handler_ = handler; }
@@ -73,8 +80,18 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   bool send(Opcode opcode, std::string_view message);
   /// To be sent to many (see shared_message.hpp).
   bool send(SharedMessage& message);
-  /// Whole frames, from protocol::websocket::make_frame(); they leave as they are.
+  /// Whole frames, from protocol::websocket::make_frame(); they leave as they are. For a server only: a
+  /// client's are masked (std::logic_error).
   bool send_frame(const SharedBuffer& frames);
+
+  /// A message in parts: each leaves as a frame of its own, uncompressed. Other messages that are sent before
+  /// end_message() wait behind it, within Options::drop_limit; pings, pongs and a close frame do not wait.
+  /// One such message at a time (std::logic_error). False if the connection is not open.
+  bool begin_message(Opcode opcode);
+  bool send_part(std::string_view part);
+  bool end_message();
+  /// Whether messages come as on_part() from now on; one that has begun goes on as it began.
+  void receive_parts(bool wanted) noexcept { decoder_.deliver_parts(wanted); }
   /// At most 125 octets (more are cut). The peer's answer comes as on_pong().
   bool ping(std::string_view payload = {});
 
@@ -109,6 +126,7 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   };
   struct Extras;
   struct Compression;
+  struct Parts;
 
   ~Connection();
 
@@ -125,7 +143,10 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   bool delivers() const noexcept { return !paused_ || state_ != State::open; }
   void dispatch(const protocol::websocket::DecoderEvent& event);
   void on_close_frame(std::span<const char> payload);
-  void append_frame(Opcode opcode, std::string_view payload);
+  std::string& queue_for(Opcode opcode);
+  std::size_t held_size() const noexcept;
+  void append_frame(Opcode opcode, std::string_view payload, bool fin = true, bool compressed = false);
+  void write_frame(std::string& queue, Opcode opcode, std::string_view payload, bool fin, bool compressed);
   bool append_compressed(Opcode opcode, std::string_view message);
   void append_close_frame(std::uint16_t code, std::string_view reason);
   void queued(std::size_t frame_size);
@@ -147,11 +168,13 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   bool reading_ : 1 = true;
   bool decoding_ : 1 = false;
   bool eof_ : 1 = false;  // the end comes behind what is kept
+  bool client_ : 1 = false;
   loop::StreamPtr stream_;
   ConnectionHandler* handler_;
   protocol::websocket::FrameDecoder decoder_;
   std::unique_ptr<Extras> extras_;                  // while a timer runs or input waits
   std::unique_ptr<Compression> compression_;        // only with permessage-deflate
+  std::unique_ptr<Parts> parts_;                    // between begin_message() and end_message()
   std::unique_ptr<impl::Memberships> memberships_;  // from the first topic on
   std::uint32_t send_limit_;
   std::uint32_t drop_limit_;
@@ -181,7 +204,8 @@ class MessageWriter {
  private:
   Connection* connection_;  // null: dropped or finished
   std::string* out_;
-  std::size_t start_ = 0;  // of the frame in *out_
+  std::size_t reserved_ = 0;  // for the header of a small message
+  std::size_t start_ = 0;     // of the frame in *out_
   std::string dropped_;
 };
 

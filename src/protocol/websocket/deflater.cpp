@@ -49,10 +49,13 @@ struct Deflater::Context {
   Settings settings;
 };
 
-Deflater::Deflater(const DeflateParams& params, const DeflateOptions& options) noexcept
-    : settings_{std::clamp(params.server_max_window_bits, 9, 15), std::clamp(options.level, 1, 9),
-                std::clamp(options.memory_level, 1, 9)},
-      takes_over_(!params.server_no_context_takeover) {}
+Deflater::Deflater(const DeflateParams& params, const DeflateOptions& options, Role role) noexcept
+    : settings_{std::clamp(
+                    role == Role::server ? params.server_max_window_bits : params.client_max_window_bits, 9,
+                    15),
+                std::clamp(options.level, 1, 9), std::clamp(options.memory_level, 1, 9)},
+      takes_over_(
+          !(role == Role::server ? params.server_no_context_takeover : params.client_no_context_takeover)) {}
 
 Deflater::~Deflater() = default;
 

@@ -42,6 +42,10 @@ Kind kind_of(Opcode opcode) noexcept {
 
 bool all_ascii(std::uint8_t ored) noexcept { return ored < 0x80; }
 
+// What is restored of a message in parts at once: it can become a thousand times larger.
+constexpr std::size_t kCompressedPart = 256;
+constexpr std::size_t kRestoredPart = 1024 * 1024;
+
 constexpr std::string_view kNotUtf8 = "text is not UTF-8";
 constexpr std::string_view kTooBig = "message too big";
 constexpr std::string_view kNotDeflate = "compressed data is invalid";
@@ -58,6 +62,7 @@ struct FrameDecoder::Assembly {
   Opcode message_opcode = Opcode::continuation;  // continuation: not inside a message
   bool in_frame = false;
   bool compressed = false;  // the message
+  bool in_parts = false;    // the message
   std::uint8_t header_size = 0;
   std::uint8_t control_size = 0;
   char header[kMaxFrameHeader];  // the part of a header that came in an earlier piece
@@ -125,7 +130,7 @@ Event FrameDecoder::fail(std::uint16_t code, std::string_view reason) noexcept {
   assembly_.reset();
   inflation_.reset();
   failed_ = true;
-  return {Kind::failed, code, {}, reason};
+  return {Kind::failed, code, true, false, {}, reason};
 }
 
 Event FrameDecoder::next(std::span<char>& input) {
@@ -145,11 +150,11 @@ Event FrameDecoder::next_in_piece(std::span<char>& input) {
   const HeaderResult result = read_header(input, role_, header, inflation_ != nullptr);
   if (result.status == Status::bad) return fail(close_code::kProtocolError, result.reason);
   if (result.status == Status::need_more || !header.fin || header.opcode == Opcode::continuation ||
-      header.payload_size > input.size() - result.size) {
+      header.payload_size > input.size() - result.size || (parts_ && header.compressed)) {
     assembly_ = std::make_unique_for_overwrite<Assembly>();
     return next_in_assembly(input);
   }
-  if (header.payload_size > size_limit(header.compressed) && !is_control(header.opcode)) {
+  if (header.payload_size > size_limit(header.compressed) && !is_control(header.opcode) && !parts_) {
     return fail(close_code::kMessageTooBig, kTooBig);
   }
   input = input.subspan(result.size);
@@ -159,7 +164,7 @@ Event FrameDecoder::next_in_piece(std::span<char>& input) {
   if (header.opcode == Opcode::text && !all_ascii(ored) && !is_utf8({payload.data(), payload.size()})) {
     return fail(close_code::kInvalidData, kNotUtf8);
   }
-  return {kind_of(header.opcode), 0, payload, {}};
+  return {kind_of(header.opcode), 0, true, parts_ && !is_control(header.opcode), payload, {}};
 }
 
 Event FrameDecoder::next_in_assembly(std::span<char>& input) {
@@ -188,7 +193,9 @@ Event FrameDecoder::begin_frame(const FrameHeader& header) {
     if (a.in_message()) return fail(close_code::kProtocolError, "new message inside a message");
     a.message_opcode = header.opcode;
     a.compressed = header.compressed;
+    a.in_parts = parts_;
   }
+  if (a.in_parts) return {};
   // Both are below 2^63: the first by read_header(), the second as it is memory.
   if (header.payload_size + a.message.size() > size_limit(a.compressed)) {
     return fail(close_code::kMessageTooBig, kTooBig);
@@ -208,11 +215,12 @@ Event FrameDecoder::take_control(std::span<char>& input) {
     payload = {a.control, a.control_size};
   }
   a.in_frame = false;
-  return {kind_of(a.frame.opcode), 0, payload, {}};
+  return {kind_of(a.frame.opcode), 0, true, false, payload, {}};
 }
 
 Event FrameDecoder::take_data(std::span<char>& input) {
   Assembly& a = *assembly_;
+  if (a.in_parts) return take_part(input);
   std::uint8_t ored = 0;
   const std::span<char> payload = a.take_payload(input, ored);
   if (a.message_opcode == Opcode::text && !a.compressed && !(all_ascii(ored) && a.utf8.complete()) &&
@@ -227,7 +235,7 @@ Event FrameDecoder::take_data(std::span<char>& input) {
     const Kind kind = kind_of(a.message_opcode);
     if (kind == Kind::text && !a.utf8.complete()) return fail(close_code::kInvalidData, kNotUtf8);
     a.message_opcode = Opcode::continuation;
-    return {kind, 0, payload, {}};
+    return {kind, 0, true, false, payload, {}};
   }
   const auto rest = static_cast<std::size_t>(a.remaining);
   a.message.append(payload, a.frame.fin ? a.message.size() + payload.size() + rest
@@ -243,7 +251,34 @@ Event FrameDecoder::end_message() {
   const Kind kind = kind_of(a.message_opcode);
   if (kind == Kind::text && !a.utf8.complete()) return fail(close_code::kInvalidData, kNotUtf8);
   a.message_opcode = Opcode::continuation;
-  return {kind, 0, a.message.finish(), {}};
+  return {kind, 0, true, false, a.message.finish(), {}};
+}
+
+Event FrameDecoder::take_part(std::span<char>& input) {
+  Assembly& a = *assembly_;
+  for (;;) {
+    std::span<char> some = a.compressed ? input.first(std::min(input.size(), kCompressedPart)) : input;
+    const std::size_t before = some.size();
+    std::uint8_t ored = 0;
+    const std::span<char> piece = a.take_payload(some, ored);
+    input = input.subspan(before - some.size());
+    a.in_frame = a.remaining > 0;
+    const bool last = !a.in_frame && a.frame.fin;
+    Event event{kind_of(a.message_opcode), 0, last, true, piece, {}};
+    if (a.compressed) {
+      event = restore_part(piece, last);
+    } else if (event.kind == Kind::text && !(all_ascii(ored) && a.utf8.complete()) &&
+               !a.utf8.feed({piece.data(), piece.size()})) {
+      return fail(close_code::kInvalidData, kNotUtf8);
+    }
+    if (event.kind == Kind::failed) return event;
+    if (last && event.kind == Kind::text && !a.utf8.complete()) {
+      return fail(close_code::kInvalidData, kNotUtf8);
+    }
+    if (last) a.message_opcode = Opcode::continuation;
+    if (last || !event.payload.empty()) return event;
+    if (!a.in_frame || input.empty()) return {};  // nothing came of it: a frame's end, or an empty frame
+  }
 }
 
 /// A message that was collected, or lies in the input.
@@ -261,7 +296,20 @@ Event FrameDecoder::restore(Opcode opcode, std::span<const char> compressed) {
   if (opcode == Opcode::text && !is_utf8({restored.data(), restored.size()})) {
     return fail(close_code::kInvalidData, kNotUtf8);
   }
-  return {kind_of(opcode), 0, restored, {}};
+  return {kind_of(opcode), 0, true, false, restored, {}};
+}
+
+Event FrameDecoder::restore_part(std::span<const char> compressed, bool last) {
+  Assembly& a = *assembly_;
+  MessageBuffer& part = inflation_->message;
+  if (inflation_->inflater.inflate_part(compressed, last, kRestoredPart, part) != Inflater::Result::ok) {
+    return fail(close_code::kInvalidData, kNotDeflate);
+  }
+  const std::span<char> restored = part.finish();
+  if (a.message_opcode == Opcode::text && !a.utf8.feed({restored.data(), restored.size()})) {
+    return fail(close_code::kInvalidData, kNotUtf8);
+  }
+  return {kind_of(a.message_opcode), 0, last, true, restored, {}};
 }
 
 /// What cannot be compressed becomes a little larger by it.

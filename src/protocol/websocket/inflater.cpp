@@ -96,4 +96,19 @@ Inflater::Result Inflater::inflate(std::span<const char> payload, std::size_t li
   return between_blocks(from.stream) ? Result::ok : Result::bad;
 }
 
+Inflater::Result Inflater::inflate_part(std::span<const char> piece, bool last, std::size_t limit,
+                                        MessageBuffer& to) {
+  if (!own_) own_ = std::make_unique<Context>();
+  Context& from = *own_;
+  Result result = Result::ok;
+  if (!piece.empty()) result = from.feed(piece, limit, to);
+  if (!last || result != Result::ok) return result;
+  if (!from.ended) {
+    result = from.feed(kTail, limit, to);
+    if (result == Result::ok && !between_blocks(from.stream)) result = Result::bad;
+  }
+  if (!takes_over_) own_.reset();
+  return result;
+}
+
 }  // namespace verdin::protocol::websocket

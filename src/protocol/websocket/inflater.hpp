@@ -25,6 +25,10 @@ class Inflater {
   /// `limit`. After anything but `ok` the inflater is of no more use.
   Result inflate(std::span<const char> payload, std::size_t limit, MessageBuffer& to);
 
+  /// The same for a piece of the payload: what can be made of it is appended. A context of its own is held
+  /// from a message's first piece to its last.
+  Result inflate_part(std::span<const char> piece, bool last, std::size_t limit, MessageBuffer& to);
+
   /// Octets of memory held.
   std::size_t memory() const noexcept;
 

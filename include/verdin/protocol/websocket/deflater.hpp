@@ -9,13 +9,14 @@
 #include <string_view>
 
 #include <verdin/protocol/websocket/deflate_offer.hpp>
+#include <verdin/protocol/websocket/frame.hpp>
 
 namespace verdin::protocol::websocket {
 
 class Deflater {
  public:
-  /// The sending side of a server that agreed on `params`.
-  Deflater(const DeflateParams& params, const DeflateOptions& options) noexcept;
+  /// The sending side of a server, or a client, that agreed on `params`.
+  Deflater(const DeflateParams& params, const DeflateOptions& options, Role role = Role::server) noexcept;
   Deflater(const Deflater&) = delete;
   Deflater& operator=(const Deflater&) = delete;
   ~Deflater();

@@ -13,6 +13,9 @@
 // with it, its UTF-8 and its true size included, is found then, and never more than the size limit is made of
 // it. Between messages it keeps 44 KB if the context is taken over.
 //
+// On request (deliver_parts()) messages come in parts, as they arrive: nothing is collected then, and there
+// is no limit to a message's size. What is wrong with a compressed one is found at the part that shows it.
+//
 // Threads: none of its own. Throws nothing but std::bad_alloc. Between messages a decoder owns no other
 // memory.
 #pragma once
@@ -34,8 +37,8 @@ inline constexpr std::size_t kMessagePadding = 64;
 struct DecoderEvent {
   enum class Kind : std::uint8_t {
     need_more,  // the input is used up
-    text,       // a whole message, valid UTF-8
-    binary,     // a whole message
+    text,       // a whole message, valid UTF-8; or a part of one, which may end within a character
+    binary,     // a whole message, or a part of one
     ping,
     pong,
     close,  // not parsed yet: see parse_close_payload()
@@ -43,6 +46,8 @@ struct DecoderEvent {
   };
   Kind kind = Kind::need_more;
   std::uint16_t code = 0;
+  bool last = true;   // text and binary: the message ends here
+  bool part = false;  // it comes in parts
   /// May be changed. Valid until the next call on the decoder, and no longer than the octets fed.
   /// text and binary: kMessagePadding octets behind it are readable if that is true of the octets fed. What
   /// is there may be the next frame: it must not be written.
@@ -63,6 +68,9 @@ class FrameDecoder {
   /// Compressed messages are welcome from now on: to be called before the first octet.
   void enable_deflate(const DeflateParams& params);
 
+  /// Whether messages come in parts, from the next one on. The last part may be empty.
+  void deliver_parts(bool wanted) noexcept { parts_ = wanted; }
+
   /// Consumes octets from the front of `input` up to the end of the next event.
   Event next(std::span<char>& input);
 
@@ -81,6 +89,8 @@ class FrameDecoder {
   Event begin_frame(const FrameHeader& header);
   Event take_control(std::span<char>& input);
   Event take_data(std::span<char>& input);
+  Event take_part(std::span<char>& input);
+  Event restore_part(std::span<const char> compressed, bool last);
   Event end_message();
   Event restore(Opcode opcode, std::span<const char> compressed);
   std::uint64_t size_limit(bool compressed) const noexcept;
@@ -91,6 +101,7 @@ class FrameDecoder {
   std::size_t max_message_size_;
   Role role_;
   bool failed_ = false;
+  bool parts_ = false;
 };
 
 }  // namespace verdin::protocol::websocket

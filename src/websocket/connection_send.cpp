@@ -1,0 +1,146 @@
+#include <stdexcept>
+#include <utility>
+
+#include <verdin/websocket/connection.hpp>
+#include <verdin/websocket/shared_message.hpp>
+
+#include "websocket/connection_parts.hpp"
+#include "websocket/masks.hpp"
+
+namespace verdin::websocket {
+
+namespace codec = protocol::websocket;
+
+namespace {
+constexpr std::size_t kKeptScratch = 64 * 1024;
+}
+
+/// Messages wait behind one that is on its way in parts; control frames and its own do not.
+std::string& Connection::queue_for(Opcode opcode) {
+  const bool waits = parts_ && (opcode == Opcode::text || opcode == Opcode::binary);
+  return waits ? parts_->held : stream_->send_in_place();
+}
+
+std::size_t Connection::held_size() const noexcept { return parts_ ? parts_->held.size() : 0; }
+
+void Connection::append_frame(Opcode opcode, std::string_view payload, bool fin, bool compressed) {
+  write_frame(queue_for(opcode), opcode, payload, fin, compressed);
+}
+
+/// Behind what is in `queue`.
+void Connection::write_frame(std::string& queue, Opcode opcode, std::string_view payload, bool fin,
+                             bool compressed) {
+  char header[codec::kMaxFrameHeader];
+  const codec::MaskKey mask = client_ ? impl::next_mask() : codec::MaskKey{};
+  const std::size_t size = client_ ? codec::write_header(header, opcode, payload.size(), mask, fin)
+                                   : codec::write_header(header, opcode, payload.size(), fin);
+  if (compressed) codec::mark_compressed(header);
+  queue.append(header, size);
+  const std::size_t start = queue.size();
+  queue.append(payload);
+  if (client_) codec::apply_mask({queue.data() + start, payload.size()}, mask);
+  queued(size + payload.size());
+}
+
+/// False if it is to be sent as it is.
+bool Connection::append_compressed(Opcode opcode, std::string_view message) {
+  if (!compression_ || message.size() < compression_->threshold || codec::is_control(opcode)) return false;
+  codec::Deflater& deflater = compression_->deflater;
+  thread_local std::string compressed;
+  compressed.clear();
+  deflater.deflate(message, compressed);
+  if (compressed.size() >= message.size() && !deflater.takes_over()) return false;
+  append_frame(opcode, compressed, true, true);
+  if (compressed.capacity() > kKeptScratch) std::string().swap(compressed);
+  return true;
+}
+
+void Connection::append_close_frame(std::uint16_t code, std::string_view reason) {
+  char payload[codec::kMaxControlPayload];
+  append_frame(Opcode::close, {payload, codec::write_close_payload(payload, code, reason)});
+}
+
+bool Connection::send(Opcode opcode, std::string_view message) {
+  if (!is_open()) return false;
+  if (!append_compressed(opcode, message)) append_frame(opcode, message);
+  return true;
+}
+
+bool Connection::send(SharedMessage& message) {
+  if (!is_open()) return false;
+  if (client_) return send(message.opcode(), message.payload());
+  const bool compresses = compression_ && message.payload().size() >= compression_->threshold;
+  if (!compresses) return send_frame(message.frame());
+  if (compression_->deflater.takes_over()) return send(message.opcode(), message.payload());
+  return send_frame(message.compressed_frame(compression_->deflater));
+}
+
+bool Connection::send_frame(const SharedBuffer& frames) {
+  if (client_) throw std::logic_error("a client's frames are masked: send the message instead");
+  if (!is_open()) return false;
+  if (parts_) {
+    parts_->held.append(frames.view());
+  } else {
+    stream_->send(frames);
+  }
+  queued(frames.size());
+  return true;
+}
+
+bool Connection::begin_message(Opcode opcode) {
+  if (parts_) throw std::logic_error("a message is on its way in parts already");
+  if (!is_open()) return false;
+  parts_ = std::make_unique<Parts>(Parts{{}, opcode});
+  return true;
+}
+
+bool Connection::send_part(std::string_view part) {
+  if (!is_open() || !parts_) return false;
+  if (part.empty()) return true;
+  write_frame(stream_->send_in_place(), std::exchange(parts_->next, Opcode::continuation), part, false,
+              false);
+  return true;
+}
+
+bool Connection::end_message() {
+  if (!is_open() || !parts_) return false;
+  const std::unique_ptr<Parts> parts = std::move(parts_);
+  std::string& queue = stream_->send_in_place();
+  write_frame(queue, parts->next, {}, true, false);
+  if (is_open()) stream_->send_in_place().append(parts->held);
+  return true;
+}
+
+bool Connection::ping(std::string_view payload) {
+  return send(Opcode::ping, payload.substr(0, codec::kMaxControlPayload));
+}
+
+void Connection::queued(std::size_t frame_size) {
+  const std::size_t unsent = stream_->unsent() + held_size();
+  if (unsent > send_limit_) [[unlikely]]
+    over_limit(unsent - std::min(frame_size, unsent));
+}
+
+void Connection::over_limit(std::size_t unsent_before) {
+  if (!congested_) {
+    // Perhaps the kernel takes it. If it does not take all, the stream will call on_drained().
+    stream_->flush();
+    if (stream_->unsent() <= send_limit_ && held_size() == 0) return;
+    if (stream_->unsent() > send_limit_) {
+      congested_ = true;
+      update_reading();
+      if (state_ == State::open) extras().timer.start(std::chrono::milliseconds(backpressure_timeout_));
+    }
+  }
+  const std::size_t unsent = stream_->unsent() + held_size();
+  if (unsent_before > send_limit_ && unsent > drop_limit_ && state_ == State::open) doom();
+}
+
+/// Cuts the connection inside a call of the application: on_close() has to wait for the loop.
+void Connection::doom() {
+  extras().timer.start(std::chrono::milliseconds(0));
+  state_ = State::doomed;
+  stream_.reset();
+}
+
+}  // namespace verdin::websocket
