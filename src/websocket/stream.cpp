@@ -7,15 +7,37 @@
 namespace verdin::websocket {
 
 Stream::Stream(IntrusivePtr<impl::StreamState> state) : state_(std::move(state)) {}
+Stream::Stream(Stream&& other) noexcept = default;
 Stream::~Stream() = default;
 
 std::optional<Message> Stream::receive() { return state_->receive(); }
+std::optional<Part> Stream::receive_part() { return state_->receive_part(); }
 bool Stream::send(std::string_view text) { return state_->send(Opcode::text, text); }
 bool Stream::send_binary(std::string_view octets) { return state_->send(Opcode::binary, octets); }
 void Stream::close(std::uint16_t code, std::string_view reason) { state_->close(code, reason); }
 bool Stream::is_open() const noexcept { return state_->is_open(); }
 const std::optional<Close>& Stream::ended() const noexcept { return state_->end(); }
-const http::Request& Stream::request() const noexcept { return state_->request(); }
+const http::Request& Stream::request() const { return state_->request(); }
 std::string_view Stream::subprotocol() const noexcept { return state_->subprotocol(); }
+
+MessageSink Stream::begin_message(bool binary) {
+  state_->begin_message(binary);
+  return MessageSink(state_);
+}
+
+MessageSink::MessageSink(IntrusivePtr<impl::StreamState> state) noexcept : state_(std::move(state)) {}
+
+MessageSink::MessageSink(MessageSink&& other) noexcept = default;
+
+MessageSink::~MessageSink() {
+  if (state_) state_->abandon_message();
+}
+
+bool MessageSink::write(std::string_view part) { return state_ && state_->send_part(part); }
+
+bool MessageSink::finish() {
+  if (!state_) return false;
+  return std::exchange(state_, nullptr)->end_message();
+}
 
 }  // namespace verdin::websocket

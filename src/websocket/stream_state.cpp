@@ -1,5 +1,6 @@
 #include "websocket/stream_state.hpp"
 
+#include <stdexcept>
 #include <utility>
 
 #include <verdin/protocol/websocket/handshake.hpp>
@@ -9,11 +10,11 @@ namespace verdin::websocket::impl {
 namespace {
 
 /// What a message costs in the inbox: many empty ones are not free.
-std::size_t cost(const Message& message) noexcept { return message.data.size() + sizeof(Message); }
+std::size_t cost(const Part& part) noexcept { return part.data.size() + sizeof(Part); }
 
 }  // namespace
 
-StreamState::StreamState(http::ExchangePtr exchange, const RouteOptions& options, loop::Loop& loop,
+StreamState::StreamState(http::ExchangePtr exchange, const StreamOptions& options, loop::Loop& loop,
                          Ended ended)
     : exchange_(std::move(exchange)),
       options_(options),
@@ -23,8 +24,14 @@ StreamState::StreamState(http::ExchangePtr exchange, const RouteOptions& options
 bool StreamState::accept() {
   connection_ = websocket::accept(exchange_, options_, *this);
   if (!connection_) return false;
+  connection_->receive_parts(options_.receive_parts);
   if (options_.ping_interval.count() > 0) ping_timer_.start(options_.ping_interval);
   return true;
+}
+
+const http::Request& StreamState::request() const {
+  if (!exchange_) throw std::logic_error("a client's stream has no request");
+  return exchange_->request();
 }
 
 std::string_view StreamState::subprotocol() const noexcept {
@@ -35,9 +42,9 @@ std::string_view StreamState::subprotocol() const noexcept {
 
 // In the hub.
 
-void StreamState::take(std::span<char> message, bool binary) {
+void StreamState::take(std::span<char> message, bool binary, bool last) {
   heard_ = true;
-  inbox_.push_back({std::string(message.data(), message.size()), binary});
+  inbox_.push_back({std::string(message.data(), message.size()), binary, last});
   inbox_octets_ += cost(inbox_.back());
   if (inbox_octets_ > options_.inbox_limit && !paused_) {
     paused_ = true;
@@ -76,29 +83,71 @@ void StreamState::report_end() {
 
 // On greenlets.
 
-std::optional<Message> StreamState::receive() {
+std::optional<Part> StreamState::receive_part() {
   while (inbox_.empty()) {
     if (!is_open()) return std::nullopt;
     readable_.clear();
     readable_.wait();
   }
-  std::optional<Message> message(std::move(inbox_.front()));
+  std::optional<Part> part(std::move(inbox_.front()));
   inbox_.pop_front();
-  inbox_octets_ -= cost(*message);
+  inbox_octets_ -= cost(*part);
   if (paused_ && inbox_octets_ <= options_.inbox_limit / 2) {
     paused_ = false;
     heard_ = true;
     connection_->resume();
   }
+  return part;
+}
+
+std::optional<Message> StreamState::receive() {
+  std::optional<Part> part = receive_part();
+  if (!part) return std::nullopt;
+  Message message{std::move(part->data), part->binary};
+  while (!part->last) {
+    part = receive_part();
+    if (!part) return std::nullopt;
+    if (message.data.size() + part->data.size() > options_.max_message_size) {
+      close(close_code::kMessageTooBig, "message too big");
+      inbox_.clear();
+      return std::nullopt;
+    }
+    message.data += part->data;
+  }
   return message;
 }
 
-bool StreamState::send(Opcode opcode, std::string_view message) {
+void StreamState::wait_until_writable() {
   while (is_open() && connection_->unsent() > options_.send_limit) {
     writable_.clear();
     writable_.wait();
   }
+}
+
+bool StreamState::send(Opcode opcode, std::string_view message) {
+  wait_until_writable();
   return connection_->send(opcode, message);
+}
+
+void StreamState::begin_message(bool binary) {
+  sink_.acquire();
+  connection_->begin_message(binary ? Opcode::binary : Opcode::text);
+}
+
+bool StreamState::send_part(std::string_view part) {
+  wait_until_writable();
+  return connection_->send_part(part);
+}
+
+bool StreamState::end_message() {
+  const bool sent = connection_->end_message();
+  sink_.release();
+  return sent;
+}
+
+void StreamState::abandon_message() noexcept {
+  if (is_open()) close(close_code::kInternalError, "a message was given up");
+  sink_.release();
 }
 
 void StreamState::close(std::uint16_t code, std::string_view reason) {

@@ -11,6 +11,7 @@
 
 #include <verdin/loop/timer.hpp>
 #include <verdin/runtime/event.hpp>
+#include <verdin/runtime/semaphore.hpp>
 #include <verdin/websocket/connection.hpp>
 #include <verdin/websocket/stream.hpp>
 
@@ -20,13 +21,19 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
  public:
   /// `ended` is told when both the connection has ended and the greenlet's function has returned.
   using Ended = UniqueFunction<void(StreamState&)>;
-  StreamState(http::ExchangePtr exchange, const RouteOptions& options, loop::Loop& loop, Ended ended);
+  /// `options` live as long.
+  StreamState(http::ExchangePtr exchange, const StreamOptions& options, loop::Loop& loop, Ended ended);
 
   /// Does the handshake; false if it was refused.
   bool accept();
 
   // For the greenlet.
   std::optional<Message> receive();
+  std::optional<Part> receive_part();
+  void begin_message(bool binary);
+  bool send_part(std::string_view part);
+  bool end_message();
+  void abandon_message() noexcept;
   bool send(Opcode opcode, std::string_view message);
   void close(std::uint16_t code, std::string_view reason);
   void function_returned();
@@ -37,7 +44,7 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
   Connection* connection() const noexcept { return connection_.get(); }
   bool is_open() const noexcept { return connection_ && connection_->is_open(); }
   const std::optional<Close>& end() const noexcept { return end_; }
-  const http::Request& request() const noexcept { return exchange_->request(); }
+  const http::Request& request() const;
   std::string_view subprotocol() const noexcept;
 
   std::size_t index = 0;  // in the endpoint's list
@@ -45,24 +52,29 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
  private:
   void on_text(std::span<char> message) override { take(message, false); }
   void on_binary(std::span<char> message) override { take(message, true); }
+  void on_part(Opcode opcode, std::span<char> part, bool last) override {
+    take(part, opcode == Opcode::binary, last);
+  }
   void on_pong(std::span<char>) override { heard_ = true; }
   void on_drained() override { writable_.set(); }
   void on_close(const Close& close) override;
 
-  void take(std::span<char> message, bool binary);
+  void take(std::span<char> message, bool binary, bool last = true);
+  void wait_until_writable();
   void keep_alive();
   void report_end();
 
   http::ExchangePtr exchange_;
-  const RouteOptions& options_;  // the endpoint's, which lives as long
+  const StreamOptions& options_;
   IntrusivePtr<Connection> connection_;
   loop::Timer ping_timer_;
   Ended ended_;
-  std::deque<Message> inbox_;
+  std::deque<Part> inbox_;
   std::size_t inbox_octets_ = 0;
   std::optional<Close> end_;
   Event readable_;
   Event writable_;
+  Semaphore sink_{1};  // held by the greenlet whose message is on its way in parts
   bool heard_ = true;
   bool paused_ = false;
   bool function_returned_ = false;

@@ -1,8 +1,11 @@
 // Stream: a WebSocket connection as a greenlet sees it, in sequential code; and route(), which makes them.
 //
 //   websocket::route(app, "/echo", [](websocket::Stream& peer) {
-//     while (auto message = peer.receive()) peer.send(*message);
+//     for (const websocket::Message& message : peer) peer.send(message);
 //   });
+//
+// connect.hpp makes one as a client. A message whose length is not known is sent through a MessageSink, and
+// received part by part where StreamOptions::receive_parts is set.
 //
 // The function runs on a greenlet of its own for each connection, which is closed when it returns (1000) or
 // throws (1011; what it threw goes to the hub's error hook).
@@ -12,13 +15,14 @@
 //
 // Threads: greenlets of the connection's hub; one receives at a time, any may send. receive() and send()
 // block; they throw what interrupts a greenlet, and std::bad_alloc. Pings are answered whether or not anyone
-// receives. Messages that wait to be received are limited: above RouteOptions::inbox_limit octets nothing
+// receives. Messages that wait to be received are limited: above StreamOptions::inbox_limit octets nothing
 // more is read from the peer.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,25 +36,62 @@
 
 namespace verdin::websocket {
 
-struct Message {
-  std::string data;
-  bool binary = false;
-};
-
 namespace impl {
 class StreamState;
 }
 
+struct Message {
+  std::string data;
+  bool binary = false;
+
+  bool operator==(const Message&) const = default;
+};
+
+/// A message as it arrives. One of text may end within a character; the last may be empty.
+struct Part {
+  std::string data;
+  bool binary = false;
+  bool last = false;
+};
+
+/// A message of a length that is not known when it begins. Other messages that are sent meanwhile leave
+/// behind it, within Options::drop_limit. Of one greenlet; it must not outlive its Stream.
+class MessageSink {
+ public:
+  MessageSink(MessageSink&& other) noexcept;
+  MessageSink& operator=(MessageSink&&) = delete;
+  /// Not finished: the peer cannot be told otherwise than by closing the connection (1011).
+  ~MessageSink();
+
+  /// Blocks while more than Options::send_limit is unsent. False if the connection is closed.
+  bool write(std::string_view part);
+  bool finish();
+
+ private:
+  friend class Stream;
+  explicit MessageSink(IntrusivePtr<impl::StreamState> state) noexcept;
+  IntrusivePtr<impl::StreamState> state_;  // null: finished
+};
+
 class Stream {
  public:
   explicit Stream(IntrusivePtr<impl::StreamState> state);
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
+  Stream(Stream&& other) noexcept;
+  Stream& operator=(Stream&&) = delete;
+  /// A client's connection is closed (1000) if it is open; a server's when its function has returned.
   ~Stream();
 
   /// Blocks for the next message; none once the connection is closed by either side and what came before is
   /// received.
+  /// With StreamOptions::receive_parts it is put together, up to Options::max_message_size (else 1009).
   std::optional<Message> receive();
+  /// Blocks for the next part; without StreamOptions::receive_parts each message is one.
+  std::optional<Part> receive_part();
+
+  /// `for (Message& message : stream)`: receive() until there is none.
+  class Iterator;
+  Iterator begin();
+  std::default_sentinel_t end() const noexcept { return {}; }
 
   /// Blocks while more than Options::send_limit is unsent. False if the connection is closed.
   bool send(std::string_view text);
@@ -59,31 +100,64 @@ class Stream {
     return message.binary ? send_binary(message.data) : send(message.data);
   }
 
+  /// Begins a message; blocks while another is on its way through a sink.
+  MessageSink begin_text() { return begin_message(false); }
+  MessageSink begin_binary() { return begin_message(true); }
+
   /// Begins to close: receive() gives nothing more. Does not wait for the peer.
   void close(std::uint16_t code = close_code::kNormal, std::string_view reason = {});
   bool is_open() const noexcept;
   /// How it ended; none before.
   const std::optional<Close>& ended() const noexcept;
 
-  /// The request that opened it, with its headers and parameters.
-  const http::Request& request() const noexcept;
+  /// The request that opened it, with its headers and parameters. Of a client: std::logic_error.
+  const http::Request& request() const;
   /// The subprotocol that was agreed on; empty if none.
   std::string_view subprotocol() const noexcept;
 
  private:
   friend class Subscriber;
-  IntrusivePtr<impl::StreamState> state_;
+  MessageSink begin_message(bool binary);
+  IntrusivePtr<impl::StreamState> state_;  // null: moved away
 };
 
-struct RouteOptions : Options {
-  /// Whose pages may connect, as "https://example.org:8443"; "*" is everybody. Requests without an Origin
-  /// header (not from a browser) and those from the page's own host are always welcome; all others are
-  /// answered 403.
-  std::vector<std::string> origins;
+/// An input iterator over what is received.
+class Stream::Iterator {
+ public:
+  using value_type = Message;
+  using difference_type = std::ptrdiff_t;
+
+  explicit Iterator(Stream& stream) : stream_(&stream), message_(stream.receive()) {}
+  Message& operator*() noexcept { return *message_; }
+  Message* operator->() noexcept { return &*message_; }
+  Iterator& operator++() {
+    message_ = stream_->receive();
+    return *this;
+  }
+  void operator++(int) { ++*this; }
+  bool operator==(std::default_sentinel_t) const noexcept { return !message_; }
+
+ private:
+  Stream* stream_;
+  std::optional<Message> message_;
+};
+
+inline Stream::Iterator Stream::begin() { return Iterator(*this); }
+
+struct StreamOptions : Options {
   /// A peer of which nothing is heard between two pings is gone. 0: no pings.
   std::chrono::milliseconds ping_interval{25'000};
   /// Octets that may wait to be received.
   std::size_t inbox_limit = 1 << 20;
+  /// Messages come in parts, as they arrive, and have no limit of size: see Stream::receive_part().
+  bool receive_parts = false;
+};
+
+struct RouteOptions : StreamOptions {
+  /// Whose pages may connect, as "https://example.org:8443"; "*" is everybody. Requests without an Origin
+  /// header (not from a browser) and those from the page's own host are always welcome; all others are
+  /// answered 403.
+  std::vector<std::string> origins;
 };
 
 using StreamHandler = UniqueFunction<void(Stream&)>;
