@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <verdin/protocol/websocket/client_handshake.hpp>
 #include <verdin/protocol/websocket/deflate_offer.hpp>
 
 #include "protocol/websocket/header_list.hpp"
@@ -111,6 +112,40 @@ std::optional<DeflateAgreement> agree_on_deflate(std::string_view offers, const 
     reader.skip_blanks();
   } while (reader.accept(','));
   return std::nullopt;
+}
+
+std::string deflate_offer(const DeflateOptions& options) {
+  const int server_most = std::clamp(options.server_max_window_bits, kLeastDeflateBits, kMostWindowBits);
+  const int client_most = std::clamp(options.client_max_window_bits, kLeastDeflateBits, kMostWindowBits);
+  std::string offer = "permessage-deflate";
+  if (options.server_no_context_takeover) offer += "; server_no_context_takeover";
+  if (options.client_no_context_takeover) offer += "; client_no_context_takeover";
+  if (server_most < kMostWindowBits) offer += "; server_max_window_bits=" + std::to_string(server_most);
+  offer += "; client_max_window_bits";
+  if (client_most < kMostWindowBits) offer += "=" + std::to_string(client_most);
+  return offer;
+}
+
+std::optional<DeflateParams> accept_deflate(std::string_view answer, const DeflateOptions& options) {
+  HeaderReader reader(answer);
+  reader.skip_blanks();
+  const bool ours = reader.token() == "permessage-deflate";
+  const Offer agreed = read_parameters(reader);
+  if (!ours || !agreed.good || agreed.any_client_bits || !reader.at_end()) return std::nullopt;
+  if (options.server_no_context_takeover && !agreed.server_no_context_takeover) return std::nullopt;
+  const int server_most = std::clamp(options.server_max_window_bits, kLeastDeflateBits, kMostWindowBits);
+  const int client_most = std::clamp(options.client_max_window_bits, kLeastDeflateBits, kMostWindowBits);
+  // A number that was asked for must be answered; one that was not may be.
+  if (server_most < kMostWindowBits && agreed.server_bits == 0) return std::nullopt;
+  if (agreed.server_bits > server_most) return std::nullopt;
+  DeflateParams params;
+  params.server_no_context_takeover = agreed.server_no_context_takeover;
+  // A client may always begin anew, and use a smaller window.
+  params.client_no_context_takeover = agreed.client_no_context_takeover || options.client_no_context_takeover;
+  if (agreed.server_bits) params.server_max_window_bits = agreed.server_bits;
+  params.client_max_window_bits =
+      agreed.client_bits ? std::min(client_most, agreed.client_bits) : client_most;
+  return params;
 }
 
 }  // namespace verdin::protocol::websocket

@@ -13,22 +13,6 @@ constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 constexpr std::string_view kGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 constexpr std::size_t kKeySize = 24;
 
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
-bool equals_ignoring_case(std::string_view text, std::string_view lower_case) noexcept {
-  return std::equal(text.begin(), text.end(), lower_case.begin(), lower_case.end(),
-                    [](char a, char b) { return lower(a) == b; });
-}
-
-bool names(std::string_view list, std::string_view lower_case) noexcept {
-  while (!list.empty()) {
-    const std::size_t comma = std::min(list.find(','), list.size());
-    if (equals_ignoring_case(trim(list.substr(0, comma)), lower_case)) return true;
-    list.remove_prefix(std::min(comma + 1, list.size()));
-  }
-  return false;
-}
-
 /// 16 octets in base64: 22 characters and two for padding.
 bool is_key(std::string_view key) noexcept {
   return key.size() == kKeySize && key.ends_with("==") &&
@@ -43,8 +27,8 @@ HandshakeVerdict check_handshake(const HandshakeRequest& request) {
   if (request.method != "GET") return refuse(405, "method is not GET");
   if (!request.http_1_1) return refuse(400, "HTTP version below 1.1");
   if (!request.upgrade) return refuse(426, "no Upgrade header");
-  if (!names(*request.upgrade, "websocket")) return refuse(400, "Upgrade does not name websocket");
-  if (!request.connection || !names(*request.connection, "upgrade")) {
+  if (!names_token(*request.upgrade, "websocket")) return refuse(400, "Upgrade does not name websocket");
+  if (!request.connection || !names_token(*request.connection, "upgrade")) {
     return refuse(400, "Connection does not name Upgrade");
   }
   if (!request.version) return refuse(426, "no Sec-WebSocket-Version header");

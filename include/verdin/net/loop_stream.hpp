@@ -1,0 +1,24 @@
+// loop_stream(): any StreamSocket (a TlsStream, say) as the loop's kind of stream, on which HTTP, WebSocket
+// and Engine.IO are built: http::App::serve() takes one, and so HTTPS is
+//
+//   net::StreamServer server(address, net::over_tls(context, ...));   // see TlsStream for the handshake
+//
+// A plain Socket needs none of it: `hub.loop().adopt(socket.release())` costs less. Here two greenlets carry
+// the octets, one each way (some 10 KB, while a stream of the loop costs 215 octets); the handler is called
+// on them, not in hub context, and must not block all the same.
+//
+// Threads: of the hub. Nothing blocks. Throws std::bad_alloc. Ownership: as of any loop::Stream; the socket
+// is the stream's. Dropping it closes the socket, with what TLS says at an end; retire() sends what is queued
+// first.
+#pragma once
+
+#include <memory>
+
+#include <verdin/loop/stream.hpp>
+#include <verdin/net/stream_socket.hpp>
+
+namespace verdin::net {
+
+loop::StreamPtr loop_stream(std::unique_ptr<StreamSocket> socket);
+
+}  // namespace verdin::net
