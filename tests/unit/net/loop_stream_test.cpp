@@ -1,0 +1,217 @@
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include <verdin/net/error.hpp>
+#include <verdin/net/loop_stream.hpp>
+#include <verdin/net/socket.hpp>
+#include <verdin/net/tls_stream.hpp>
+#include <verdin/runtime/event.hpp>
+#include <verdin/runtime/run.hpp>
+#include <verdin/runtime/sleep.hpp>
+#include <verdin/runtime/spawn.hpp>
+
+#include "support/certificates.hpp"
+#include "support/socket_pairs.hpp"
+
+namespace verdin::net {
+namespace {
+
+using test::kLong;
+
+/// Writes down what it is told.
+struct Teller final : loop::StreamHandler {
+  void on_data(std::span<char> data) override {
+    got.append(data.data(), data.size());
+    // As promised: these may be written.
+    std::fill_n(data.data() + data.size(), loop::kReadPadding, '#');
+    news.set();
+    if (then) then();
+  }
+  void on_eof() override {
+    eof = true;
+    news.set();
+  }
+  void on_error(std::error_code reason) override {
+    error = reason;
+    news.set();
+  }
+  void on_drained() override {
+    drained = true;
+    news.set();
+  }
+  template <typename Condition>
+  bool wait_until(Condition condition) {
+    while (!condition()) {
+      news.clear();
+      if (!news.wait_for(kLong)) return false;
+    }
+    return true;
+  }
+  bool wait_for(std::string_view text) {
+    return wait_until([&] { return got == text; });
+  }
+
+  std::string got;
+  bool eof = false;
+  bool drained = false;
+  std::optional<std::error_code> error;
+  std::function<void()> then;
+  Event news;
+};
+
+struct LoopStreamTest : testing::Test {
+  /// Runs `body` with one end as a stream, whose handler is `teller`, and the other as a socket.
+  template <typename Body>
+  void with_pair(Body body) {
+    run([&] {
+      auto [ours, theirs] = test::tcp_pair();
+      loop::StreamPtr stream = loop_stream(std::make_unique<Socket>(std::move(ours)));
+      Teller teller;
+      stream->set_handler(&teller);
+      body(stream, theirs, teller);
+      stream.reset();
+    });
+  }
+};
+
+TEST_F(LoopStreamTest, CarriesOctetsBothWays) {
+  with_pair([](loop::StreamPtr& stream, Socket& peer, Teller& teller) {
+    peer.send_all("hello");
+    EXPECT_TRUE(teller.wait_for("hello"));
+    stream->send("one ");
+    stream->send_in_place() += "two ";
+    stream->send(SharedBuffer::copy("three"));
+    EXPECT_EQ(stream->unsent(), 13u);
+    EXPECT_EQ(peer.recv_exactly(13, kLong), "one two three");
+    EXPECT_EQ(stream->peer_address(), "127.0.0.1");
+    EXPECT_GE(stream->fd(), 0);
+    EXPECT_EQ(&stream->loop(), &Hub::current().loop());
+  });
+}
+
+TEST_F(LoopStreamTest, TellsTheEnd) {
+  with_pair([](loop::StreamPtr& stream, Socket& peer, Teller& teller) {
+    EXPECT_FALSE(stream->peer_gone());
+    peer.send_all("bye");
+    peer.shutdown_write();
+    EXPECT_TRUE(teller.wait_until([&] { return teller.eof; }));
+    EXPECT_EQ(teller.got, "bye");
+    EXPECT_TRUE(stream->peer_gone());
+    stream->send("still");
+    EXPECT_EQ(peer.recv_exactly(5, kLong), "still");
+  });
+}
+
+TEST_F(LoopStreamTest, TellsThatTheConnectionIsBroken) {
+  with_pair([](loop::StreamPtr&, Socket& peer, Teller& teller) {
+    test::close_hard(peer);
+    EXPECT_TRUE(teller.wait_until([&] { return teller.error.has_value(); }));
+    EXPECT_EQ(*teller.error, std::errc::connection_reset);
+  });
+}
+
+TEST_F(LoopStreamTest, DeliversNothingWhilePaused) {
+  with_pair([](loop::StreamPtr& stream, Socket& peer, Teller& teller) {
+    stream->pause();
+    peer.send_all("later");
+    peer.shutdown_write();
+    // The end can be seen all the same; by then the octets could have been delivered.
+    while (!stream->peer_gone()) sleep(std::chrono::milliseconds(1));
+    for (int i = 0; i < 10; ++i) sleep(std::chrono::milliseconds(0));
+    EXPECT_EQ(teller.got, "");
+    stream->resume();
+    EXPECT_TRUE(teller.wait_until([&] { return teller.eof; }));
+    EXPECT_EQ(teller.got, "later");
+  });
+}
+
+TEST_F(LoopStreamTest, SaysWhenAllIsWritten) {
+  with_pair([](loop::StreamPtr& stream, Socket& peer, Teller& teller) {
+    const std::string much(20'000'000, 'm');
+    stream->send(much);
+    stream->flush();
+    EXPECT_EQ(stream->unsent(), much.size());
+    EXPECT_FALSE(teller.drained);
+    EXPECT_EQ(peer.recv_exactly(much.size(), kLong), much);
+    EXPECT_TRUE(teller.wait_until([&] { return teller.drained; }));
+    EXPECT_EQ(stream->unsent(), 0u);
+  });
+}
+
+TEST_F(LoopStreamTest, RetiringSendsWhatIsQueuedAndWaitsForThePeer) {
+  with_pair([](loop::StreamPtr& stream, Socket& peer, Teller& teller) {
+    peer.send_all("unread");
+    EXPECT_TRUE(teller.wait_for("unread"));
+    const std::string much(5'000'000, 'm');
+    stream->send(much);
+    loop::retire(std::move(stream));
+    peer.send_all("too late");
+    EXPECT_EQ(peer.recv_exactly(much.size(), kLong), much);
+    EXPECT_EQ(peer.recv(1, kLong), "");
+    EXPECT_EQ(teller.got, "unread");
+  });
+}
+
+TEST_F(LoopStreamTest, DroppingClosesAtOnce) {
+  with_pair([](loop::StreamPtr& stream, Socket& peer, Teller& teller) {
+    stream.reset();
+    EXPECT_EQ(peer.recv(1, kLong), "");
+    EXPECT_FALSE(teller.eof || teller.error);
+  });
+}
+
+TEST_F(LoopStreamTest, MayBeDroppedInACallback) {
+  for (const bool politely : {false, true}) {
+    with_pair([&](loop::StreamPtr& stream, Socket& peer, Teller& teller) {
+      teller.then = [&] {
+        stream->send("last");
+        if (politely) return loop::retire(std::move(stream));
+        stream.reset();
+      };
+      peer.send_all("x");
+      EXPECT_EQ(peer.recv_all(100, kLong), politely ? "last" : "");
+      EXPECT_EQ(teller.got, "x");
+    });
+  }
+}
+
+TEST_F(LoopStreamTest, MayBeDroppedBeforeItHasAHandler) {
+  run([] {
+    auto [ours, theirs] = test::tcp_pair();
+    loop_stream(std::make_unique<Socket>(std::move(ours))).reset();
+    EXPECT_EQ(theirs.recv(1, kLong), "");
+  });
+}
+
+TEST_F(LoopStreamTest, OverTls) {
+  test::Certificates certificates;
+  certificates.sign("server", "DNS:server.test");
+  run([&] {
+    const auto context =
+        TlsContext::server({.identities = {{.certificate_file = certificates.path("server.pem"),
+                                            .key_file = certificates.path("server.key")}}});
+    const auto trusting = TlsContext::client({.system_roots = false, .ca_file = certificates.path("ca.pem")});
+    auto [ours, theirs] = test::tcp_pair();
+    loop::StreamPtr stream = loop_stream(std::make_unique<TlsStream>(std::move(ours), context));
+    Teller teller;
+    stream->set_handler(&teller);
+    TlsStream client(std::move(theirs), trusting, "server.test");
+    client.send_all("hello", kLong);
+    EXPECT_TRUE(teller.wait_for("hello"));
+    const std::string much(3'000'000, 'm');
+    stream->send(much);
+    EXPECT_EQ(client.recv_exactly(much.size(), kLong), much);
+    loop::retire(std::move(stream));
+    EXPECT_EQ(client.recv(1, kLong), "");  // and it was said that this is the end
+    client.close();
+  });
+}
+
+}  // namespace
+}  // namespace verdin::net
