@@ -43,13 +43,15 @@ bool Connection::write_head(Exchange& exchange, int status, std::span<const Head
   }
   std::string& to = stream_->send_in_place();
   http1::append_status_line(to, status);
-  bool has_date = false;
+  bool has_date = false, has_server = server_.options().server_name.empty();
   for (const Header& header : headers) {
     if (http1::equals_ignoring_case(header.name, "connection")) continue;
     if (http1::equals_ignoring_case(header.name, "date")) has_date = true;
+    if (http1::equals_ignoring_case(header.name, "server")) has_server = true;
     http1::append_header(to, header.name, header.value);
   }
   if (!has_date) http1::append_date(to);
+  if (!has_server) http1::append_header(to, "Server", server_.options().server_name);
   const bool no_body = http1::status_has_no_body(status);
   if (!no_body) http1::append_content_length(to, size);
   if (exchange.close_after_) {
@@ -186,6 +188,8 @@ void Connection::refuse(int status) {
   std::string& to = stream_->send_in_place();
   http1::append_status_line(to, status);
   http1::append_date(to);
+  const std::string& server_name = server_.options().server_name;
+  if (!server_name.empty()) http1::append_header(to, "Server", server_name);
   http1::append_header(to, "Content-Type", "text/plain");
   http1::append_content_length(to, reason.size() + 1);
   to.append("Connection: close\r\n\r\n").append(reason).append("\n");

@@ -24,12 +24,6 @@ std::string etag_of(const struct stat& info) {
   return std::string(text.data(), static_cast<std::size_t>(size));
 }
 
-bool is_unchanged(const Request& request, std::string_view etag, std::time_t changed) {
-  if (const auto tags = request.header("If-None-Match")) return http1::etag_matches(*tags, etag);
-  const auto since = http1::parse_date(request.header("If-Modified-Since").value_or(""));
-  return since && changed <= *since;
-}
-
 http1::RangeResult wanted_range(const Request& request, std::string_view etag, std::string_view changed,
                                 std::uint64_t size, http1::ByteRange& part) {
   const auto range = request.header("Range");
@@ -58,11 +52,7 @@ bool Response::send_file(const std::string& file_name) {
   }
   const auto size = static_cast<std::uint64_t>(info.st_size);
   const std::string etag = etag_of(info), changed = http1::format_date(info.st_mtim.tv_sec);
-  header("ETag", etag).header("Last-Modified", changed);
-  if (is_unchanged(exchange_->request(), etag, info.st_mtim.tv_sec)) {
-    status(304).send();
-    return true;
-  }
+  if (settled_by(etag, info.st_mtim.tv_sec)) return true;
   if (!has_header("Content-Type")) type(http1::media_type(file_name));
   header("Accept-Ranges", "bytes");
   http1::ByteRange part{0, size};

@@ -20,7 +20,9 @@ namespace verdin::http {
 
 class Server final : public RefCounted<Server>, public loop::AcceptHandler {
  public:
-  explicit Server(const Options& options) : options_(options) {}
+  explicit Server(const Options& options) : options_(options) {
+    http1::check_header("Server", options.server_name);
+  }
   ~Server();
 
   const Options& options() const noexcept { return options_; }

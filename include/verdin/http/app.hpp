@@ -14,7 +14,7 @@
 //
 // Threads: all calls on the thread of the hub that serves (routes may be added before there is one). Only
 // serve_forever() blocks (and listen(), if the host is a name). listen() throws std::system_error, route
-// functions std::invalid_argument.
+// functions and the constructor std::invalid_argument.
 #pragma once
 
 #include <cstdint>

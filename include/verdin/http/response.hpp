@@ -7,7 +7,9 @@
 #pragma once
 
 #include <concepts>
+#include <ctime>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +41,10 @@ class Response {
                    const http1::CookieAttributes& attributes = {});
   Response& close();
 
+  /// Sets ETag (`etag` with its quotes; empty: none) and Last-Modified. If the request's conditions on them
+  /// (If-Match, If-None-Match, ...) settle it, it is answered with 304 or 412, and true: the handler is done.
+  bool settled_by(std::string_view etag, std::optional<std::time_t> changed = std::nullopt);
+
   /// As text/plain unless a type is set.
   void send(std::string_view body);
   void send(const SharedBuffer& body);
@@ -53,9 +59,9 @@ class Response {
   }
   /// Relative or absolute; written as given, so it must be percent-encoded.
   void redirect(std::string_view location, int status = 302);
-  /// Answers with a regular file: type by its name, ETag, Last-Modified, 304, one range. 404 and false if
-  /// there is no such file that can be read. The name is trusted: see http1::safe_file_path() for names that
-  /// peers choose.
+  /// Answers with a regular file: type by its name, ETag, Last-Modified, conditions, one range (the whole to
+  /// who asks for several). 404 and false if there is no such file that can be read. The name is trusted: see
+  /// http1::safe_file_path() for names that peers choose.
   bool send_file(const std::string& file_name);
   void render(const Template& page, std::span<const TemplateValue> values);
   void render(const Template& page, std::initializer_list<TemplateValue> values) {

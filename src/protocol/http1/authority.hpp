@@ -17,10 +17,12 @@ inline bool is_ip_literal_char(char c) noexcept { return hex_value(c) >= 0 || c 
 
 inline bool is_port(std::string_view text) noexcept {
   if (text.size() > 5) return false;
+  unsigned value = 0;
   for (char c : text) {
     if (!is_digit(c)) return false;
+    value = value * 10 + static_cast<unsigned>(c - '0');
   }
-  return true;
+  return value <= 65535;
 }
 
 inline bool is_valid_host(std::string_view host) noexcept {

@@ -46,9 +46,7 @@ ParseState HeadParser::note_field(std::string_view name, std::string_view value)
       has_host_ = true;
       break;
     case 6:
-      if (!equals_ignoring_case(name, "expect")) break;
-      expectation_ =
-          equals_ignoring_case(value, "100-continue") ? Expectation::continue_100 : Expectation::unknown;
+      if (equals_ignoring_case(name, "expect")) note_expectations(value);
       break;
     case 7:
       if (equals_ignoring_case(name, "upgrade") && list_contains(value, "websocket")) wants_websocket_ = true;
@@ -68,6 +66,18 @@ ParseState HeadParser::note_field(std::string_view name, std::string_view value)
       break;
   }
   return ParseState::more;
+}
+
+// One that we cannot meet is not made up for by another that we can.
+void HeadParser::note_expectations(std::string_view value) noexcept {
+  std::string_view expectation;
+  while (next_list_element(value, expectation)) {
+    if (!equals_ignoring_case(expectation, "100-continue")) {
+      expectation_ = Expectation::unknown;
+    } else if (expectation_ == Expectation::none) {
+      expectation_ = Expectation::continue_100;
+    }
+  }
 }
 
 ParseState HeadParser::note_content_length(std::string_view value) {

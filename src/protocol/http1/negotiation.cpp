@@ -45,9 +45,19 @@ bool parse_number(std::string_view text, std::uint64_t& number) noexcept {
 
 bool etag_matches(std::string_view if_none_match, std::string_view etag) noexcept {
   if (trim(if_none_match) == "*") return true;
+  if (etag.empty()) return false;
   std::string_view element;
   while (next_list_element(if_none_match, element)) {
     if (without_weak_mark(element) == without_weak_mark(etag)) return true;
+  }
+  return false;
+}
+
+bool etag_matches_strongly(std::string_view if_match, std::string_view etag) noexcept {
+  if (trim(if_match) == "*") return true;
+  std::string_view element;
+  while (next_list_element(if_match, element)) {
+    if (element == etag && without_weak_mark(element) == element) return true;
   }
   return false;
 }

@@ -182,8 +182,8 @@ TEST(Http1Head, Hosts) {  // reliability: 25
   EXPECT_EQ(status(""), 400);
   EXPECT_EQ(status("Host: a\r\nHost: a\r\n"), 400);
   EXPECT_EQ(status("Host: a\r\nhost: b\r\n"), 400);
-  for (const char* bad :
-       {"a/b", "u@h", "a b", "a,b", "a:b", "a:123456", "a:80:80", "[::1", "[]", "[g]", "a?b", "\"a\""}) {
+  for (const char* bad : {"a/b", "u@h", "a b", "a,b", "a:b", "a:123456", "a:65536", "a:80:80", "[::1", "[]",
+                          "[g]", "a?b", "\"a\""}) {
     EXPECT_EQ(status("Host: " + std::string(bad) + "\r\n"), 400) << bad;
   }
   for (const char* good :
@@ -387,6 +387,11 @@ TEST(Http1Head, UpgradeAndExpect) {
             Expectation::continue_100);
   EXPECT_EQ(parse("GET / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n").expectation(), Expectation::unknown);
   EXPECT_EQ(parse("GET / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n").expectation(), Expectation::none);
+  for (const std::string lines : {"Expect: tea\r\nExpect: 100-continue\r\n", "Expect: 100-continue, tea\r\n",
+                                  "Expect: tea, 100-continue\r\n"}) {
+    EXPECT_EQ(parse("GET / HTTP/1.1\r\nHost: x\r\n" + lines + "\r\n").expectation(), Expectation::unknown)
+        << lines;
+  }
 }
 
 TEST(Http1Chars, TextPrefixStopsAtTheFirstControlCharacter) {

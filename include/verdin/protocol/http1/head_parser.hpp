@@ -62,6 +62,7 @@ class HeadParser {
   ParseState parse_target(std::string_view target);
   ParseState parse_field(std::string_view line);
   ParseState note_field(std::string_view name, std::string_view value);
+  void note_expectations(std::string_view value) noexcept;
   ParseState note_content_length(std::string_view value);
   ParseState note_transfer_encoding(std::string_view value);
   ParseState finish();

@@ -13,6 +13,8 @@ namespace verdin::protocol::http1 {
 /// Whether an If-None-Match value names `etag` (with its quotes, perhaps with W/), compared weakly; "*"
 /// matches all.
 bool etag_matches(std::string_view if_none_match, std::string_view etag) noexcept;
+/// Whether an If-Match value names `etag`, compared strongly: a weak one is never the same.
+bool etag_matches_strongly(std::string_view if_match, std::string_view etag) noexcept;
 
 /// The weight that an Accept-Encoding value gives to `coding`, in thousandths; 0: not acceptable. A coding
 /// that is not named gets the weight of "*", else 0, but "identity" gets 1000 then.
