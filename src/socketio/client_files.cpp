@@ -9,10 +9,10 @@
 #include <vector>
 
 #include <verdin/base/log.hpp>
+#include <verdin/protocol/http1/content_coding.hpp>
 #include <verdin/protocol/http1/negotiation.hpp>
 
 #include "engineio/cors.hpp"
-#include "protocol/http1/content_coding.hpp"
 
 namespace verdin::sio {
 

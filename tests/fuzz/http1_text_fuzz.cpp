@@ -11,6 +11,7 @@
 #include <verdin/protocol/http1/negotiation.hpp>
 #include <verdin/protocol/http1/response_head.hpp>
 #include <verdin/protocol/http1/uri.hpp>
+#include <verdin/protocol/http1/url.hpp>
 
 namespace {
 
@@ -28,6 +29,19 @@ void check_paths(std::string_view text) {
     require(("/" + *file + "/").find("/../") == std::string::npos && file->find('\0') == std::string::npos);
   }
   require(http1::percent_decode(http1::percent_encode(text)) == text || text.find('\0') != text.npos);
+}
+
+void check_url(const std::optional<http1::Url>& url) {
+  if (!url) return;
+  require(!url->host.empty() && url->port != 0 && url->target.front() == '/');
+  for (char c : url->target) require(c > ' ' && c < 0x7f);
+  const auto again = http1::parse_url(url->text());
+  if (url->text().size() < 8000) require(again && again->text() == url->text() && again->same_origin(*url));
+}
+
+void check_urls(std::string_view text) {
+  check_url(http1::parse_url(text));
+  check_url(http1::resolve_url(*http1::parse_url("https://example.org/a/b?c"), text));
 }
 
 void check_headers(std::string_view text) {
@@ -61,6 +75,7 @@ void check_values(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   check_paths(text);
+  check_urls(text);
   check_headers(text);
   check_values(text);
   return 0;

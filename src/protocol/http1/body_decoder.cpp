@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include <verdin/protocol/http1/body_decoder.hpp>
 #include <verdin/protocol/http1/chars.hpp>
@@ -15,6 +16,9 @@ BodyDecoder::BodyDecoder(BodyKind kind, std::uint64_t length) {
   } else if (kind == BodyKind::sized && length > 0) {
     part_ = Part::sized;
     left_ = length;
+  } else if (kind == BodyKind::until_close) {
+    part_ = Part::sized;  // of more than can come
+    left_ = std::numeric_limits<std::uint64_t>::max();
   }
 }
 

@@ -1,9 +1,8 @@
-#include "protocol/http1/content_coding.hpp"
-
 #include <new>
 
 #include <zlib.h>
 
+#include <verdin/protocol/http1/content_coding.hpp>
 #include <verdin/protocol/http1/negotiation.hpp>
 
 namespace verdin::protocol::http1 {

@@ -1,4 +1,5 @@
-// BodyDecoder: finds the octets of one request body, by length or chunked (RFC 9112 sections 6 and 7.1).
+// BodyDecoder: finds the octets of one body, by length or chunked (RFC 9112 sections 6 and 7.1). One that
+// goes on until the connection's end is never done.
 //
 // Chunks are read strictly: one to sixteen hex digits, extensions by their grammar and of bounded total size,
 // CRLF line ends only; trailers are checked like headers and dropped. It keeps no octets: pieces point into

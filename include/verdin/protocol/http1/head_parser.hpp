@@ -19,7 +19,8 @@ namespace verdin::protocol::http1 {
 
 enum class ParseState : std::uint8_t { more, done, failed };
 enum class Version : std::uint8_t { http10, http11 };
-enum class BodyKind : std::uint8_t { none, sized, chunked };
+/// `until_close`: whatever comes before the connection's end; only responses have such bodies.
+enum class BodyKind : std::uint8_t { none, sized, chunked, until_close };
 enum class Expectation : std::uint8_t { none, continue_100, unknown };
 
 class HeadParser {

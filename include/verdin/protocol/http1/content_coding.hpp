@@ -1,0 +1,59 @@
+// Content codings (RFC 9110 section 8.4.1): which one a request is answered in, the octets in it, and back.
+//
+// Pure functions, and a decoder without thread rules; what allocates throws std::bad_alloc.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace verdin::protocol::http1 {
+
+enum class ContentCoding { identity, gzip, deflate };
+
+/// As in Content-Encoding; "identity" is not written there.
+std::string_view to_string(ContentCoding coding) noexcept;
+
+/// The coding that an Accept-Encoding value likes best, gzip before deflate where it likes both alike;
+/// identity if it accepts neither.
+ContentCoding choose_coding(std::string_view accept_encoding) noexcept;
+
+/// `content` in that coding. Takes time, some 100 ms for 1 MB, and throws std::bad_alloc; `content` is below
+/// 4 GiB.
+std::string encode_content(std::string_view content, ContentCoding coding);
+
+/// The coding that a Content-Encoding value names: "gzip", "x-gzip", "deflate", "identity", or nothing at
+/// all. None for others, and for several.
+std::optional<ContentCoding> parse_coding(std::string_view content_encoding) noexcept;
+
+/// The way back, in pieces: gzip (of several members, too), deflate (in zlib's frame as it should be, or bare
+/// as some send it), or no coding at all. It makes never more than is asked for, so what inflates to a
+/// thousand times its size does so only as far as somebody wants it.
+class ContentDecoder {
+ public:
+  enum class State : std::uint8_t { more, done, failed };
+
+  explicit ContentDecoder(ContentCoding coding = ContentCoding::identity);
+  ContentDecoder(ContentDecoder&&) noexcept;
+  ContentDecoder& operator=(ContentDecoder&&) noexcept;
+  ~ContentDecoder();
+
+  /// Takes octets off the front of `data` and appends at most `room` to `to`. When that much has come there
+  /// may be more: call again, with empty data, too. Else all of `data` is taken (or it failed). `done` is the
+  /// coding's own end; gzip has none, for another member may follow: see complete().
+  State feed(std::string_view& data, std::string& to, std::size_t room);
+  /// Whether the content may end here: behind its own end, or before anything came.
+  bool complete() const noexcept;
+
+ private:
+  struct Inflater;
+  State step(std::string_view& data, std::string& to, std::size_t room);
+
+  std::unique_ptr<Inflater> inflater_;  // none: identity
+  ContentCoding coding_;
+  State state_ = State::more;
+};
+
+}  // namespace verdin::protocol::http1
