@@ -10,6 +10,7 @@
 #include <verdin/net/error.hpp>
 #include <verdin/net/file.hpp>
 #include <verdin/net/filesystem.hpp>
+#include <verdin/net/loop_stream.hpp>
 #include <verdin/net/poll.hpp>
 #include <verdin/net/process.hpp>
 #include <verdin/net/resolver.hpp>
@@ -58,5 +59,6 @@
 #include <verdin/runtime/wait.hpp>
 #include <verdin/socketio/socketio.hpp>
 #include <verdin/websocket/accept.hpp>
+#include <verdin/websocket/connect.hpp>
 #include <verdin/websocket/stream.hpp>
 #include <verdin/websocket/topics.hpp>

@@ -3,17 +3,11 @@
 #include <algorithm>
 #include <string_view>
 
+#include "websocket/ascii.hpp"
+
 namespace verdin::websocket {
-namespace {
 
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return lower(x) == lower(y); });
-}
-
-}  // namespace
+using impl::equals_ignoring_case;
 
 bool is_same_host(std::string_view origin, std::string_view host) noexcept {
   for (std::string_view scheme : {"http://", "https://"}) {

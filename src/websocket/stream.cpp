@@ -8,13 +8,16 @@ namespace verdin::websocket {
 
 Stream::Stream(IntrusivePtr<impl::StreamState> state) : state_(std::move(state)) {}
 Stream::Stream(Stream&& other) noexcept = default;
-Stream::~Stream() = default;
+Stream::~Stream() {
+  if (state_ && state_->is_client()) state_->close(close_code::kNormal, {});
+}
 
 std::optional<Message> Stream::receive() { return state_->receive(); }
 std::optional<Part> Stream::receive_part() { return state_->receive_part(); }
 bool Stream::send(std::string_view text) { return state_->send(Opcode::text, text); }
 bool Stream::send_binary(std::string_view octets) { return state_->send(Opcode::binary, octets); }
 void Stream::close(std::uint16_t code, std::string_view reason) { state_->close(code, reason); }
+const Close& Stream::wait_for_end() { return state_->wait_for_end(); }
 bool Stream::is_open() const noexcept { return state_->is_open(); }
 const std::optional<Close>& Stream::ended() const noexcept { return state_->end(); }
 const http::Request& Stream::request() const { return state_->request(); }

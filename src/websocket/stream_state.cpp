@@ -14,30 +14,39 @@ std::size_t cost(const Part& part) noexcept { return part.data.size() + sizeof(P
 
 }  // namespace
 
-StreamState::StreamState(http::ExchangePtr exchange, const StreamOptions& options, loop::Loop& loop,
-                         Ended ended)
+StreamState::StreamState(http::ExchangePtr exchange, OptionsPtr options, loop::Loop& loop, Ended ended)
     : exchange_(std::move(exchange)),
-      options_(options),
+      options_(std::move(options)),
       ping_timer_(loop, loop::on_timer<&StreamState::keep_alive>, this),
       ended_(std::move(ended)) {}
 
 bool StreamState::accept() {
-  connection_ = websocket::accept(exchange_, options_, *this);
+  connection_ = websocket::accept(exchange_, *options_, *this);
   if (!connection_) return false;
-  connection_->receive_parts(options_.receive_parts);
-  if (options_.ping_interval.count() > 0) ping_timer_.start(options_.ping_interval);
+  if (const auto offered = request().header("Sec-WebSocket-Protocol")) {
+    subprotocol_ = protocol::websocket::select_subprotocol(*offered, options_->subprotocols);
+  }
+  begin();
   return true;
+}
+
+void StreamState::begin_as_client(loop::StreamPtr stream, std::string_view early_input,
+                                  const std::optional<protocol::websocket::DeflateParams>& deflate,
+                                  std::string subprotocol) {
+  connection_ =
+      make_intrusive<Connection>(std::move(stream), *options_, *this, early_input, deflate, Role::client);
+  subprotocol_ = std::move(subprotocol);
+  begin();
+}
+
+void StreamState::begin() {
+  connection_->receive_parts(options_->receive_parts);
+  if (options_->ping_interval.count() > 0) ping_timer_.start(options_->ping_interval);
 }
 
 const http::Request& StreamState::request() const {
   if (!exchange_) throw std::logic_error("a client's stream has no request");
   return exchange_->request();
-}
-
-std::string_view StreamState::subprotocol() const noexcept {
-  const auto offered = request().header("Sec-WebSocket-Protocol");
-  return offered ? protocol::websocket::select_subprotocol(*offered, options_.subprotocols)
-                 : std::string_view();
 }
 
 // In the hub.
@@ -46,7 +55,7 @@ void StreamState::take(std::span<char> message, bool binary, bool last) {
   heard_ = true;
   inbox_.push_back({std::string(message.data(), message.size()), binary, last});
   inbox_octets_ += cost(inbox_.back());
-  if (inbox_octets_ > options_.inbox_limit && !paused_) {
+  if (inbox_octets_ > options_->inbox_limit && !paused_) {
     paused_ = true;
     connection_->pause();
   }
@@ -72,7 +81,7 @@ void StreamState::keep_alive() {
   if (!heard_ && !paused_) return cut(close_code::kAbnormal, "no answer to a ping");
   heard_ = false;
   connection_->ping();
-  ping_timer_.start(options_.ping_interval);
+  ping_timer_.start(options_->ping_interval);
 }
 
 void StreamState::report_end() {
@@ -92,7 +101,7 @@ std::optional<Part> StreamState::receive_part() {
   std::optional<Part> part(std::move(inbox_.front()));
   inbox_.pop_front();
   inbox_octets_ -= cost(*part);
-  if (paused_ && inbox_octets_ <= options_.inbox_limit / 2) {
+  if (paused_ && inbox_octets_ <= options_->inbox_limit / 2) {
     paused_ = false;
     heard_ = true;
     connection_->resume();
@@ -107,7 +116,7 @@ std::optional<Message> StreamState::receive() {
   while (!part->last) {
     part = receive_part();
     if (!part) return std::nullopt;
-    if (message.data.size() + part->data.size() > options_.max_message_size) {
+    if (message.data.size() + part->data.size() > options_->max_message_size) {
       close(close_code::kMessageTooBig, "message too big");
       inbox_.clear();
       return std::nullopt;
@@ -118,7 +127,7 @@ std::optional<Message> StreamState::receive() {
 }
 
 void StreamState::wait_until_writable() {
-  while (is_open() && connection_->unsent() > options_.send_limit) {
+  while (is_open() && connection_->unsent() > options_->send_limit) {
     writable_.clear();
     writable_.wait();
   }
@@ -154,6 +163,14 @@ void StreamState::close(std::uint16_t code, std::string_view reason) {
   connection_->close(code, reason);
   readable_.set();
   writable_.set();
+}
+
+const Close& StreamState::wait_for_end() {
+  while (!end_) {
+    readable_.clear();
+    readable_.wait();
+  }
+  return *end_;
 }
 
 void StreamState::function_returned() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,11 +22,17 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
  public:
   /// `ended` is told when both the connection has ended and the greenlet's function has returned.
   using Ended = UniqueFunction<void(StreamState&)>;
-  /// `options` live as long.
-  StreamState(http::ExchangePtr exchange, const StreamOptions& options, loop::Loop& loop, Ended ended);
+  using OptionsPtr = std::shared_ptr<const StreamOptions>;
+  /// A client has no `exchange`.
+  StreamState(http::ExchangePtr exchange, OptionsPtr options, loop::Loop& loop, Ended ended);
 
   /// Does the handshake; false if it was refused.
   bool accept();
+  /// It is done.
+  void begin_as_client(loop::StreamPtr stream, std::string_view early_input,
+                       const std::optional<protocol::websocket::DeflateParams>& deflate,
+                       std::string subprotocol);
+  bool is_client() const noexcept { return !exchange_; }
 
   // For the greenlet.
   std::optional<Message> receive();
@@ -36,6 +43,7 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
   void abandon_message() noexcept;
   bool send(Opcode opcode, std::string_view message);
   void close(std::uint16_t code, std::string_view reason);
+  const Close& wait_for_end();
   void function_returned();
 
   /// Cuts the connection, as if it had ended by itself.
@@ -45,7 +53,7 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
   bool is_open() const noexcept { return connection_ && connection_->is_open(); }
   const std::optional<Close>& end() const noexcept { return end_; }
   const http::Request& request() const;
-  std::string_view subprotocol() const noexcept;
+  std::string_view subprotocol() const noexcept { return subprotocol_; }
 
   std::size_t index = 0;  // in the endpoint's list
 
@@ -61,11 +69,13 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
 
   void take(std::span<char> message, bool binary, bool last = true);
   void wait_until_writable();
+  void begin();
   void keep_alive();
   void report_end();
 
   http::ExchangePtr exchange_;
-  const StreamOptions& options_;
+  const OptionsPtr options_;
+  std::string subprotocol_;
   IntrusivePtr<Connection> connection_;
   loop::Timer ping_timer_;
   Ended ended_;

@@ -106,6 +106,9 @@ class Stream {
 
   /// Begins to close: receive() gives nothing more. Does not wait for the peer.
   void close(std::uint16_t code = close_code::kNormal, std::string_view reason = {});
+  /// Blocks until it has ended, on either side: after close() until the peer has answered, or
+  /// Options::close_timeout.
+  const Close& wait_for_end();
   bool is_open() const noexcept;
   /// How it ended; none before.
   const std::optional<Close>& ended() const noexcept;

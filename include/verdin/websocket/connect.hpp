@@ -1,0 +1,52 @@
+// connect(): a WebSocket as a client, in sequential code.
+//
+//   websocket::Stream feed = websocket::connect("wss://example.org/feed", {.subprotocols = {"v2"}});
+//   feed.send("hello");
+//   for (const websocket::Message& message : feed) show(message.data);
+//
+// The name is looked up, its addresses race (net/connect.hpp), "wss" is TLS with the server's certificate
+// checked, and the server's answer is held to RFC 6455, section 4.1, in all of it. Redirects are not
+// followed, as in browsers. What comes back is a Stream as a server has it (stream.hpp), with its pings,
+// limits and back-pressure; it is closed (1000) when it is destroyed.
+//
+// Threads: of the hub; blocks the greenlet, at most for ClientOptions::handshake_limit. Throws
+// HandshakeError, std::invalid_argument for a URL or header that cannot be sent, net::TimedOut,
+// net::ResolveError, net::TlsError, std::system_error.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <verdin/net/connect.hpp>
+#include <verdin/net/tls_context.hpp>
+#include <verdin/websocket/stream.hpp>
+
+namespace verdin::websocket {
+
+struct ClientOptions : StreamOptions {
+  /// Besides those of the handshake: Origin, Authorization, Cookie, ...
+  std::vector<std::pair<std::string, std::string>> headers{};
+  /// From the look-up to the server's answer. 0: none.
+  std::chrono::milliseconds handshake_limit{10'000};
+  /// Instead of one that trusts what the system trusts.
+  std::optional<net::TlsContext> tls{};
+  /// Instead of the system's resolver.
+  net::ResolveFunction resolve{};
+};
+
+/// The server would not, or does not speak WebSocket as it should.
+struct HandshakeError : std::runtime_error {
+  HandshakeError(int http_status, const std::string& what) : std::runtime_error(what), status(http_status) {}
+  int status;  ///< of its answer; 0 if there was none
+};
+
+/// `url`: "ws://host[:port][/path][?query]", or "wss://...". Options::deflate offers permessage-deflate as it
+/// says; Options::subprotocols are offered in their order.
+Stream connect(std::string_view url, const ClientOptions& options = {});
+
+}  // namespace verdin::websocket

@@ -1,0 +1,152 @@
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include <verdin/base/random.hpp>
+#include <verdin/net/loop_stream.hpp>
+#include <verdin/net/tls_connect.hpp>
+#include <verdin/protocol/http1/response_head.hpp>
+#include <verdin/protocol/http1/response_parser.hpp>
+#include <verdin/protocol/http1/url.hpp>
+#include <verdin/protocol/websocket/client_handshake.hpp>
+#include <verdin/runtime/hub.hpp>
+#include <verdin/websocket/connect.hpp>
+
+#include "websocket/ascii.hpp"
+#include "websocket/stream_state.hpp"
+
+namespace verdin::websocket {
+
+namespace codec = protocol::websocket;
+namespace http1 = protocol::http1;
+
+namespace {
+
+constexpr http1::Limits kAnswerLimits{32 * 1024, 0, 0, 200, 0, 0};
+constexpr int kMostInterim = 16;
+
+/// "wss" is "https", and "ws" is "http", with other letters (RFC 6455, section 3).
+http1::Url parse_websocket_url(std::string_view text) {
+  const std::string scheme = impl::lower(text.substr(0, std::min(text.find("://"), text.size())));
+  if (scheme == "ws" || scheme == "wss") {
+    const std::string_view rest = text.substr(scheme.size());
+    if (auto url = http1::parse_url((scheme == "ws" ? "http" : "https") + std::string(rest))) return *url;
+  }
+  throw std::invalid_argument("verdin: not a WebSocket URL: " + std::string(text.substr(0, 200)));
+}
+
+bool is_ours(std::string_view name) {
+  const std::string small = impl::lower(name);
+  for (const char* ours : {"host", "upgrade", "connection", "content-length", "transfer-encoding"}) {
+    if (small == ours) return true;
+  }
+  return small.starts_with("sec-websocket-");
+}
+
+std::string make_request(const http1::Url& url, std::string_view key, const ClientOptions& options) {
+  std::string request = "GET " + url.target + " HTTP/1.1\r\n";
+  http1::append_header(request, "Host", url.authority());
+  request += codec::handshake_headers(key, options.subprotocols, options.deflate);
+  for (const auto& [name, value] : options.headers) {
+    http1::check_header(name, value);
+    if (is_ours(name)) throw std::invalid_argument("verdin: the handshake's own header: " + name);
+    http1::append_header(request, name, value);
+  }
+  return request += "\r\n";
+}
+
+/// All values of that name, as one.
+std::optional<std::string> joined(const http1::HeaderBlock& headers, std::string_view name) {
+  if (headers.count(name) == 0) return std::nullopt;
+  std::string all;
+  for (const http1::HeaderField& field : headers) {
+    if (impl::equals_ignoring_case(field.name, name)) all.append(all.empty() ? "" : ", ").append(field.value);
+  }
+  return all;
+}
+
+/// Reads up to the end of the answer's head; returns what came behind it.
+std::string read_answer(net::StreamSocket& socket, http1::ResponseParser& answer, net::Deadline limit) {
+  std::array<char, 4096> buffer;
+  std::string_view left;
+  for (int interim = 0;;) {
+    if (left.empty()) {
+      const std::size_t size = socket.recv(buffer, limit);
+      if (size == 0) throw HandshakeError(0, "verdin: the server ended the connection without an answer");
+      left = {buffer.data(), size};
+    }
+    const http1::ParseState state = answer.feed(left, kAnswerLimits);
+    if (state == http1::ParseState::failed) {
+      throw HandshakeError(0,
+                           std::string("verdin: the server's answer is no HTTP: ") + answer.error().reason);
+    }
+    if (state == http1::ParseState::more) continue;
+    if (!answer.interim()) return std::string(left);
+    if (++interim > kMostInterim) throw HandshakeError(0, "verdin: the server has no end of interim answers");
+    answer = {};
+  }
+}
+
+struct Agreement {
+  std::string subprotocol;
+  std::optional<codec::DeflateParams> deflate;
+};
+
+Agreement check(const http1::ResponseParser& answer, std::string_view key, const ClientOptions& options) {
+  const http1::HeaderBlock headers = answer.headers();
+  const auto upgrade = joined(headers, "Upgrade");
+  const auto connection = joined(headers, "Connection");
+  const auto accept = joined(headers, "Sec-WebSocket-Accept");
+  const auto protocol = joined(headers, "Sec-WebSocket-Protocol");
+  const auto extensions = joined(headers, "Sec-WebSocket-Extensions");
+  const codec::HandshakeAnswer received{answer.status(), upgrade, connection, accept, protocol, extensions};
+  const codec::AnswerVerdict verdict =
+      codec::check_answer(received, key, options.subprotocols, options.deflate);
+  if (!verdict.problem.empty()) {
+    throw HandshakeError(answer.status(), "verdin: " + std::string(verdict.problem) + " (status " +
+                                              std::to_string(answer.status()) + ")");
+  }
+  return {std::string(verdict.subprotocol), verdict.deflate};
+}
+
+/// Shakes hands over `socket`; what came behind the answer goes to `early_input`.
+Agreement shake_hands(net::StreamSocket& socket, const http1::Url& url, const ClientOptions& options,
+                      net::Deadline limit, std::string& early_input) {
+  std::array<unsigned char, 16> octets;
+  random_bytes(octets);
+  const std::string key = codec::handshake_key(octets);
+  socket.send_all(make_request(url, key, options), limit);
+  http1::ResponseParser answer;
+  early_input = read_answer(socket, answer, limit);
+  return check(answer, key, options);
+}
+
+}  // namespace
+
+Stream connect(std::string_view text, const ClientOptions& options) {
+  const http1::Url url = parse_websocket_url(text);
+  static_cast<void>(make_request(url, {}, options));  // says what is wrong with it before anybody is asked
+  net::Deadline limit;
+  if (options.handshake_limit.count() > 0) limit = options.handshake_limit;
+  const auto kept = std::make_shared<const StreamOptions>(options);
+  auto state = make_intrusive<impl::StreamState>(nullptr, kept, Hub::current().loop(), nullptr);
+  std::string early_input;
+  if (url.secure) {
+    net::TlsConnectOptions tls;
+    tls.context = options.tls;
+    tls.resolve = options.resolve;
+    auto socket = std::make_unique<net::TlsStream>(net::tls_connect(url.host, url.port, limit, tls));
+    Agreement agreed = shake_hands(*socket, url, options, limit, early_input);
+    state->begin_as_client(net::loop_stream(std::move(socket)), early_input, agreed.deflate,
+                           std::move(agreed.subprotocol));
+  } else {
+    net::Socket socket = options.resolve ? net::connect(url.host, url.port, options.resolve, limit)
+                                         : net::connect(url.host, url.port, limit);
+    Agreement agreed = shake_hands(socket, url, options, limit, early_input);
+    state->begin_as_client(Hub::current().loop().adopt(socket.release()), early_input, agreed.deflate,
+                           std::move(agreed.subprotocol));
+  }
+  return Stream(std::move(state));
+}
+
+}  // namespace verdin::websocket

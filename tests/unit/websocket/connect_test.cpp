@@ -1,0 +1,362 @@
+// connect(): against our own server, and against servers that misbehave.
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <verdin/net/error.hpp>
+#include <verdin/net/loop_stream.hpp>
+#include <verdin/net/socket.hpp>
+#include <verdin/net/stream_server.hpp>
+#include <verdin/net/tls_error.hpp>
+#include <verdin/net/tls_stream.hpp>
+#include <verdin/protocol/websocket/frame.hpp>
+#include <verdin/protocol/websocket/handshake.hpp>
+#include <verdin/runtime/event.hpp>
+#include <verdin/runtime/run.hpp>
+#include <verdin/runtime/sleep.hpp>
+#include <verdin/runtime/spawn.hpp>
+#include <verdin/runtime/timeout.hpp>
+#include <verdin/websocket/connect.hpp>
+
+#include "support/certificates.hpp"
+
+namespace verdin::websocket {
+namespace {
+
+using namespace std::chrono_literals;
+
+void echo_all(Stream& peer) {
+  for (const Message& message : peer) peer.send(message);
+}
+
+/// A server of ours, and the URL of its route "/echo".
+class Serving {
+ public:
+  explicit Serving(StreamHandler handler, RouteOptions options = {}) {
+    route(app, "/echo", std::move(handler), std::move(options));
+    app.listen({"127.0.0.1", 0}).start();
+  }
+  ~Serving() {
+    app.stop();
+    app.join();
+  }
+  std::string url(std::string_view rest = "/echo") const {
+    return "ws://127.0.0.1:" + std::to_string(app.port()) + std::string(rest);
+  }
+  http::App app;
+};
+
+TEST(Connect, SendsAndReceives) {
+  run([] {
+    Serving serving(echo_all);
+    Stream stream = connect(serving.url());
+    EXPECT_TRUE(stream.is_open());
+    EXPECT_TRUE(stream.send("hello"));
+    EXPECT_EQ(stream.receive(), (Message{"hello", false}));
+    const std::string much(300'000, 'b');
+    EXPECT_TRUE(stream.send_binary(much));
+    EXPECT_EQ(stream.receive(), (Message{much, true}));
+    EXPECT_EQ(stream.subprotocol(), "");
+    EXPECT_THROW(static_cast<void>(stream.request()), std::logic_error);
+    stream.close(1000, "done");
+    const Close end = stream.wait_for_end();
+    EXPECT_EQ(end.code, 1000);
+    EXPECT_TRUE(end.clean);
+    EXPECT_EQ(stream.receive(), std::nullopt);
+  });
+}
+
+TEST(Connect, IsClosedWhenItIsDestroyed) {
+  run([] {
+    std::optional<Close> end;
+    Event ended;
+    Serving serving([&](Stream& peer) {
+      echo_all(peer);
+      end = peer.wait_for_end();
+      ended.set();
+    });
+    { const Stream stream = connect(serving.url()); }
+    ASSERT_TRUE(ended.wait_for(60s));
+    EXPECT_EQ(end->code, 1000);
+  });
+}
+
+TEST(Connect, AgreesOnSubprotocolAndCompression) {
+  RouteOptions options;
+  options.subprotocols = {"v1", "v2"};
+  options.deflate.emplace().threshold = 1;
+  run([&] {
+    std::string headers;
+    Serving serving(
+        [&](Stream& peer) {
+          headers = std::string(peer.request().header("X-Who").value_or("")) + "/" +
+                    std::string(peer.request().header("Sec-WebSocket-Extensions").value_or(""));
+          echo_all(peer);
+        },
+        options);
+    for (const bool takes_over : {false, true}) {
+      ClientOptions client;
+      client.subprotocols = {"v3", "v2"};
+      client.headers = {{"X-Who", "me"}};
+      client.deflate.emplace().threshold = 1;
+      client.deflate->client_no_context_takeover = !takes_over;
+      client.deflate->server_no_context_takeover = !takes_over;
+      Stream stream = connect(serving.url(), client);
+      EXPECT_EQ(stream.subprotocol(), "v2");
+      for (int i = 0; i < 3; ++i) {
+        const std::string text = "again and again and again " + std::string(2000, 'x') + std::to_string(i);
+        stream.send(text);
+        EXPECT_EQ(stream.receive(), (Message{text, false}));
+      }
+      EXPECT_EQ(headers.substr(0, 21), "me/permessage-deflate");
+    }
+  });
+}
+
+TEST(Connect, PartsBothWays) {
+  run([] {
+    Serving serving(echo_all);
+    ClientOptions options;
+    options.receive_parts = true;
+    Stream stream = connect(serving.url(), options);
+    MessageSink sink = stream.begin_text();
+    sink.write("in ");
+    sink.write("parts");
+    sink.finish();
+    std::string got;
+    for (auto part = stream.receive_part(); part; part = stream.receive_part()) {
+      got += part->data;
+      if (part->last) break;
+    }
+    EXPECT_EQ(got, "in parts");
+  });
+}
+
+TEST(Connect, OverTls) {
+  test::Certificates certificates;
+  certificates.sign("server", "DNS:localhost");
+  run([&] {
+    http::App app;
+    route(app, "/echo", echo_all);
+    const auto context =
+        net::TlsContext::server({.identities = {{.certificate_file = certificates.path("server.pem"),
+                                                 .key_file = certificates.path("server.key")}}});
+    net::StreamServer server(net::Address::loopback_ipv4(0), [&](net::Socket& socket, const net::Address&) {
+      app.serve(net::loop_stream(std::make_unique<net::TlsStream>(std::move(socket), context)));
+    });
+    server.start();
+    const std::string url = "wss://localhost:" + std::to_string(server.address().port()) + "/echo";
+    ClientOptions options;
+    options.tls = net::TlsContext::client({.system_roots = false, .ca_file = certificates.path("ca.pem")});
+    options.resolve = [](std::string_view, std::uint16_t port, net::Deadline) {
+      return std::vector<net::Address>{net::Address::loopback_ipv4(port)};
+    };
+    {
+      Stream stream = connect(url, options);
+      const std::string much(200'000, 's');
+      for (int i = 0; i < 5; ++i) {
+        stream.send(much);
+        EXPECT_EQ(stream.receive(), (Message{much, false}));
+      }
+      stream.close();
+      EXPECT_TRUE(stream.wait_for_end().clean);
+    }
+    // One that is not trusted.
+    ClientOptions wary = options;
+    wary.tls = net::TlsContext::client({.system_roots = false});
+    EXPECT_THROW(connect(url, wary), net::TlsError);
+    server.stop();
+  });
+}
+
+TEST(Connect, SaysWhyTheServerWouldNot) {
+  run([] {
+    Serving serving(echo_all);
+    const auto status = [&](std::string_view path, const ClientOptions& options = {}) {
+      try {
+        connect(serving.url(path), options);
+      } catch (const HandshakeError& error) {
+        EXPECT_NE(std::string(error.what()).find(std::to_string(error.status)), std::string::npos)
+            << error.what();
+        return error.status;
+      }
+      return 101;
+    };
+    EXPECT_EQ(status("/echo"), 101);
+    EXPECT_EQ(status("/nowhere"), 404);
+    ClientOptions stranger;
+    stranger.headers = {{"Origin", "https://evil.example"}};
+    EXPECT_EQ(status("/echo", stranger), 403);
+  });
+}
+
+TEST(Connect, RefusesWhatCannotBeAsked) {
+  run([] {
+    for (const char* url : {"", "ws:", "ws://", "http://127.0.0.1/", "127.0.0.1", "ws://user@127.0.0.1/",
+                            "ws://127.0.0.1:99999/", "wss//x", "ws://a b/"}) {
+      EXPECT_THROW(connect(url), std::invalid_argument) << url;
+    }
+    for (const auto& [name, value] :
+         std::vector<std::pair<std::string, std::string>>{{"Host", "x"},
+                                                          {"sec-websocket-key", "x"},
+                                                          {"Connection", "close"},
+                                                          {"X", "a\r\nb"},
+                                                          {"a b", "c"}}) {
+      ClientOptions options;
+      options.headers = {{name, value}};
+      EXPECT_THROW(connect("ws://127.0.0.1:1/", options), std::invalid_argument) << name;
+    }
+  });
+}
+
+/// Runs `serve` for the first connection, and gives what connect() then throws.
+template <typename Error>
+std::string failure_with(std::function<void(net::Socket&, const std::string& accept)> serve,
+                         ClientOptions options = {}) {
+  std::string told = "nothing was thrown";
+  run([&] {
+    net::Socket listener = net::Socket::listen(net::Address::loopback_ipv4(0));
+    auto server = spawn([&] {
+      net::Socket socket = listener.accept(60s);
+      const std::string head = socket.recv_until("\r\n\r\n", 10'000, 60s);
+      const std::size_t at = head.find("Sec-WebSocket-Key: ") + 19;
+      const auto accept = protocol::websocket::accept_key(std::string_view(head).substr(at, 24));
+      serve(socket, std::string(protocol::websocket::as_text(accept)));
+      socket.recv_all(1'000'000, 60s);
+    });
+    try {
+      connect("ws://127.0.0.1:" + std::to_string(listener.local_address().port()) + "/", options);
+    } catch (const Error& error) {
+      told = error.what();
+    }
+    server.kill();
+  });
+  return told;
+}
+
+std::string switching(std::string_view accept) {
+  return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
+         "Upgrade\r\nSec-WebSocket-Accept: " +
+         std::string(accept) + "\r\n";
+}
+
+TEST(Connect, ServersThatMisbehave) {
+  const auto says = [](std::string text) {
+    return failure_with<HandshakeError>(
+        [text](net::Socket& socket, const std::string&) { socket.send_all(text); });
+  };
+  EXPECT_NE(says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").find("200"), std::string::npos);
+  EXPECT_NE(says("hello\r\n\r\n").find("no HTTP"), std::string::npos);
+  EXPECT_NE(says(switching("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") + "\r\n").find("Accept"), std::string::npos);
+  std::string interim;
+  for (int i = 0; i < 100; ++i) interim += "HTTP/1.1 100 Continue\r\n\r\n";
+  EXPECT_NE(says(interim).find("no end"), std::string::npos);
+  EXPECT_NE(says("HTTP/1.1 101 Switching Protocols\r\nX: " + std::string(40'000, 'x')).find("no HTTP"),
+            std::string::npos);
+  EXPECT_NE(failure_with<HandshakeError>([](net::Socket& socket, const std::string&) {
+              socket.shutdown_write();
+            }).find("without an answer"),
+            std::string::npos);
+  EXPECT_NE(failure_with<HandshakeError>([](net::Socket& socket, const std::string& accept) {
+              socket.send_all(switching(accept) + "Sec-WebSocket-Protocol: x\r\n\r\n");
+            }).find("subprotocol"),
+            std::string::npos);
+  EXPECT_NE(failure_with<HandshakeError>([](net::Socket& socket, const std::string& accept) {
+              socket.send_all(switching(accept) + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
+            }).find("extension"),
+            std::string::npos);
+}
+
+TEST(Connect, AServerThatDoesNotAnswerIsGivenUp) {
+  ClientOptions options;
+  options.handshake_limit = 30ms;
+  EXPECT_NE(failure_with<net::TimedOut>([](net::Socket&, const std::string&) {}, options),
+            "nothing was thrown");
+  EXPECT_NE(failure_with<net::TimedOut>(
+                [](net::Socket& socket, const std::string&) {
+                  // An octet now and then is no answer.
+                  socket.send_all("HTTP/1.1 101 Switching Protocols\r\nX: ");
+                  for (;; sleep(1ms)) socket.send_all("x");
+                },
+                options),
+            "nothing was thrown");
+}
+
+TEST(Connect, NobodyThere) {
+  run([] {
+    std::uint16_t port = 0;
+    {
+      net::Socket listener = net::Socket::listen(net::Address::loopback_ipv4(0));
+      port = listener.local_address().port();
+    }
+    EXPECT_THROW(connect("ws://127.0.0.1:" + std::to_string(port) + "/"), std::system_error);
+  });
+}
+
+TEST(Connect, FramesRightBehindTheAnswerAreRead) {
+  run([] {
+    net::Socket listener = net::Socket::listen(net::Address::loopback_ipv4(0));
+    auto server = spawn([&] {
+      net::Socket socket = listener.accept(60s);
+      const std::string head = socket.recv_until("\r\n\r\n", 10'000, 60s);
+      const std::size_t at = head.find("Sec-WebSocket-Key: ") + 19;
+      const auto accept = protocol::websocket::accept_key(std::string_view(head).substr(at, 24));
+      const std::string frame(protocol::websocket::make_frame(Opcode::text, {"at once"}).view());
+      const std::string octets = "HTTP/1.1 103 Early Hints\r\n\r\n" +
+                                 switching(protocol::websocket::as_text(accept)) + "\r\n" + frame;
+      for (char octet : octets) socket.send_all({&octet, 1});
+      socket.recv_all(1000, 60s);
+    });
+    Stream stream = connect("ws://127.0.0.1:" + std::to_string(listener.local_address().port()) + "/");
+    EXPECT_EQ(stream.receive(), (Message{"at once", false}));
+    // A server masks nothing, and this one does not close as it should.
+    server.kill();
+    EXPECT_EQ(stream.receive(), std::nullopt);
+    EXPECT_EQ(stream.wait_for_end().code, 1006);
+  });
+}
+
+TEST(Connect, KilledAndTimedOutMeanwhile) {
+  run([] {
+    net::Socket listener = net::Socket::listen(net::Address::loopback_ipv4(0));
+    const std::string url = "ws://127.0.0.1:" + std::to_string(listener.local_address().port()) + "/";
+    auto killed = spawn([&] { connect(url); });
+    net::Socket first = listener.accept(60s);
+    killed.kill();
+    first.recv_until("\r\n\r\n", 10'000, 60s);
+    EXPECT_EQ(first.recv(1, 60s), "");
+    EXPECT_FALSE(with_timeout(20ms, [&] {
+                   connect(url);
+                   return true;
+                 }).has_value());
+  });
+}
+
+TEST(Connect, APeerThatAnswersNoPingIsGone) {
+  run([] {
+    net::Socket listener = net::Socket::listen(net::Address::loopback_ipv4(0));
+    auto server = spawn([&] {
+      net::Socket socket = listener.accept(60s);
+      const std::string head = socket.recv_until("\r\n\r\n", 10'000, 60s);
+      const std::size_t at = head.find("Sec-WebSocket-Key: ") + 19;
+      const auto accept = protocol::websocket::accept_key(std::string_view(head).substr(at, 24));
+      socket.send_all(switching(protocol::websocket::as_text(accept)) + "\r\n");
+      socket.recv_all(1000, 60s);
+    });
+    ClientOptions options;
+    options.ping_interval = 10ms;
+    Stream stream =
+        connect("ws://127.0.0.1:" + std::to_string(listener.local_address().port()) + "/", options);
+    EXPECT_EQ(stream.wait_for_end().code, 1006);
+    server.join();
+  });
+}
+
+}  // namespace
+}  // namespace verdin::websocket
