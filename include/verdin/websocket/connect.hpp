@@ -1,6 +1,6 @@
 // connect(): a WebSocket as a client, in sequential code.
 //
-//   websocket::Stream feed = websocket::connect("wss://example.org/feed", {.subprotocols = {"v2"}});
+//   websocket::Stream feed = websocket::connect("wss://example.org/feed");
 //   feed.send("hello");
 //   for (const websocket::Message& message : feed) show(message.data);
 //

@@ -10,36 +10,36 @@
 namespace verdin::protocol::websocket {
 namespace {
 
-constexpr std::string_view kKey = "dGhlIHNhbXBsZSBub25jZQ==";  // RFC 6455, section 1.3
-constexpr std::string_view kAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+constexpr std::string_view kSampleKey = "dGhlIHNhbXBsZSBub25jZQ==";  // RFC 6455, section 1.3
+constexpr std::string_view kSampleAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 HandshakeAnswer good() {
   HandshakeAnswer answer;
   answer.status = 101;
   answer.upgrade = "WebSocket";
   answer.connection = "keep-alive, upgrade";
-  answer.accept = kAccept;
+  answer.accept = kSampleAccept;
   return answer;
 }
 
 AnswerVerdict check(const HandshakeAnswer& answer, const std::vector<std::string>& subprotocols = {},
                     const std::optional<DeflateOptions>& deflate = {}) {
-  return check_answer(answer, kKey, subprotocols, deflate);
+  return check_answer(answer, kSampleKey, subprotocols, deflate);
 }
 
 TEST(ClientHandshake, KeyIsBase64) {
   std::array<unsigned char, 16> octets{};
   std::string_view text = "the sample nonce";
   std::copy(text.begin(), text.end(), octets.begin());
-  EXPECT_EQ(handshake_key(octets), kKey);
+  EXPECT_EQ(handshake_key(octets), kSampleKey);
 }
 
 TEST(ClientHandshake, Headers) {
-  EXPECT_EQ(handshake_headers(kKey, {}, {}),
+  EXPECT_EQ(handshake_headers(kSampleKey, {}, {}),
             "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
             "Sec-WebSocket-Version: 13\r\n");
   const std::vector<std::string> names = {"v2", "v1"};
-  const std::string headers = handshake_headers(kKey, names, DeflateOptions{});
+  const std::string headers = handshake_headers(kSampleKey, names, DeflateOptions{});
   EXPECT_NE(headers.find("\r\nSec-WebSocket-Protocol: v2, v1\r\n"), std::string::npos);
   EXPECT_NE(headers.find("\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; "
                          "client_no_context_takeover; client_max_window_bits\r\n"),
