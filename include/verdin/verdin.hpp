@@ -59,6 +59,7 @@
 #include <verdin/runtime/wait.hpp>
 #include <verdin/socketio/socketio.hpp>
 #include <verdin/websocket/accept.hpp>
+#include <verdin/websocket/channels.hpp>
 #include <verdin/websocket/connect.hpp>
 #include <verdin/websocket/stream.hpp>
 #include <verdin/websocket/topics.hpp>

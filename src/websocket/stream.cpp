@@ -17,7 +17,9 @@ std::optional<Part> Stream::receive_part() { return state_->receive_part(); }
 bool Stream::send(std::string_view text) { return state_->send(Opcode::text, text); }
 bool Stream::send_binary(std::string_view octets) { return state_->send(Opcode::binary, octets); }
 void Stream::close(std::uint16_t code, std::string_view reason) { state_->close(code, reason); }
+void Stream::wait_until_unsent(std::size_t most) { state_->wait_until_unsent(most); }
 const Close& Stream::wait_for_end() { return state_->wait_for_end(); }
+bool Stream::is_client() const noexcept { return state_->is_client(); }
 bool Stream::is_open() const noexcept { return state_->is_open(); }
 const std::optional<Close>& Stream::ended() const noexcept { return state_->end(); }
 const http::Request& Stream::request() const { return state_->request(); }

@@ -133,6 +133,14 @@ void StreamState::wait_until_writable() {
   }
 }
 
+void StreamState::wait_until_unsent(std::size_t most) {
+  while (is_open() && connection_->unsent() > most) {
+    writable_.clear();
+    connection_->flush();  // what it leaves, on_drained() tells of
+    if (connection_->unsent() > most) writable_.wait();
+  }
+}
+
 bool StreamState::send(Opcode opcode, std::string_view message) {
   wait_until_writable();
   return connection_->send(opcode, message);

@@ -44,6 +44,7 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
   bool send(Opcode opcode, std::string_view message);
   void close(std::uint16_t code, std::string_view reason);
   const Close& wait_for_end();
+  void wait_until_unsent(std::size_t most);
   void function_returned();
 
   /// Cuts the connection, as if it had ended by itself.

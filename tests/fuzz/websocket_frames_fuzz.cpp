@@ -1,5 +1,6 @@
 // Any octets, cut anywhere, give the same events; memory stays within its bound. The first octets choose the
-// role, the limit and the cuts; the rest is the stream. A close payload that comes out is parsed as well.
+// role, the limit and the cuts; the rest is the stream. A close payload that comes out is parsed as well. And
+// messages that come in parts are the same when they are put together.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -40,9 +41,12 @@ void check(const DecoderEvent& event, std::size_t limit) {
   }
 }
 
-std::string run(std::string_view octets, Role role, std::size_t limit, std::string_view cuts) {
+std::string run(std::string_view octets, Role role, std::size_t limit, std::string_view cuts,
+                bool parts = false) {
   FrameDecoder decoder(role, limit);
+  decoder.deliver_parts(parts);
   std::string events;
+  std::string message;  // of the parts that have come
   std::size_t cut = 0;
   for (std::size_t at = 0; at < octets.size();) {
     std::size_t size = octets.size() - at;
@@ -56,10 +60,21 @@ std::string run(std::string_view octets, Role role, std::size_t limit, std::stri
       const DecoderEvent event = decoder.next(input);
       require(decoder.memory() <= 2 * at + 4096);
       if (event.kind == Kind::need_more) break;
-      check(event, limit);
+      if (event.part) {
+        message.append(event.payload.data(), event.payload.size());
+        if (!event.last) continue;
+        if (event.kind == Kind::text) require(verdin::protocol::is_utf8(message));
+      } else {
+        check(event, limit);
+      }
       events += static_cast<char>('0' + static_cast<int>(event.kind));
       events += std::to_string(event.code) + ':';
-      events.append(event.payload.data(), event.payload.size());
+      if (event.part) {
+        events.append(message);
+        message.clear();
+      } else {
+        events.append(event.payload.data(), event.payload.size());
+      }
       events += '\n';
     }
   }
@@ -77,5 +92,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string whole = run(octets, role, limit, {});
   require(run(octets, role, limit, cuts) == whole);
   require(run(octets, role, limit, std::string_view("\0", 1)) == whole);
+  constexpr std::size_t kNoLimit = std::size_t{1} << 62;
+  const std::string unlimited = run(octets, role, kNoLimit, {});
+  require(run(octets, role, kNoLimit, cuts, true) == unlimited);
+  require(run(octets, role, kNoLimit, {}, true) == unlimited);
   return 0;
 }

@@ -92,6 +92,10 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   bool end_message();
   /// Whether messages come as on_part() from now on; one that has begun goes on as it began.
   void receive_parts(bool wanted) noexcept { decoder_.deliver_parts(wanted); }
+  /// Hands what is queued to the kernel now. on_drained() comes if it does not take it all.
+  void flush() {
+    if (stream_) stream_->flush();
+  }
   /// At most 125 octets (more are cut). The peer's answer comes as on_pong().
   bool ping(std::string_view payload = {});
 

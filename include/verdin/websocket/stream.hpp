@@ -100,6 +100,9 @@ class Stream {
     return message.binary ? send_binary(message.data) : send(message.data);
   }
 
+  /// Blocks while more than `most` octets are queued and not yet taken by the kernel.
+  void wait_until_unsent(std::size_t most);
+
   /// Begins a message; blocks while another is on its way through a sink.
   MessageSink begin_text() { return begin_message(false); }
   MessageSink begin_binary() { return begin_message(true); }
@@ -110,6 +113,7 @@ class Stream {
   /// Options::close_timeout.
   const Close& wait_for_end();
   bool is_open() const noexcept;
+  bool is_client() const noexcept;
   /// How it ended; none before.
   const std::optional<Close>& ended() const noexcept;
 

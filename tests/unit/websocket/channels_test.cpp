@@ -1,0 +1,258 @@
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <verdin/runtime/event.hpp>
+#include <verdin/runtime/group.hpp>
+#include <verdin/runtime/run.hpp>
+#include <verdin/runtime/sleep.hpp>
+#include <verdin/runtime/spawn.hpp>
+#include <verdin/websocket/channels.hpp>
+#include <verdin/websocket/connect.hpp>
+
+namespace verdin::websocket {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Runs `serve` with the server's channels, and `use` with the client's.
+template <typename Serve, typename Use>
+void converse(Serve serve, Use use, ChannelLimits limits = {}) {
+  run([&] {
+    RouteOptions options;
+    options.subprotocols = {std::string(kChannelsProtocol)};
+    http::App app;
+    route(
+        app, "/",
+        [&](Stream& stream) {
+          Channels channels(stream, limits);
+          serve(channels);
+        },
+        options);
+    app.listen({"127.0.0.1", 0}).start();
+    ClientOptions client;
+    client.subprotocols = options.subprotocols;
+    {
+      Stream stream = connect("ws://127.0.0.1:" + std::to_string(app.port()) + "/", client);
+      Channels channels(stream);
+      use(channels);
+    }
+    app.stop();
+    app.join();
+  });
+}
+
+/// Sends back what comes on each channel, which have a greenlet each.
+void echo_each(Channels& channels) {
+  Group group;
+  while (std::optional<Channel> channel = channels.accept()) {
+    group.spawn(
+        [](Channel each) {
+          while (const auto message = each.receive()) each.send(*message);
+          each.end();
+        },
+        std::move(*channel));
+  }
+  group.join();
+}
+
+TEST(Channels, EachIsAConversationOfItsOwn) {
+  converse(echo_each, [](Channels& channels) {
+    Channel one = channels.open("one");
+    Channel two = channels.open("two");
+    EXPECT_TRUE(one.send("1"));
+    EXPECT_TRUE(two.send_binary("2"));
+    EXPECT_EQ(two.receive(), (Message{"2", true}));
+    EXPECT_EQ(one.receive(), (Message{"1", false}));
+    const std::string much(900'000, 'm');
+    EXPECT_TRUE(one.send(much));
+    EXPECT_EQ(one.receive(), (Message{much, false}));
+    EXPECT_EQ(one.name(), "one");
+    one.end();
+    EXPECT_FALSE(one.send("more"));
+    EXPECT_EQ(one.receive(), std::nullopt);
+    EXPECT_FALSE(one.is_open());
+    EXPECT_EQ(one.reset_code(), 0);
+    EXPECT_TRUE(two.is_open());
+  });
+}
+
+TEST(Channels, AServerMayOpenThem) {
+  converse(
+      [](Channels& channels) {
+        Channel news = channels.open("news");
+        news.send("rain");
+        news.end();
+        EXPECT_EQ(news.receive(), std::nullopt);
+      },
+      [](Channels& channels) {
+        std::optional<Channel> news = channels.accept();
+        ASSERT_TRUE(news);
+        EXPECT_EQ(news->name(), "news");
+        EXPECT_EQ(news->receive(), (Message{"rain", false}));
+        EXPECT_EQ(news->receive(), std::nullopt);
+        news->end();
+        EXPECT_EQ(channels.accept(), std::nullopt);  // the server's function has returned
+      });
+}
+
+TEST(Channels, SmallMessagesPassLargeOnes) {
+  converse(echo_each, [](Channels& channels) {
+    Channel large = channels.open("large");
+    Channel small = channels.open("small");
+    bool large_is_through = false;
+    auto upload = spawn([&] {
+      const std::string much(900'000, 'm');
+      for (int i = 0; i < 30; ++i) large.send(much);
+      large.end();
+      large_is_through = true;
+    });
+    auto download = spawn([&] {
+      std::size_t octets = 0;
+      while (const auto message = large.receive()) octets += message->data.size();
+      return octets;
+    });
+    int rounds = 0;
+    for (; !large_is_through; ++rounds) {
+      ASSERT_TRUE(small.send("ping"));
+      ASSERT_TRUE(small.receive());
+    }
+    EXPECT_GE(rounds, 20);
+    EXPECT_EQ(download.get(), 30u * 900'000u);
+    upload.join();
+  });
+}
+
+TEST(Channels, ASlowReaderStopsItsOwnChannelOnly) {
+  Event read;
+  converse(
+      [&](Channels& channels) {
+        std::optional<Channel> slow = channels.accept();
+        std::optional<Channel> other = channels.accept();
+        while (auto message = other->receive()) other->send(*message);
+        // Only now.
+        std::size_t octets = 0;
+        while (auto message = slow->receive()) octets += message->data.size();
+        EXPECT_EQ(octets, 100u * 10'000u);
+      },
+      [&](Channels& channels) {
+        Channel slow = channels.open("slow");
+        Channel other = channels.open("other");
+        int sent = 0;
+        auto sender = spawn([&] {
+          for (; sent < 100; ++sent) slow.send(std::string(10'000, 's'));
+          slow.end();
+        });
+        for (int i = 0; i < 50; ++i) {
+          other.send("x");
+          ASSERT_TRUE(other.receive());
+        }
+        EXPECT_LT(sent, 30);  // 256 KiB
+        other.end();
+        sender.join();
+        EXPECT_EQ(slow.receive(), std::nullopt);
+      });
+}
+
+TEST(Channels, AreOverWhenTheConnectionEnds) {
+  converse(
+      [](Channels& channels) {
+        std::optional<Channel> channel = channels.accept();
+        channel->send("last");
+        channel->receive();
+      },
+      [](Channels& channels) {
+        Channel channel = channels.open("x");
+        EXPECT_EQ(channel.receive(), (Message{"last", false}));
+        channel.send("thanks");
+        EXPECT_EQ(channel.receive(), std::nullopt);
+        EXPECT_FALSE(channel.is_open());
+        EXPECT_NE(channel.reset_code(), 0);
+        EXPECT_FALSE(channel.send("anybody?"));
+        while (channels.accept()) ADD_FAILURE();
+        EXPECT_FALSE(channels.open("late").is_open());
+      });
+}
+
+TEST(Channels, OutliveWhatMadeThem) {
+  std::optional<Channel> left;
+  converse(
+      [](Channels& channels) {
+        while (auto channel = channels.accept()) channel->receive();
+      },
+      [&](Channels& channels) { left.emplace(channels.open("x")); });
+  EXPECT_FALSE(left->is_open());
+}
+
+TEST(Channels, ASendThatIsKilledHalfwayResetsItsChannel) {
+  converse(
+      [](Channels& channels) {
+        std::optional<Channel> channel = channels.accept();
+        std::optional<Channel> other = channels.accept();
+        EXPECT_EQ(other->receive(), (Message{"go on", false}));
+        EXPECT_EQ(channel->receive(), (Message{"first", false}));
+        while (channel->receive()) {
+        }
+        EXPECT_EQ(channel->reset_code(), 1011);
+        other->send("seen");
+      },
+      [](Channels& channels) {
+        Channel channel = channels.open("x");
+        Channel other = channels.open("y");
+        channel.send("first");
+        // The server does not receive: the credit is used up before all is sent.
+        auto sender = spawn([&] {
+          const std::string much(900'000, 'm');
+          for (;;) channel.send(much);
+        });
+        while (channel.is_open() && channels.size() == 2 && sender.active()) {
+          sleep(1ms);
+          sender.kill();
+        }
+        EXPECT_TRUE(other.send("go on"));
+        EXPECT_EQ(other.receive(), (Message{"seen", false}));
+      });
+}
+
+TEST(Channels, TooManyAreRefused) {
+  converse(
+      [](Channels& channels) {
+        std::vector<Channel> held;
+        while (auto channel = channels.accept()) held.push_back(std::move(*channel));
+        EXPECT_EQ(held.size(), 3u);
+      },
+      [](Channels& channels) {
+        std::vector<Channel> held;
+        for (int i = 0; i < 4; ++i) held.push_back(channels.open("x"));
+        EXPECT_EQ(held[0].receive(), std::nullopt);  // 1008
+        EXPECT_FALSE(held[3].is_open());
+      },
+      {.channels = 3});
+  converse([](Channels& channels) { channels.accept(); },
+           [](Channels& channels) {
+             std::vector<Channel> held;
+             EXPECT_THROW(for (;;) held.push_back(channels.open("x")), std::length_error);
+             EXPECT_EQ(held.size(), 100u);
+           });
+}
+
+TEST(Channels, NeedTheSubprotocol) {
+  run([] {
+    http::App app;
+    route(app, "/", [](Stream& stream) { stream.receive(); });
+    app.listen({"127.0.0.1", 0}).start();
+    {
+      Stream stream = connect("ws://127.0.0.1:" + std::to_string(app.port()) + "/");
+      EXPECT_THROW(Channels{stream}, std::invalid_argument);
+    }
+    app.stop();
+    app.join();
+  });
+}
+
+}  // namespace
+}  // namespace verdin::websocket
