@@ -1,7 +1,8 @@
-// The HTTP server layer in one include.
+// The HTTP layer in one include: server and client.
 #pragma once
 
 #include <verdin/http/app.hpp>
+#include <verdin/http/client.hpp>
 #include <verdin/http/endpoint.hpp>
 #include <verdin/http/exchange.hpp>
 #include <verdin/http/options.hpp>

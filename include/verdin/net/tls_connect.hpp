@@ -35,5 +35,8 @@ struct TlsConnectOptions {
 
 TlsStream tls_connect(std::string_view host, std::uint16_t port, Deadline limit = {},
                       const TlsConnectOptions& options = {});
+/// The same over a connection that is there already, such as a tunnel through a proxy.
+TlsStream tls_connect(Socket socket, std::string_view host, Deadline limit = {},
+                      const TlsConnectOptions& options = {});
 
 }  // namespace verdin::net

@@ -63,19 +63,36 @@ TlsContext default_context(Deadline limit) {
   return made.get();
 }
 
+void check_context(const TlsConnectOptions& options) {
+  if (options.context && options.context->is_server())
+    throw std::invalid_argument("verdin: tls_connect() with a server's context");
+}
+
+TlsStream shake_hands(Socket socket, const TlsContext& context, std::string_view host, Deadline limit,
+                      const TlsConnectOptions& options) {
+  TlsStream stream(std::move(socket), context, options.server_name.empty() ? host : options.server_name);
+  stream.handshake(limit);
+  return stream;
+}
+
 }  // namespace
 
 TlsStream tls_connect(std::string_view host, std::uint16_t port, Deadline limit,
                       const TlsConnectOptions& options) {
-  if (options.context && options.context->is_server())
-    throw std::invalid_argument("verdin: tls_connect() with a server's context");
+  check_context(options);
   limit = limit.or_in(std::nullopt);
   const TlsContext context = options.context ? *options.context : default_context(limit);
   Socket socket = options.resolve ? connect(host, port, options.resolve, limit, options.connect)
                                   : connect(host, port, limit, options.connect);
-  TlsStream stream(std::move(socket), context, options.server_name.empty() ? host : options.server_name);
-  stream.handshake(limit);
-  return stream;
+  return shake_hands(std::move(socket), context, host, limit, options);
+}
+
+TlsStream tls_connect(Socket socket, std::string_view host, Deadline limit,
+                      const TlsConnectOptions& options) {
+  check_context(options);
+  limit = limit.or_in(std::nullopt);
+  const TlsContext context = options.context ? *options.context : default_context(limit);
+  return shake_hands(std::move(socket), context, host, limit, options);
 }
 
 }  // namespace verdin::net
