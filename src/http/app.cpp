@@ -16,14 +16,15 @@ App::~App() {
   server_->forget_endpoints();
 }
 
-App& App::route(std::string_view method, std::string_view pattern, Handler handler) {
-  server_->router().add(pattern, Route{std::string(method), {}, std::move(handler), nullptr});
+App& App::route(std::string_view method, std::string_view pattern, Handler handler,
+                const RouteOptions& options) {
+  server_->router().add(pattern, Route{std::string(method), {}, std::move(handler), nullptr, options});
   return *this;
 }
 
 App& App::route(std::string_view pattern, std::shared_ptr<Endpoint> endpoint) {
   server_->add_routed_endpoint(endpoint);
-  server_->router().add(pattern, Route{"*", {}, {}, std::move(endpoint)});
+  server_->router().add(pattern, Route{"*", {}, {}, std::move(endpoint), {}});
   return *this;
 }
 

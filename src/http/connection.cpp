@@ -7,6 +7,10 @@
 
 namespace verdin::http {
 
+namespace {
+constexpr std::size_t kMostBodyHeld = 64 * 1024;  // of one that a handler reads
+}
+
 // What every open connection costs beside its stream.
 static_assert(sizeof(Connection) <= 256);
 
@@ -28,7 +32,10 @@ void Connection::on_data(std::span<char> data) {
 void Connection::on_eof() {
   const IntrusivePtr<Connection> self(this);
   eof_ = true;
-  if (phase_ == Phase::answering) return abort_if_half_closed();
+  if (phase_ == Phase::answering) {
+    if (body_is_streamed()) answering_->wake();
+    return abort_if_half_closed();
+  }
   close_politely();
 }
 
@@ -37,6 +44,7 @@ void Connection::on_error(std::error_code) { drop(); }
 void Connection::on_drained() {
   const IntrusivePtr<Connection> self(this);
   if (file_) return pump_file();
+  if (answering_ && answering_->started_) return answering_->wake();
   go_on();
 }
 
@@ -61,8 +69,10 @@ void Connection::run(std::string_view data) {
   }
 }
 
+bool Connection::output_is_high() const { return stream_->unsent() > server_.options().write_high_water; }
+
 bool Connection::output_is_full() {
-  if (stream_->unsent() <= server_.options().write_high_water) return false;
+  if (!output_is_high()) return false;
   // If the kernel takes it all now, nobody would tell us later.
   stream_->flush();
   return stream_->unsent() > 0;
@@ -71,6 +81,10 @@ bool Connection::output_is_full() {
 void Connection::hold(std::string_view data) {
   if (discards_input_) return;
   held_.append(data);
+  if (body_is_streamed()) {
+    answering_->wake();
+    if (held_.size() < kMostBodyHeld) return;
+  }
   if (!paused_) {
     paused_ = true;
     stream_->pause();
@@ -92,6 +106,7 @@ void Connection::go_on_later() {
 void Connection::read_head(std::string_view& data) {
   if (!reading_) {
     reading_ = IntrusivePtr<Exchange>(new Exchange);
+    reading_->request_.exchange_ = reading_.get();
     enter(Phase::head);
   }
   http1::HeadParser& head = reading_->request_.head_;
@@ -118,6 +133,11 @@ void Connection::head_done(bool body_has_begun) {
   if (head.body_kind() == http1::BodyKind::none) return request_done();
   if (head.body_kind() == http1::BodyKind::sized && head.content_length() > reading_->body_limit_)
     return body_too_large();
+  if (reading_->route_ && reading_->route_->options.stream_body) {
+    reading_->decoder_ = http1::BodyDecoder(head.body_kind(), head.content_length());
+    reading_->reads_body_ = true;
+    return request_done();
+  }
   if (head.expectation() == http1::Expectation::continue_100) {
     if (reading_->router_status_ != 0) {  // no use for the body: the answer comes in its place
       reading_->close_after_ = true;

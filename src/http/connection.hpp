@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,6 +41,18 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   void respond(Exchange& exchange, int status, std::span<const Header> headers, const SharedBuffer& body);
   void respond(Exchange& exchange, int status, std::span<const Header> headers, FileBody body);
   void abandon(Exchange& exchange);
+  // In pieces (connection_stream.cpp).
+  void start(Exchange& exchange, int status, std::span<const Header> headers);
+  void send_piece(Exchange& exchange, std::string_view piece);
+  void end(Exchange& exchange);
+  /// Octets of the body that are here; 0: it has ended; none: they are still to come.
+  std::optional<std::size_t> take_body(Exchange& exchange, std::span<char> into);
+  void await_body(Exchange& exchange);
+  void stop_awaiting_body(Exchange& exchange);
+  /// So much waits for the peer that no more should be made.
+  bool output_is_high() const;
+  /// The same, when the kernel has taken what it would: on_drained() follows then.
+  bool output_is_full();
   void abort_if_half_closed();
   loop::StreamPtr give_stream(Exchange& exchange, std::string& leftover);
 
@@ -67,10 +80,13 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   void go_on();
   void go_on_later();
   bool can_read() const noexcept { return phase_ != Phase::answering && phase_ != Phase::closed; }
-  bool output_is_full();
+  bool body_is_streamed() const noexcept { return answering_ && answering_->reads_body_; }
+  void end_body(Exchange& exchange);
+  void fail_body(Exchange& exchange, int status);
 
   // Answering (connection_answer.cpp).
-  bool write_head(Exchange& exchange, int status, std::span<const Header> headers, std::uint64_t size);
+  bool write_head(Exchange& exchange, int status, std::span<const Header> headers,
+                  std::optional<std::uint64_t> size);
   void end_exchange(Exchange& exchange);
   void answered(bool keep);
   void pump_file();

@@ -35,10 +35,11 @@ bool check_headers(std::span<const Header> headers) {
 
 // Writes everything up to the blank line. False if the response carries no body.
 bool Connection::write_head(Exchange& exchange, int status, std::span<const Header> headers,
-                            std::uint64_t size) {
+                            std::optional<std::uint64_t> size) {
   if (status < 200 || status > 999) throw std::invalid_argument("bad status of a response");
   const http1::HeadParser& head = exchange.request_.head_;
-  if (check_headers(headers) || eof_ || discards_input_ || server_.stopping() || !head.keep_alive()) {
+  if (check_headers(headers) || eof_ || discards_input_ || server_.stopping() || !head.keep_alive() ||
+      exchange.reads_body_ || (!size && head.version() == http1::Version::http10)) {
     exchange.close_after_ = true;
   }
   std::string& to = stream_->send_in_place();
@@ -53,7 +54,9 @@ bool Connection::write_head(Exchange& exchange, int status, std::span<const Head
   if (!has_date) http1::append_date(to);
   if (!has_server) http1::append_header(to, "Server", server_.options().server_name);
   const bool no_body = http1::status_has_no_body(status);
-  if (!no_body) http1::append_content_length(to, size);
+  if (!no_body && size) http1::append_content_length(to, *size);
+  if (!no_body && !size && head.version() == http1::Version::http11)
+    http1::append_header(to, "Transfer-Encoding", "chunked");
   if (exchange.close_after_) {
     http1::append_header(to, "Connection", "close");
   } else if (head.version() == http1::Version::http10) {
@@ -101,6 +104,11 @@ void Connection::end_exchange(Exchange& exchange) {
   exchange.finished_ = true;
   exchange.connection_ = nullptr;
   exchange.request_.stream_ = nullptr;
+  if (exchange.reads_body_) {  // what is left of it is no request
+    discards_input_ = true;
+    held_ = {};
+  }
+  exchange.wake();
   const UniqueFunction<void()> dropped = std::move(exchange.aborted_);
   answering_ = nullptr;
 }
@@ -141,7 +149,10 @@ void Connection::note_queued(std::size_t unsent_before) {
   queued_ += stream_->unsent() - unsent_before;
 }
 
-void Connection::abandon(Exchange& exchange) { respond(exchange, 500, {}, std::string_view()); }
+void Connection::abandon(Exchange& exchange) {
+  if (exchange.started_) return drop();
+  respond(exchange, 500, {}, std::string_view());
+}
 
 void Connection::abort_exchange() {
   Exchange* const exchange = std::exchange(answering_, nullptr);
@@ -149,6 +160,7 @@ void Connection::abort_exchange() {
   exchange->finished_ = true;
   exchange->connection_ = nullptr;
   exchange->request_.stream_ = nullptr;
+  exchange->wake();
   UniqueFunction<void()> aborted = std::move(exchange->aborted_);
   if (aborted) server_.guarded(nullptr, aborted);
 }

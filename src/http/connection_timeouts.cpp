@@ -50,6 +50,7 @@ void Connection::on_timer() {
     case Phase::idle:
       return check_idle(elapsed);
     case Phase::answering:
+      if (answering_ && answering_->awaits_body_) return fail_body(*answering_, 408);
       return check_peer_takes();
     case Phase::closed:
       return;

@@ -1,4 +1,8 @@
+#include <algorithm>
+#include <stdexcept>
+
 #include <verdin/http/exchange.hpp>
+#include <verdin/runtime/sleep.hpp>
 
 #include "http/connection.hpp"
 
@@ -9,15 +13,89 @@ Exchange::~Exchange() {
 }
 
 void Exchange::respond(int status, std::span<const Header> headers, std::string_view body) {
-  if (connection_) connection_->respond(*this, status, headers, body);
+  if (connection_ && !started_) connection_->respond(*this, status, headers, body);
 }
 
 void Exchange::respond(int status, std::span<const Header> headers, const SharedBuffer& body) {
-  if (connection_) connection_->respond(*this, status, headers, body);
+  if (connection_ && !started_) connection_->respond(*this, status, headers, body);
 }
 
 void Exchange::respond_file(int status, std::span<const Header> headers, FileBody body) {
-  if (connection_) connection_->respond(*this, status, headers, std::move(body));
+  if (connection_ && !started_) connection_->respond(*this, status, headers, std::move(body));
+}
+
+// Until wake(), or `limit`. Whoever waits looks again, whatever it was.
+void Exchange::wait(std::optional<loop::Clock::duration> limit) {
+  if (waits_) throw std::logic_error("verdin: two greenlets wait for the peer of one request");
+  struct Waits {
+    explicit Waits(bool& flag) : waits(flag) { waits = true; }
+    ~Waits() { waits = false; }
+    bool& waits;
+  } waits(waits_);
+  woken_.clear();
+  limit ? static_cast<void>(woken_.wait_for(*limit)) : woken_.wait();
+}
+
+void Exchange::wake() {
+  if (waits_) woken_.set();
+}
+
+void Exchange::drop() {
+  if (connection_) connection_->drop();
+}
+
+void Exchange::start(int status, std::span<const Header> headers) {
+  if (connection_ && !started_) connection_->start(*this, status, headers);
+}
+
+bool Exchange::write(std::string_view piece) {
+  const ExchangePtr self(this);
+  if (!connection_ || !started_) return false;
+  connection_->send_piece(*this, piece);
+  if (!connection_->output_is_high()) return true;
+  bool waited = false;
+  for (; connection_ && connection_->output_is_full(); waited = true) wait();
+  if (!waited) yield();  // the kernel took it all: others want their turn, too
+  return connection_ != nullptr;
+}
+
+void Exchange::end() {
+  if (connection_ && started_) connection_->end(*this);
+}
+
+std::size_t Exchange::read_body(std::span<char> into) {
+  const ExchangePtr self(this);
+  if (into.empty()) return 0;
+  while (reads_body_) {
+    if (body_status_ == 0 && !connection_) body_status_ = 400;
+    if (body_status_ != 0) throw BodyError(body_status_, "the body of a request is not one");
+    if (const auto size = connection_->take_body(*this, into)) return *size;
+    if (body_status_ != 0) continue;
+    connection_->await_body(*this);
+    if (body_status_ != 0) continue;
+    struct Stop {
+      Exchange& exchange;
+      ~Stop() {
+        if (exchange.connection_) exchange.connection_->stop_awaiting_body(exchange);
+      }
+    } stop{*this};
+    wait();
+  }
+  const std::string_view rest =
+      std::string_view(request_.body_).substr(std::min(held_used_, request_.body_.size()));
+  const std::size_t size = rest.copy(into.data(), into.size());
+  held_used_ += size;
+  return size;
+}
+
+bool Exchange::peer_leaves(loop::Clock::duration limit) {
+  const ExchangePtr self(this);
+  const auto due = loop::Clock::now() + limit;
+  if (connection_ && !aborted_) on_abort([] {});
+  for (auto left = limit; connection_ && left.count() > 0; left = due - loop::Clock::now()) {
+    wait(left);
+  }
+  return !connection_;
 }
 
 void Exchange::on_abort(UniqueFunction<void()> aborted) {

@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include <verdin/http/exchange.hpp>
 #include <verdin/http/request.hpp>
 #include <verdin/loop/stream.hpp>
 #include <verdin/protocol/http1/chars.hpp>
@@ -33,6 +36,15 @@ std::optional<std::string_view> Request::header(std::string_view name) const {
 std::optional<std::string_view> Request::cookie(std::string_view name) const {
   const std::optional<std::string_view> cookies = header("cookie");
   return cookies ? http1::cookie_value(*cookies, name) : std::nullopt;
+}
+
+std::size_t Request::read(std::span<char> into) { return exchange_->read_body(into); }
+
+std::string Request::read(std::size_t most) {
+  constexpr std::size_t kPiece = 64 * 1024;
+  std::string text(std::min(most, kPiece), '\0');
+  text.resize(read(std::span(text)));
+  return text;
 }
 
 std::optional<std::string> Request::form(std::string_view field) const {

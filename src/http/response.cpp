@@ -69,6 +69,24 @@ void Response::send(const SharedBuffer& body) {
   sent_ = true;
 }
 
+bool Response::write(std::string_view piece) {
+  if (!exchange_->started()) {
+    check_unsent();
+    if (!has_header("Content-Type")) type("text/plain; charset=utf-8");
+    exchange_->start(status_, header_views());
+    sent_ = true;
+  }
+  return exchange_->write(piece);
+}
+
+void Response::end() {
+  if (!exchange_->started()) {
+    send();
+  } else {
+    exchange_->end();
+  }
+}
+
 void Response::html(std::string_view page) {
   if (!has_header("Content-Type")) type("text/html; charset=utf-8");
   send(page);

@@ -18,6 +18,7 @@ struct Route {
   std::vector<std::string> names;
   Handler handler;
   std::shared_ptr<Endpoint> endpoint;  // in place of a handler
+  RouteOptions options{};
 };
 
 class Router {

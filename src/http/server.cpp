@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <verdin/base/log.hpp>
+#include <verdin/protocol/http1/response_head.hpp>
 #include <verdin/protocol/http1/uri.hpp>
 #include <verdin/runtime/hub.hpp>
 
@@ -67,6 +68,7 @@ void Server::resolve(Exchange& exchange) {
 void Server::use_route(Exchange& exchange, Router::Match match) {
   exchange.route_ = match.route;
   exchange.endpoint_ = match.route->endpoint.get();
+  if (match.route->options.body_limit) exchange.body_limit_ = *match.route->options.body_limit;
   for (std::size_t i = 0; i < match.captures.size(); ++i) {
     exchange.request_.params_.emplace_back(match.route->names[i],
                                            http1::percent_decode(match.captures[i]).value_or(std::string()));
@@ -119,11 +121,20 @@ void Server::run_handler(const ExchangePtr& exchange) {
       }
     };
     Next::Chain{middlewares_, 0, middlewares_.size(), request, response, handler}.run();
-    if (!response.sent() && !exchange->finished()) response.send();
+    if (exchange->started()) {
+      exchange->end();
+    } else if (!response.sent() && !exchange->finished()) {
+      response.send();
+    }
   } catch (const Interrupt&) {  // killed: the exchange, let go of, answers 500
     throw;
+  } catch (const BodyError& error) {  // the peer's mistake
+    if (exchange->started()) return exchange->drop();
+    exchange->respond(error.status, {{"Content-Type", "text/plain"}},
+                      std::string(http1::reason_phrase(error.status)) + "\n");
   } catch (...) {
     report(&request, std::current_exception());
+    if (exchange->started()) return exchange->drop();
     exchange->respond(500, {{"Content-Type", "text/plain"}}, "Internal Server Error\n");
   }
 }

@@ -8,7 +8,8 @@
 // ":name", which wins over "*". HEAD is served by the GET handler, OPTIONS and 405 (with Allow) by the
 // router. Mounted prefixes come before routes; the longest prefix wins.
 //
-// A handler runs on a greenlet of its own once the request's body is complete, and may block. What it throws
+// A handler runs on a greenlet of its own once the request's body is complete (or, with
+// RouteOptions::stream_body, as soon as it can be read), and may block. What it throws
 // is reported to on_error() and answered 500. Middlewares run around handlers and files, in the order of
 // use(), not around endpoints.
 //
@@ -20,6 +21,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -57,6 +59,14 @@ struct Address {
   std::uint16_t port = 0;
 };
 
+struct RouteOptions {
+  /// The handler runs as soon as the head is there, and reads the body by Request::read(). "100 Continue" is
+  /// sent when it first does.
+  bool stream_body = false;
+  /// Instead of Options::body_limit.
+  std::optional<std::size_t> body_limit{};
+};
+
 struct StaticOptions {
   std::string index = "index.html";        // served for the prefix itself and for directories; empty: none
   std::string cache_control = "no-cache";  // revalidated by ETag each time
@@ -71,15 +81,22 @@ class App {
   ~App();
 
   App& get(std::string_view pattern, Handler handler) { return route("GET", pattern, std::move(handler)); }
-  App& post(std::string_view pattern, Handler handler) { return route("POST", pattern, std::move(handler)); }
-  App& put(std::string_view pattern, Handler handler) { return route("PUT", pattern, std::move(handler)); }
-  App& patch(std::string_view pattern, Handler handler) {
-    return route("PATCH", pattern, std::move(handler));
+  App& post(std::string_view pattern, Handler handler, const RouteOptions& options = {}) {
+    return route("POST", pattern, std::move(handler), options);
+  }
+  App& put(std::string_view pattern, Handler handler, const RouteOptions& options = {}) {
+    return route("PUT", pattern, std::move(handler), options);
+  }
+  App& patch(std::string_view pattern, Handler handler, const RouteOptions& options = {}) {
+    return route("PATCH", pattern, std::move(handler), options);
   }
   App& del(std::string_view pattern, Handler handler) { return route("DELETE", pattern, std::move(handler)); }
   /// Every method that has no route of its own for the pattern.
-  App& any(std::string_view pattern, Handler handler) { return route("*", pattern, std::move(handler)); }
-  App& route(std::string_view method, std::string_view pattern, Handler handler);
+  App& any(std::string_view pattern, Handler handler, const RouteOptions& options = {}) {
+    return route("*", pattern, std::move(handler), options);
+  }
+  App& route(std::string_view method, std::string_view pattern, Handler handler,
+             const RouteOptions& options = {});
   /// An endpoint for exactly a pattern, every method and upgrade.
   App& route(std::string_view pattern, std::shared_ptr<Endpoint> endpoint);
 

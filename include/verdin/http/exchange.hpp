@@ -8,11 +8,17 @@
 // Threads: the hub's only, from a greenlet or in hub context. Nothing blocks. respond() and respond_file()
 // throw std::invalid_argument for a header that could split the response or that belongs to the server
 // (Content-Length, Transfer-Encoding), before anything is sent.
+//
+// start(), write() and end() answer piece by piece instead, chunked (to HTTP/1.0: until the connection
+// closes). write(), read_body() and peer_leaves() block their greenlet; one greenlet at a time may be in one
+// of them. An answer that was started and let go of before end() has its connection dropped: the peer sees
+// that it is not whole.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,9 +27,11 @@
 #include <verdin/base/shared_buffer.hpp>
 #include <verdin/base/unique_function.hpp>
 #include <verdin/http/request.hpp>
+#include <verdin/loop/deadline_timer.hpp>
 #include <verdin/loop/stream.hpp>
 #include <verdin/protocol/http1/body_decoder.hpp>
 #include <verdin/protocol/http1/response_head.hpp>
+#include <verdin/runtime/event.hpp>
 
 namespace verdin::http {
 
@@ -78,6 +86,20 @@ class Exchange final : public RefCounted<Exchange> {
   /// Answers with a file, read piece by piece as the peer takes it. Pieces are read on the loop's thread.
   void respond_file(int status, std::span<const Header> headers, FileBody body);
 
+  /// The head of an answer in pieces.
+  void start(int status, std::span<const Header> headers);
+  bool started() const noexcept { return started_; }
+  /// The next piece. Waits while the peer takes too little of what was sent before. False: it has gone.
+  bool write(std::string_view piece);
+  void end();
+
+  /// The next octets of the body: of one that is read in pieces (RouteOptions::stream_body) as they come, of
+  /// others what is there; 0 at the end. Throws BodyError.
+  std::size_t read_body(std::span<char> into);
+  /// Waits, `limit` at most, for the peer to go away; true if it has, or the app has dropped it. From the
+  /// first call on a peer that closes its side counts as gone, as for on_abort().
+  bool peer_leaves(loop::Clock::duration limit);
+
   /// Answered, aborted, or the stream was taken.
   bool finished() const noexcept { return finished_; }
 
@@ -97,6 +119,9 @@ class Exchange final : public RefCounted<Exchange> {
   friend class Connection;
   friend class Server;
   Exchange() = default;
+  void wait(std::optional<loop::Clock::duration> limit = std::nullopt);
+  void wake();
+  void drop();
 
   Connection* connection_ = nullptr;  // from the complete request to the answer
   UniqueFunction<void()> aborted_;
@@ -106,8 +131,20 @@ class Exchange final : public RefCounted<Exchange> {
   Endpoint* endpoint_ = nullptr;  // who answers: one of these, or the router with a status
   Route* route_ = nullptr;
   int router_status_ = 0;
+  std::size_t held_used_ = 0;    // of what the connection holds, octets of the body that were read
+  std::uint64_t body_size_ = 0;  // octets of the body so far
+  loop::Clock::time_point wait_began_{};
+  loop::Clock::duration waited_{};  // for the peer to send the body
+  Event woken_;
+  int body_status_ = 0;  // of what was wrong with it
   bool finished_ = false;
   bool close_after_ = false;
+  bool waits_ = false;  // somebody does, for the peer
+  bool started_ = false;
+  bool has_body_ = false;     // the answer that was started
+  bool reads_body_ = false;   // the request's is read in pieces, and has not come to its end
+  bool awaits_body_ = false;  // somebody waits for more of it
+  bool sent_continue_ = false;
 };
 
 using ExchangePtr = IntrusivePtr<Exchange>;

@@ -4,6 +4,7 @@
 #include <verdin/http/app.hpp>
 #include <verdin/http/client.hpp>
 #include <verdin/http/endpoint.hpp>
+#include <verdin/http/event_stream.hpp>
 #include <verdin/http/exchange.hpp>
 #include <verdin/http/options.hpp>
 #include <verdin/http/request.hpp>

@@ -1,12 +1,15 @@
-// Request: one HTTP request, its head parsed and checked, its body complete.
+// Request: one HTTP request, its head parsed and checked, its body complete (or to be read in pieces).
 //
-// Belongs to its Exchange and to the hub's thread. Views are valid while the Request lives. Nothing blocks;
-// nothing throws but std::bad_alloc. What the parser refuses (RFC 9112, strictly) never becomes a Request.
+// Belongs to its Exchange and to the hub's thread. Views are valid while the Request lives. Only read()
+// blocks; nothing else throws but std::bad_alloc. What the parser refuses (RFC 9112, strictly) never becomes
+// a Request.
 #pragma once
 
 #include <cstddef>
 #include <forward_list>
 #include <optional>
+#include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +25,15 @@ class Stream;
 namespace verdin::http {
 
 namespace http1 = protocol::http1;
+
+class Exchange;
+
+/// A body that was read in pieces is no body: malformed, too large, too slow, or cut short. If it leaves the
+/// handler the request is answered with `status`.
+struct BodyError : std::runtime_error {
+  BodyError(int answer, const char* why) : std::runtime_error(why), status(answer) {}
+  int status;
+};
 
 class Request {
  public:
@@ -56,6 +68,12 @@ class Request {
   std::string_view body() const noexcept { return body_; }
   /// Moves the body out; body() is empty then. The octets stay where they are unless they are few.
   std::string take_body() noexcept { return std::move(body_); }
+  /// The next octets of the body, at least one; 0 at its end. In routes with RouteOptions::stream_body they
+  /// come as the peer sends them: the greenlet waits for them, and the peer waits while nobody reads. There
+  /// body() is empty. Throws BodyError. While the request is being answered.
+  std::size_t read(std::span<char> into);
+  /// The same, `most` octets at most, as a string; empty at the end.
+  std::string read(std::size_t most);
   /// A field of a body of type application/x-www-form-urlencoded.
   std::optional<std::string> form(std::string_view field) const;
   /// The body as JSON, whatever its Content-Type says: a struct with json_fields(), a json::Value, ... None
@@ -85,6 +103,7 @@ class Request {
   std::vector<std::pair<std::string, std::string>> params_;
   mutable std::forward_list<std::pair<std::string, std::string>> joined_headers_;  // only repeated ones
   mutable std::string peer_address_;
+  Exchange* exchange_ = nullptr;          // it lies in
   const loop::Stream* stream_ = nullptr;  // while the exchange has a connection
 };
 

@@ -3,7 +3,8 @@
 // For one handler on one greenlet of the hub's thread. The first of send(), json(), html(), redirect(),
 // send_file() and render() sends; a handler that returns without one sends the status and headers with an
 // empty body. The setters throw std::invalid_argument for a name or value that could split the response (CR,
-// LF, NUL, ...), and std::logic_error once the response is sent. Only send_file() blocks (it opens a file).
+// LF, NUL, ...), and std::logic_error once the response is sent. send_file() blocks (it opens a file),
+// write() and peer_leaves() suspend the greenlet.
 #pragma once
 
 #include <concepts>
@@ -67,6 +68,15 @@ class Response {
   void render(const Template& page, std::initializer_list<TemplateValue> values) {
     render(page, std::span(values.begin(), values.size()));
   }
+
+  /// Sends the next piece of an answer whose length is not known: the first one sends the status and headers
+  /// (as text/plain unless a type is set). Waits while the peer takes too little; false: it has gone, and
+  /// nothing more need be made. The answer ends when the handler returns, or by end(); if the handler throws,
+  /// the connection is cut, and the peer knows that it has not got all.
+  bool write(std::string_view piece);
+  void end();
+  /// Waits, `limit` at most, for the peer to go away; true if it has. For those who write now and then.
+  bool peer_leaves(loop::Clock::duration limit) { return exchange_->peer_leaves(limit); }
 
   bool sent() const noexcept { return sent_; }
   /// For what is not here.

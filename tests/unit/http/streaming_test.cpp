@@ -1,0 +1,394 @@
+// Answers and bodies in pieces: in their order, with back-pressure both ways, to the end or not at all.
+#include <chrono>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include <verdin/http/http.hpp>
+#include <verdin/net/error.hpp>
+#include <verdin/runtime/run.hpp>
+#include <verdin/runtime/sleep.hpp>
+#include <verdin/runtime/spawn.hpp>
+
+#include "support/memory_stream.hpp"
+
+namespace streaming_tests {
+namespace {
+
+using namespace std::chrono_literals;
+namespace http = verdin::http;
+using http::App;
+using http::Options;
+using http::Request;
+using http::Response;
+using verdin::tests::MemoryPeer;
+using verdin::tests::MemoryStream;
+
+struct Site {
+  explicit Site(const Options& options = {}) : app(options) {
+    app.on_error([this](const Request*, std::exception_ptr) { ++errors; });
+  }
+  std::shared_ptr<MemoryPeer> connect() {
+    auto peer = std::make_shared<MemoryPeer>();
+    app.serve(MemoryStream::make(peer));
+    return peer;
+  }
+  App app;
+  int errors = 0;
+};
+
+/// What is queued leaves, until `holds`.
+template <typename F>
+bool soon(const std::shared_ptr<MemoryPeer>& peer, F&& holds) {
+  return verdin::tests::eventually([&] {
+    peer->settle();
+    return holds();
+  });
+}
+
+std::string get(const std::string& path, const std::string& version = "1.1") {
+  return "GET " + path + " HTTP/" + version + "\r\nHost: x\r\n\r\n";
+}
+std::string post(const std::string& path, const std::string& body) {
+  return "POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\n\r\n" + body;
+}
+std::string behind_head(const std::string& answer) {
+  const std::size_t end = answer.find("\r\n\r\n");
+  return end == answer.npos ? "no head" : answer.substr(end + 4);
+}
+bool has(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+int status_of_answer(const std::string& answer) {
+  return answer.size() < 12 ? 0 : std::stoi(answer.substr(9, 3));
+}
+
+TEST(HttpStreaming, PiecesAreChunks) {
+  verdin::run([] {
+    Site site;
+    site.app.get("/", [](Request&, Response& r) {
+      r.status(201).header("X-Y", "z");
+      EXPECT_TRUE(r.write("one"));
+      EXPECT_THROW(r.status(200), std::logic_error);
+      EXPECT_THROW(r.send("x"), std::logic_error);
+      EXPECT_TRUE(r.write(""));
+      EXPECT_TRUE(r.write(std::string(20, 'x')));
+    });
+    site.app.get("/none", [](Request&, Response& r) { r.end(); });
+    site.app.get("/later", [](Request&, Response& r) {
+      r.write("a");
+      verdin::sleep(5ms);
+      r.write("b");
+      r.end();
+      EXPECT_FALSE(r.write("c"));
+    });
+    const auto peer = site.connect();
+    peer->send(get("/") + get("/later") + get("/none"));
+    ASSERT_TRUE(soon(peer, [&] { return has(peer->received, "Content-Length: 0"); }));
+    const std::string answer = peer->received;
+    EXPECT_EQ(status_of_answer(answer), 201);
+    EXPECT_TRUE(has(answer, "X-Y: z\r\n"));
+    EXPECT_TRUE(has(answer, "Transfer-Encoding: chunked\r\n"));
+    EXPECT_TRUE(has(answer, "Content-Type: text/plain; charset=utf-8\r\n"));
+    EXPECT_EQ(behind_head(answer).substr(0, 8 + 26 + 5),
+              "3\r\none\r\n14\r\n" + std::string(20, 'x') + "\r\n0\r\n\r\n");
+    EXPECT_TRUE(has(answer, "\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n"));
+    EXPECT_EQ(site.errors, 0);
+    EXPECT_EQ(site.app.connections(), 1u);
+  });
+}
+
+TEST(HttpStreaming, OldClientsGetItUntilTheEnd) {
+  verdin::run([] {
+    Site site;
+    site.app.get("/", [](Request&, Response& r) { r.write("one"), r.write("two"); });
+    auto peer = site.connect();
+    peer->send("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    ASSERT_TRUE(soon(peer, [&] { return peer->gone(); }));
+    EXPECT_EQ(behind_head(peer->received), "onetwo");
+    EXPECT_TRUE(has(peer->received, "Connection: close\r\n"));
+    EXPECT_FALSE(has(peer->received, "chunked"));
+    peer = site.connect();
+    peer->send("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n" + get("/"));
+    ASSERT_TRUE(soon(peer, [&] { return has(peer->received, "0\r\n\r\n"); }));
+    EXPECT_EQ(behind_head(peer->received).substr(0, 15), "HTTP/1.1 200 OK");
+  });
+}
+
+TEST(HttpStreaming, WhoThrowsCutsTheAnswer) {
+  verdin::run([] {
+    Site site;
+    site.app.get("/", [](Request&, Response& r) {
+      r.write("one");
+      throw 42;
+    });
+    const auto peer = site.connect();
+    peer->send(get("/"));
+    ASSERT_TRUE(soon(peer, [&] { return peer->gone(); }));
+    EXPECT_FALSE(has(peer->received, "0\r\n\r\n"));
+    EXPECT_EQ(site.errors, 1);
+    EXPECT_EQ(site.app.connections(), 0u);
+  });
+}
+
+TEST(HttpStreaming, ASlowPeerHoldsTheHandlerBack) {
+  verdin::run([] {
+    Site site;
+    int written = 0;
+    bool ended = false;
+    site.app.get("/", [&](Request&, Response& r) {
+      while (written < 100 && r.write(std::string(10'000, 'x'))) ++written;
+      ended = true;
+    });
+    const auto peer = std::make_shared<MemoryPeer>();
+    peer->window = 1000;
+    site.app.serve(MemoryStream::make(peer));
+    peer->send(get("/"));
+    peer->settle();
+    EXPECT_LT(written, 10);
+    EXPECT_FALSE(ended);
+    for (int i = 0; i < 2000 && !ended; ++i) peer->open_window(10'000);
+    EXPECT_EQ(written, 100);
+    peer->open_window(1'000'000);
+    EXPECT_GT(peer->received.size(), 1'000'000u);
+    EXPECT_TRUE(peer->received.ends_with("0\r\n\r\n"));
+  });
+}
+
+TEST(HttpStreaming, APeerThatLeavesOrTakesNothingEndsIt) {
+  verdin::run([] {
+    Options options;
+    options.write_timeout = 30ms;
+    Site site(options);
+    bool ended = false;
+    site.app.get("/", [&](Request&, Response& r) {
+      while (r.write(std::string(10'000, 'x'))) {
+      }
+      ended = true;
+    });
+    auto peer = std::make_shared<MemoryPeer>();
+    peer->window = 1000;
+    site.app.serve(MemoryStream::make(peer));
+    peer->send(get("/"));
+    EXPECT_TRUE(soon(peer, [&] { return ended; })) << "it takes nothing";
+    EXPECT_EQ(site.app.connections(), 0u);
+    bool left = false;
+    site.app.get("/wait", [&](Request&, Response& r) {
+      r.write("first");
+      EXPECT_FALSE(r.peer_leaves(1ms));
+      left = r.peer_leaves(60s);
+      EXPECT_FALSE(r.write("more"));
+    });
+    peer = site.connect();
+    peer->send(get("/wait"));
+    verdin::sleep(5ms);
+    peer->send_eof();
+    EXPECT_TRUE(soon(peer, [&] { return left; }));
+    EXPECT_EQ(site.app.connections(), 0u);
+    EXPECT_EQ(site.errors, 0);
+  });
+}
+
+TEST(HttpStreaming, ServerSentEvents) {
+  verdin::run([] {
+    Site site;
+    bool over = false;
+    site.app.get("/", [&](Request& q, Response& r) {
+      http::EventStream events(q, r);
+      EXPECT_EQ(events.last_id(), "41");
+      EXPECT_TRUE(events.send({.data = "one\ntwo\r\nthree\r", .name = "news", .id = "42", .retry = 5s}));
+      EXPECT_TRUE(events.comment());
+      EXPECT_THROW(events.send({.data = "x", .name = "a\nb"}), std::invalid_argument);
+      EXPECT_THROW(events.send({.data = "x", .id = std::string_view("a\0b", 3)}), std::invalid_argument);
+      EXPECT_FALSE(events.pause(60s));
+      EXPECT_FALSE(events.send({.data = "x"}));
+      over = true;
+    });
+    const auto peer = site.connect();
+    peer->send("GET / HTTP/1.1\r\nHost: x\r\nLast-Event-ID: 41\r\n\r\n");
+    ASSERT_TRUE(soon(peer, [&] { return has(peer->received, ": \n\n"); }));
+    EXPECT_TRUE(has(peer->received, "Content-Type: text/event-stream\r\n"));
+    EXPECT_TRUE(has(peer->received,
+                    "retry: 5000\nevent: news\nid: 42\ndata: one\ndata: two\ndata: three\ndata: \n\n"));
+    peer->send_eof();
+    EXPECT_TRUE(soon(peer, [&] { return over; }));
+  });
+}
+
+/// Reads what comes, `most` octets at a time.
+http::Handler counting(std::size_t most) {
+  return [most](Request& q, Response& r) {
+    EXPECT_EQ(q.body(), "");
+    std::string body;
+    for (std::string piece; !(piece = q.read(most)).empty(); body += piece) EXPECT_LE(piece.size(), most);
+    EXPECT_EQ(q.read(10), "");
+    r.send(body);
+  };
+}
+
+TEST(HttpStreaming, BodiesAreReadAsTheyCome) {
+  verdin::run([] {
+    Site site;
+    site.app.post("/1", counting(1), {.stream_body = true});
+    site.app.post("/100", counting(100), {.stream_body = true});
+    site.app.post("/whole", [](Request& q, Response& r) {
+      std::string pieces = q.read(3) + "|";
+      pieces += q.read(100) + "|";
+      pieces += q.read(1);
+      r.send(pieces);
+    });
+    const std::string chunked =
+        "POST /100 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n5;a=b\r\nhello\r\n1\r\n!\r\n0\r\nX: y\r\n\r\n";
+    const std::string all = post("/1", "hello") + post("/100", std::string(1000, 'y')) + chunked +
+                            post("/1", "") + post("/whole", "abcde");
+    for (std::size_t piece : {std::size_t{1}, std::size_t{7}, std::size_t{100}, all.size()}) {
+      const auto peer = site.connect();
+      for (std::size_t at = 0; at < all.size(); at += piece) {
+        while (peer->paused) verdin::yield();
+        peer->send(all.substr(at, piece));
+        verdin::yield();
+      }
+      ASSERT_TRUE(soon(peer, [&] { return has(peer->received, "abc|de|"); })) << piece;
+      EXPECT_TRUE(has(peer->received, "\r\n\r\nhelloHTTP/1.1 200"));
+      EXPECT_TRUE(has(peer->received, std::string(1000, 'y') + "HTTP/1.1 200"));
+      EXPECT_TRUE(has(peer->received, "\r\n\r\nhello!HTTP/1.1 200"));
+      EXPECT_FALSE(peer->gone());
+    }
+    EXPECT_EQ(site.errors, 0);
+  });
+}
+
+TEST(HttpStreaming, APeerThatSendsFasterThanIsReadWaits) {
+  verdin::run([] {
+    Site site;
+    verdin::Event go;
+    std::size_t size = 0;
+    site.app.post("/",
+                  [&](Request& q, Response& r) {
+                    go.wait();
+                    for (std::string piece; !(piece = q.read(100'000)).empty();) size += piece.size();
+                    r.send("ok");
+                  },
+                  {.stream_body = true, .body_limit = 10'000'000});
+    const auto peer = site.connect();
+    peer->send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+    std::size_t sent = 0;
+    const std::string piece(10'000, 'x');
+    for (; sent < 1'000'000 && !peer->paused; sent += piece.size()) peer->send(piece);
+    EXPECT_LE(sent, 100'000u);
+    go.set();
+    for (; sent < 1'000'000; sent += piece.size()) {
+      ASSERT_TRUE(soon(peer, [&] { return !peer->paused; }));
+      peer->send(piece);
+    }
+    EXPECT_TRUE(soon(peer, [&] { return has(peer->received, "\r\n\r\nok"); }));
+    EXPECT_EQ(size, 1'000'000u);
+  });
+}
+
+TEST(HttpStreaming, ContinueIsSentWhenTheHandlerReads) {
+  verdin::run([] {
+    Site site;
+    verdin::Event go;
+    site.app.post("/",
+                  [&](Request& q, Response& r) {
+                    go.wait();
+                    r.send(q.read(100));
+                  },
+                  {.stream_body = true});
+    site.app.post("/no", [](Request&, Response& r) { r.status(403).send("no"); }, {.stream_body = true});
+    const std::string head = " HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+    auto peer = site.connect();
+    peer->send("POST /" + head);
+    peer->settle();
+    EXPECT_EQ(peer->received, "");
+    go.set();
+    EXPECT_TRUE(soon(peer, [&] { return peer->received == "HTTP/1.1 100 Continue\r\n\r\n"; }));
+    peer->send("hello");
+    EXPECT_TRUE(soon(peer, [&] { return has(peer->received, "\r\n\r\nhello"); }));
+    peer = site.connect();
+    peer->send("POST /no" + head + get("/smuggled"));
+    EXPECT_TRUE(soon(peer, [&] { return peer->gone(); }));
+    EXPECT_EQ(status_of_answer(peer->received), 403);
+    EXPECT_EQ(peer->received.rfind("HTTP/1.1"), 0u) << "one answer";
+    peer = site.connect();
+    peer->send("POST /" + head + "hello");
+    EXPECT_TRUE(soon(peer, [&] { return has(peer->received, "\r\n\r\nhello"); }));
+    EXPECT_FALSE(has(peer->received, "100"));
+  });
+}
+
+TEST(HttpStreaming, BodiesThatAreNone) {
+  verdin::run([] {
+    Options options;
+    options.body_timeout = 30ms;
+    options.body_rate = 0;
+    Site site(options);
+    int thrown = 0;
+    site.app.post("/",
+                  [&](Request& q, Response& r) {
+                    try {
+                      while (!q.read(100).empty()) {
+                      }
+                    } catch (const http::BodyError& error) {
+                      ++thrown;
+                      EXPECT_THROW(q.read(1), http::BodyError);
+                      throw;
+                    }
+                    r.send("ok");
+                  },
+                  {.stream_body = true, .body_limit = 10});
+    const auto status = [&](const std::string& octets, bool eof = false) {
+      const auto peer = site.connect();
+      peer->send(octets);
+      if (eof) peer->send_eof();
+      EXPECT_TRUE(soon(peer, [&] { return peer->gone(); })) << octets;
+      return status_of_answer(peer->received);
+    };
+    const std::string chunked = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const std::string sized = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n";
+    EXPECT_EQ(status(chunked + "5\r\nhello\r\nx"), 400);
+    EXPECT_EQ(status(chunked + "5\r\nhello\r\n6\r\nhello!\r\n"), 413);
+    EXPECT_EQ(status(sized + "hell"), 408);
+    EXPECT_EQ(status(sized + "hell", true), 400);
+    EXPECT_EQ(thrown, 4);
+    EXPECT_EQ(status("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n"), 413);
+    EXPECT_EQ(thrown, 4);
+    EXPECT_EQ(site.errors, 0) << "a peer's mistake is no error of the application";
+  });
+}
+
+TEST(HttpStreaming, BothWaysAtOnceAndCutAnywhere) {
+  verdin::run([] {
+    Site site;
+    int running = 0;
+    site.app.post("/",
+                  [&](Request& q, Response& r) {
+                    ++running;
+                    struct Out {
+                      int& count;
+                      ~Out() { --count; }
+                    } out{running};
+                    for (std::string piece; !(piece = q.read(10)).empty();) r.write(piece);
+                  },
+                  {.stream_body = true});
+    const std::string octets = post("/", "hello, hello, hello, hello");
+    for (std::size_t end = 0; end <= octets.size(); ++end) {
+      for (bool polite : {true, false}) {
+        const auto peer = site.connect();
+        peer->send(octets.substr(0, end), 9);
+        verdin::yield();
+        if (polite) {
+          peer->send_eof();
+        } else {
+          peer->fail();
+        }
+        EXPECT_TRUE(soon(peer, [&] { return running == 0 && site.app.connections() == 0; })) << end;
+      }
+    }
+    EXPECT_EQ(site.errors, 0);
+  });
+}
+
+}  // namespace
+}  // namespace streaming_tests
