@@ -58,6 +58,11 @@ App& App::listen(const Address& address) {
   return *this;
 }
 
+App& App::listen(const Address& address, const net::TlsContext& context) {
+  server_->listen(address, context);
+  return *this;
+}
+
 std::uint16_t App::port() const { return server_->port(); }
 
 App& App::start() {

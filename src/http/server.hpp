@@ -11,6 +11,7 @@
 #include <verdin/base/intrusive_ptr.hpp>
 #include <verdin/http/app.hpp>
 #include <verdin/loop/loop.hpp>
+#include <verdin/net/tls_context.hpp>
 #include <verdin/runtime/event.hpp>
 
 #include "http/connection.hpp"
@@ -36,6 +37,7 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
 
   // Listening and stopping (server_life.cpp).
   void listen(const Address& address);
+  void listen(const Address& address, const net::TlsContext& context);
   std::uint16_t port() const;
   void start();
   void serve(loop::StreamPtr stream);
@@ -77,6 +79,7 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
 
  private:
   void on_accept(loop::StreamPtr stream) override { serve(std::move(stream)); }
+  void serve_tls(loop::StreamPtr accepted, const net::TlsContext& context);
 
   Endpoint* mounted_at(std::string_view path) const noexcept;
   void use_route(Exchange& exchange, Router::Match match);
@@ -96,14 +99,25 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   std::deque<Middleware> middlewares_;  // one that runs, and perhaps blocks, must not be moved
   ErrorHook error_hook_;
 
+  struct TlsAcceptor final : loop::AcceptHandler {
+    TlsAcceptor(Server& its_server, const net::TlsContext& its_context)
+        : server(its_server), context(its_context) {}
+    void on_accept(loop::StreamPtr stream) override { server.serve_tls(std::move(stream), context); }
+
+    Server& server;
+    net::TlsContext context;
+  };
+
   struct Listener {
     int fd = -1;  // until the loop has it
     std::uint16_t port = 0;
-    loop::WatchPtr watch;
+    std::unique_ptr<TlsAcceptor> tls;  // null: none
+    loop::WatchPtr watch;              // destroyed before what it calls
   };
   std::vector<Listener> listeners_;
   Connection* first_ = nullptr;
   std::size_t connection_count_ = 0;
+  std::size_t handshakes_ = 0;  // of TLS, under way
   std::unique_ptr<loop::Timer> end_timer_;
   loop::Clock::time_point stop_began_;
   Event stopped_;

@@ -74,7 +74,7 @@ void Server::listen(const Address& address) {
     throw std::system_error(errno, std::generic_category(),
                             "listen on " + address.host + ":" + std::to_string(address.port));
   }
-  listeners_.push_back({fd, port_of(fd), nullptr});
+  listeners_.push_back({fd, port_of(fd), nullptr, nullptr});
 }
 
 std::uint16_t Server::port() const {
@@ -86,7 +86,8 @@ void Server::start() {
   if (stopping_) return;
   for (Listener& listener : listeners_) {
     if (listener.fd < 0) continue;
-    listener.watch = Hub::current().loop().accept(listener.fd, *this);
+    loop::AcceptHandler& handler = listener.tls ? static_cast<loop::AcceptHandler&>(*listener.tls) : *this;
+    listener.watch = Hub::current().loop().accept(listener.fd, handler);
     listener.fd = -1;
   }
 }

@@ -1,0 +1,53 @@
+// The part of Server that speaks TLS: handshakes on greenlets of their own, then a connection as any other.
+#include <memory>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+
+#include <verdin/net/loop_stream.hpp>
+#include <verdin/net/socket.hpp>
+#include <verdin/net/tls_stream.hpp>
+#include <verdin/runtime/spawn.hpp>
+
+#include "http/server.hpp"
+
+namespace verdin::http {
+
+void Server::listen(const Address& address, const net::TlsContext& context) {
+  if (!context.is_server()) throw std::invalid_argument("verdin: a client's TLS context cannot serve");
+  auto acceptor = std::make_unique<TlsAcceptor>(*this, context);
+  listen(address);
+  listeners_.back().tls = std::move(acceptor);
+}
+
+void Server::serve_tls(loop::StreamPtr accepted, const net::TlsContext& context) {
+  // What cannot be served is closed without a word: it would have to be said in TLS.
+  if (stopping_ || connection_count_ + handshakes_ >= options_.max_connections) return;
+  // A TLS stream carries itself: it takes the descriptor, of which the loop has read nothing yet.
+  const int fd = ::fcntl(accepted->fd(), F_DUPFD_CLOEXEC, 0);
+  accepted.reset();
+  if (fd < 0) return;
+  ++handshakes_;
+  const IntrusivePtr<Server> self(this);
+  spawn_detached(
+      [self, context, socket = net::Socket::adopt(fd)]() mutable {
+        struct Count {
+          Server& server;
+          ~Count() { --server.handshakes_; }
+        };
+        auto stream = std::make_unique<net::TlsStream>();
+        try {
+          const Count count{*self};
+          *stream = net::TlsStream(std::move(socket), context);
+          stream->handshake();
+        } catch (const std::system_error&) {
+          return;  // the peer's affair: garbage, silence, an end
+        }
+        self->serve(net::loop_stream(std::move(stream)));
+      },
+      "TLS handshake");
+}
+
+}  // namespace verdin::http
