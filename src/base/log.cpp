@@ -1,12 +1,13 @@
 #include <memory>
 #include <mutex>
 
+#include <verdin/base/fork_safe_mutex.hpp>
 #include <verdin/base/log.hpp>
 
 namespace verdin {
 namespace {
 
-std::mutex sink_mutex;
+constinit ForkSafeMutex sink_mutex;
 std::shared_ptr<const LogSink> current_sink;
 
 }  // namespace

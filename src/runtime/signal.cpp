@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include <verdin/base/fork_safe_mutex.hpp>
 #include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/signal.hpp>
 
@@ -35,8 +36,8 @@ class Claim {
     const Hub* hub = nullptr;
     int registrations = 0;
   };
-  static std::mutex& mutex() {
-    static std::mutex& only = *new std::mutex;
+  static ForkSafeMutex& mutex() {
+    static constinit ForkSafeMutex only;
     return only;
   }
   static std::array<Owner, NSIG>& owners() {

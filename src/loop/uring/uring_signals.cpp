@@ -13,6 +13,8 @@
 
 #include <sys/eventfd.h>
 
+#include <verdin/base/fork_safe_mutex.hpp>
+
 #include "loop/uring/uring_registration.hpp"
 
 namespace verdin::loop {
@@ -29,7 +31,7 @@ struct Slot {
 
 std::array<Slot, NSIG> slots;
 std::atomic<int> watched{0};
-std::mutex registering;
+constinit ForkSafeMutex registering;
 
 extern "C" void note_signal(int number) {
   const int saved = errno;

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <utility>
 
+#include <verdin/base/fork_safe_mutex.hpp>
 #include <verdin/base/log.hpp>
 
 #include "runtime/monitor/hub_record.hpp"
@@ -18,7 +19,7 @@ namespace {
 using Hook = std::function<void(BlockedReport&)>;
 
 struct Hooks {
-  std::mutex mutex;
+  ForkSafeMutex mutex;
   Hook on_blocked;
 };
 

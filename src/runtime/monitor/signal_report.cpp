@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include <verdin/base/fork_safe_mutex.hpp>
 #include <verdin/base/log.hpp>
 #include <verdin/runtime/run_info.hpp>
 
@@ -22,7 +23,7 @@ namespace {
 std::array<std::atomic<bool>, NSIG> requested;
 
 struct Sinks {
-  std::mutex mutex;
+  ForkSafeMutex mutex;
   std::map<int, ReportSink> by_signal;
 };
 

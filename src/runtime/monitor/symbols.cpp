@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <verdin/base/fork_safe_mutex.hpp>
+
 namespace verdin::impl {
 namespace {
 
@@ -153,7 +155,7 @@ Symbol find_symbol(std::uintptr_t address) {
   symbol.offset = address - module.base;
 
   // Never destroyed: a report may come while the process ends.
-  static std::mutex& mutex = *new std::mutex;
+  static constinit ForkSafeMutex mutex;
   static auto& tables = *new std::map<std::string, SymbolTable>;
   const std::scoped_lock lock(mutex);
   auto at = tables.find(symbol.module);

@@ -36,7 +36,7 @@ std::string output_of(const std::string& command) {
   return output;
 }
 
-std::string gdb(const std::string& target, const std::string& commands) {
+[[maybe_unused]] std::string gdb(const std::string& target, const std::string& commands) {
   return output_of("gdb -nx -batch -iex 'set debuginfod enabled off' -x " VERDIN_SOURCE_DIR
                    "/scripts/gdb/verdin.py " +
                    target + ' ' + commands);
