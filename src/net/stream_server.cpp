@@ -262,8 +262,7 @@ void StreamServer::State::kill_connections() {
     int& killing;
   } killing(killing_);
   std::vector<AnyGreenlet> all;  // killing one may end others
-  for (Served* each = served_; each; each = each->next)
-    all.emplace_back(IntrusivePtr<verdin::impl::GreenletBase>(&each->greenlet));
+  for (Served* each = served_; each; each = each->next) all.emplace_back(each->greenlet);
   for (const AnyGreenlet& each : all) each.kill_async();
   if (connections > 0) empty_.wait();
 }

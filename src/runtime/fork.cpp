@@ -41,11 +41,9 @@ void IfLost::undo_all(IfLost*& first, const GreenletBase* kept) noexcept {
 
 }  // namespace impl
 
-namespace {
-
 /// Groups, and a wait for several things that goes on, do without one that has gone. All others who hang on
 /// it are not here, or are calls of the parent's.
-void leave_links(impl::GreenletBase& gone) noexcept {
+void Hub::leave_links(impl::GreenletBase& gone) noexcept {
   while (!gone.links().empty()) {
     impl::Link& link = gone.links().front();
     link.unlink();
@@ -53,7 +51,20 @@ void leave_links(impl::GreenletBase& gone) noexcept {
   }
 }
 
-}  // namespace
+/// The same in the process that it was given up in, where the calls belong to it.
+void Hub::tell_who_counts(impl::GreenletBase& gone) noexcept {
+  impl::WaitList others;
+  while (!gone.links().empty()) {
+    impl::Link& link = gone.links().front();
+    link.unlink();
+    if (!impl::GroupBase::tell_member(link) && !impl::MultiWait::tell_entry(link)) others.push_back(link);
+  }
+  while (!others.empty()) {
+    impl::Link& link = others.front();
+    link.unlink();
+    gone.links().push_back(link);
+  }
+}
 
 void Hub::watch_forks() {
   static std::once_flag once;
@@ -105,7 +116,7 @@ void Hub::keep_after_fork(impl::GreenletBase* kept) noexcept {
     const bool of_greenlets_end = item->light && item->callback == &impl::GreenletBase::tell_first;
     if (of_greenlets_end) leave_links(static_cast<impl::GreenletBase&>(*item));
     if ((item->light && !of_greenlets_end) || Timeout::is_of(*item, kept) ||
-        impl::GreenletBase::is_throw_into(*item, kept)) {
+        impl::GreenletBase::is_throw_into(*item, kept) || item == &kills_without_memory_) {
       ready_.push_back(*item);
     }
   }

@@ -25,8 +25,11 @@ struct GreenletBase::PendingThrow : Runnable {
   static void operator delete(void* object, std::size_t size) noexcept { free_object(object, size); }
 
   static void deliver(Runnable* runnable) {
-    const std::unique_ptr<PendingThrow> self(static_cast<PendingThrow*>(runnable));
-    prefetch_for_throw(self->target->hub_.ready_.front());
+    std::unique_ptr<PendingThrow> self(static_cast<PendingThrow*>(runnable));
+    Hub& hub = self->target->hub_;
+    prefetch_for_throw(hub.ready_.front());
+    if (!self->target->room_for_throw()) [[unlikely]]
+      return hub.make_ready(static_cast<Runnable&>(*self.release()));
     self->target->throw_now(std::move(self->reason));
   }
 
@@ -155,9 +158,24 @@ bool GreenletBase::cancel_start(const std::exception_ptr& reason) {
   return true;
 }
 
-void GreenletBase::throw_into(std::exception_ptr reason) {
+void GreenletBase::throw_into(const std::exception_ptr& reason) {
   if (finished() || cancel_start(reason)) return;
-  hub_.make_ready(*new PendingThrow(*this, std::move(reason)));
+  try {
+    hub_.make_ready(static_cast<Runnable&>(*new PendingThrow(*this, reason)));
+  } catch (const std::bad_alloc&) {
+    if (reason) throw;
+    killed_without_memory_ = true;
+    hub_.make_ready(hub_.kills_without_memory_);
+  }
+}
+
+bool GreenletBase::room_while_shielded() noexcept {
+  try {
+    extras().room_for(1);
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
 }
 
 void GreenletBase::throw_now(std::exception_ptr reason) {
@@ -194,11 +212,14 @@ void GreenletBase::keep_fatal() noexcept {
   observed_ = hub_.end_main(*this, failure_);
 }
 
+/// The result goes first, so that its destructor finds the locals as the function left them. Both may block:
+/// the last who could ask for the result may go while the locals do.
 void GreenletBase::run_to_end() noexcept {
   run();
-  if (extras_) clear_locals();  // may block: the last who could ask for the result may go meanwhile
   if (nobody_can_ask()) drop_result();
   if (extras_) {
+    clear_locals();
+    if (nobody_can_ask()) drop_result();
     clear_locals();
     if (extras_->fiber_root) extras_->fiber_root->end_root();
   }

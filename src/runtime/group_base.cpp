@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <utility>
 
 #include <verdin/runtime/impl/group_base.hpp>
@@ -6,18 +5,21 @@
 
 namespace verdin::impl {
 
-GroupBase::Joining::Joining(GroupBase& of, Errors which) : group(&of), errors(which) {
-  of.joining_.push_back(this);
+GroupBase::Joining::Joining(GroupBase& of, Errors which) : group(&of), errors(which), next(of.joining_) {
+  of.joining_ = this;
 }
 
 GroupBase::Joining::~Joining() {
-  if (group) std::erase(group->joining_, this);
+  if (!group) return;
+  Joining** at = &group->joining_;
+  while (*at != this) at = &(*at)->next;
+  *at = next;
 }
 
 GroupBase::GroupBase() { empty_.set(); }
 
 GroupBase::~GroupBase() {
-  for (Joining* const joiner : joining_) joiner->group = nullptr;
+  for (Joining* joiner = joining_; joiner; joiner = joiner->next) joiner->group = nullptr;
 }
 
 void GroupBase::left(GreenletBase&, bool) noexcept {}
@@ -26,7 +28,7 @@ std::vector<AnyGreenlet> GroupBase::members() const {
   std::vector<AnyGreenlet> all;
   all.reserve(size());
   for (const Member* member = first_; member; member = member->next) {
-    all.emplace_back(IntrusivePtr<GreenletBase>(member->greenlet.get()));
+    all.emplace_back(*member->greenlet);
   }
   return all;
 }
@@ -50,6 +52,15 @@ GroupBase::Member* GroupBase::track(GreenletBase& greenlet) {
   empty_.clear();
   changed_.wake_all();
   return &member;
+}
+
+GroupBase::Member* GroupBase::track_new(GreenletBase& greenlet) {
+  try {
+    return track(greenlet);
+  } catch (...) {
+    greenlet.cancel_start(nullptr);
+    throw;
+  }
 }
 
 bool GroupBase::untrack(const GreenletBase& greenlet) noexcept {
@@ -76,7 +87,7 @@ void GroupBase::on_end(Link& link) noexcept {
   auto& member = static_cast<Member&>(link);
   GroupBase& self = *member.group;
   if (member.greenlet->failure()) {
-    for (Joining* const joiner : self.joining_) {
+    for (Joining* joiner = self.joining_; joiner; joiner = joiner->next) {
       if (joiner->errors == Errors::keep || joiner->error) continue;
       member.greenlet->set_observed();
       joiner->error = member.greenlet->failure();

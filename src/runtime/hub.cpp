@@ -5,6 +5,7 @@
 
 #include <verdin/base/log.hpp>
 #include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/impl/fork_mark.hpp>
 #include <verdin/runtime/impl/object_pool.hpp>
 #include <verdin/runtime/thread_pool.hpp>
 
@@ -53,6 +54,7 @@ Hub::Hub(HubOptions options)
   record_ = std::make_unique<impl::HubRecord>(*this);
   if (options_.blocking_limit.count() > 0) impl::start_monitor();
   if (options_.measure_holds) observe(std::make_unique<impl::Observer>(true));
+  kills_without_memory_.callback = &Hub::kill_without_memory;
   current_hub = this;
 }
 
@@ -64,6 +66,7 @@ Hub::~Hub() {
   inbox_->close();
   run_posted();
   if (all_) unwind_all();
+  inbox_->let_go();
   while (impl::trim_objects()) {
   }
   current_hub = nullptr;
@@ -81,11 +84,16 @@ void Hub::run_posted() {
   constexpr std::size_t kKeptCapacity = 1024;  // a burst's memory is given back
   std::vector<impl::Inbox::Task> tasks = std::move(posted_);
   inbox_->take(tasks);
+  impl::ForkMark forks;
   for (auto& task : tasks) {
     try {
       task();
     } catch (...) {
       report_error("posted task", std::current_exception());
+    }
+    if (forks.in_new_child()) [[unlikely]] {  // the others are the parent's, and left undestroyed
+      static_cast<void>(new auto(std::move(tasks)));
+      return;
     }
     task = nullptr;
   }
@@ -159,8 +167,39 @@ void Hub::report_error_of(std::string_view where, const std::exception_ptr& erro
 
 bool Hub::end_main(impl::GreenletBase& greenlet, const std::exception_ptr& reason) {
   if (!main_ || main_ == &greenlet || main_->finished()) return false;
-  main_->throw_into(reason);
+  try {
+    main_->throw_into(reason);
+  } catch (const std::bad_alloc&) {
+    fatal_without_memory_ = reason;
+    make_ready(kills_without_memory_);
+  }
   return true;
+}
+
+/// What there was no memory for, as one event; what is held off by a shield, and cannot be kept, comes again.
+void Hub::kill_without_memory(impl::Runnable*) {
+  Hub& hub = current();
+  bool again = false;
+  for (impl::GreenletBase* each = hub.all_; each;) {
+    const bool wanted = each->killed_without_memory_;
+    if (!wanted || !each->room_for_throw()) {
+      again |= wanted;
+      each = each->all_next_;
+      continue;
+    }
+    const impl::OnlookerPtr alive(*each);
+    each->killed_without_memory_ = false;
+    each->throw_now(nullptr);
+    each = each->listed_ ? each->all_next_ : hub.all_;
+  }
+  if (hub.fatal_without_memory_ && hub.main_) {
+    if (hub.main_->room_for_throw()) {
+      hub.main_->throw_now(std::exchange(hub.fatal_without_memory_, nullptr));
+    } else {
+      again = true;
+    }
+  }
+  if (again) hub.make_ready(hub.kills_without_memory_);
 }
 
 void Hub::start(impl::GreenletBase& greenlet) {
@@ -244,7 +283,7 @@ void Hub::run_item(impl::Runnable& item) {
   }
 }
 
-void Hub::throw_into_each(const std::vector<impl::OnlookerPtr>& targets, const std::exception_ptr& reason) {
+void Hub::throw_into_each(std::vector<impl::OnlookerPtr>& targets, const std::exception_ptr& reason) {
   struct Dispatching {
     ~Dispatching() {
       hub.dispatching_ = before;
@@ -254,7 +293,15 @@ void Hub::throw_into_each(const std::vector<impl::OnlookerPtr>& targets, const s
     bool before;
   } const restored{*this, std::exchange(dispatching_, true)};
   through_hub_ = true;
-  for (const auto& target : targets) target->throw_now(reason);
+  std::size_t left = 0;
+  for (auto& target : targets) {
+    if (target->room_for_throw()) [[likely]] {
+      target->throw_now(reason);
+    } else {
+      targets[left++] = std::move(target);
+    }
+  }
+  targets.erase(targets.begin() + static_cast<std::ptrdiff_t>(left), targets.end());
 }
 
 void Hub::run_ready() {

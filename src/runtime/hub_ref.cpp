@@ -14,7 +14,7 @@ bool Inbox::post(Task task, bool from_owner) {
   return true;
 }
 
-/// Under the lock: the loop lives until close(). The owner looks before it waits.
+/// Under the lock: the loop lives until let_go(). The owner looks before it waits.
 void Inbox::call_owner(bool from_owner) noexcept {
   if (has_tasks_.load(std::memory_order_relaxed)) return;
   has_tasks_.store(true, std::memory_order_release);
@@ -24,7 +24,7 @@ void Inbox::call_owner(bool from_owner) noexcept {
 void Inbox::wake(SharedWaiter& waiter) noexcept {
   if (!wakes_.push(waiter)) return;  // another has called the owner, or is about to
   const std::scoped_lock lock(mutex_);
-  if (!closed_.load(std::memory_order_relaxed)) call_owner(false);
+  if (loop_) call_owner(false);
 }
 
 void Inbox::take(std::vector<Task>& empty) {
@@ -49,6 +49,10 @@ void Inbox::after_fork() noexcept {
 void Inbox::close() {
   const std::scoped_lock lock(mutex_);
   closed_.store(true, std::memory_order_release);
+}
+
+void Inbox::let_go() {
+  const std::scoped_lock lock(mutex_);
   loop_ = nullptr;
 }
 

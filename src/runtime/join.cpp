@@ -101,6 +101,7 @@ namespace {
 
 WaitEnd join_quietly(GreenletBase& greenlet, const Due& due, const char* what) {
   Waiter waiter(greenlet.links(), what);
+  waiter.only_hear_of_ends();
   const WaitEnd end = waiter.wait_quietly(due);
   if (end > WaitEnd::not_woken) return end;
   return greenlet.finished() ? WaitEnd::woken : WaitEnd::not_woken;
@@ -110,7 +111,7 @@ WaitEnd join_quietly(GreenletBase& greenlet, const Due& due, const char* what) {
 
 bool join(GreenletBase& greenlet, std::optional<loop::Clock::time_point> due, const char* what) {
   if (greenlet.finished()) return true;
-  const IntrusivePtr<GreenletBase> alive(&greenlet);  // the last handle may go meanwhile
+  const OnlookerPtr alive(greenlet);  // the last handle may go meanwhile
   return settle(join_quietly(greenlet, due, what));
 }
 

@@ -1,5 +1,4 @@
 #include <memory>
-#include <new>
 #include <utility>
 #include <vector>
 
@@ -16,8 +15,9 @@ struct PendingKills : Runnable {
   explicit PendingKills(Hub& where) : hub(where) { callback = &PendingKills::deliver; }
 
   static void deliver(Runnable* runnable) {
-    const std::unique_ptr<PendingKills> self(static_cast<PendingKills*>(runnable));
+    std::unique_ptr<PendingKills> self(static_cast<PendingKills*>(runnable));
     self->hub.throw_into_each(self->targets, self->reason);
+    if (!self->targets.empty()) return self->hub.make_ready(static_cast<Runnable&>(*self.release()));
     if (self->killer.empty()) return;  // it was killed itself, or does not wait
     Link& link = self->killer.front();
     link.unlink();
@@ -49,7 +49,7 @@ bool kill(GreenletBase& greenlet, std::exception_ptr reason, std::optional<loop:
     greenlet.set_thrown(reason);
     std::rethrow_exception(std::move(reason));
   }
-  const IntrusivePtr<GreenletBase> alive(&greenlet);  // the last handle may go meanwhile
+  const OnlookerPtr alive(greenlet);  // the last handle may go meanwhile
   auto kills = std::make_unique<PendingKills>(greenlet.hub());
   kills->targets.emplace_back(greenlet);
   kills->reason = std::move(reason);
@@ -57,30 +57,24 @@ bool kill(GreenletBase& greenlet, std::exception_ptr reason, std::optional<loop:
   return join(greenlet, due, "Greenlet::kill");
 }
 
-void kill_async(GreenletBase& greenlet, std::exception_ptr reason) { greenlet.throw_into(std::move(reason)); }
+void kill_async(GreenletBase& greenlet, std::exception_ptr reason) { greenlet.throw_into(reason); }
 
 void kill_whatever_comes(GreenletBase& greenlet) noexcept {
   const FullShield shield;
-  for (;;) {
-    try {
-      kill(greenlet, nullptr, std::nullopt);
-      return;
-    } catch (const std::bad_alloc&) {  // once more, when others have run
-      greenlet.hub().yield();
-    }
-  }
+  greenlet.throw_into(nullptr);
+  join(greenlet, std::nullopt, "Greenlet::kill");
 }
 
 void kill_all(std::span<GreenletBase* const> greenlets, const KillOptions& options) {
   const std::exception_ptr& reason = options.reason;
   std::unique_ptr<PendingKills> kills;
   std::vector<GreenletBase*> alive;
-  std::vector<IntrusivePtr<GreenletBase>> kept;  // the handles may go meanwhile
+  std::vector<OnlookerPtr> kept;  // the handles may go meanwhile
   for (GreenletBase* greenlet : greenlets) {
     if (greenlet->finished() || greenlet->cancel_start(reason)) continue;
     if (!kills) kills = std::make_unique<PendingKills>(greenlet->hub());
     kills->targets.emplace_back(*greenlet);
-    if (options.wait) kept.emplace_back(greenlet);
+    if (options.wait) kept.emplace_back(*greenlet);
     alive.push_back(greenlet);
   }
   if (!kills) return;

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <mutex>
 
+#include <verdin/base/fork_safe_mutex.hpp>
+#include <verdin/base/log.hpp>
 #include <verdin/runtime/local.hpp>
 
 #include "runtime/greenlet_extras.hpp"
@@ -11,7 +13,7 @@ namespace {
 
 /// The slots of the process. Never destroyed: Locals may be globals.
 struct Slots {
-  std::mutex mutex;
+  ForkSafeMutex mutex;
   std::vector<std::size_t> free;
   std::size_t count = 0;
   std::uint64_t last_key = 0;
@@ -76,7 +78,21 @@ IntrusivePtr<Context> Context::copy() const {
 
 void LocalStore::set(LocalKey key, void* object, Destroy destroy_object) {
   if (key.slot >= values_.size()) values_.resize(key.slot + 1);
-  destroy(std::exchange(values_[key.slot], Value{object, destroy_object, key.key}));
+  const Value before = take_at(key.slot);
+  const auto slot = static_cast<std::uint32_t>(key.slot);
+  values_[slot] = Value{object, destroy_object, key.key, newest_, kNone};
+  newer_of(newest_) = slot;
+  newest_ = slot;
+  destroy(before);  // it may make others
+}
+
+LocalStore::Value LocalStore::take_at(std::size_t slot) noexcept {
+  const Value value = values_[slot];
+  if (!value.object) return value;
+  newer_of(value.older) = value.newer;
+  older_of(value.newer) = value.older;
+  values_[slot] = Value{};
+  return value;
 }
 
 void LocalStore::erase(LocalKey key) noexcept {
@@ -84,10 +100,15 @@ void LocalStore::erase(LocalKey key) noexcept {
 }
 
 void LocalStore::clear() noexcept {
-  while (!values_.empty()) {
-    const std::vector<Value> values = std::exchange(values_, {});
-    for (const Value& value : values) destroy(value);
+  constexpr std::size_t kMostAnew = 1000;
+  // Destructors that make one another's values would go on for ever.
+  for (std::size_t left = values_.size() + kMostAnew; newest_ != kNone && left > 0; --left) {
+    destroy(take_at(newest_));
   }
+  if (newest_ != kNone)
+    log(LogLevel::error, "verdin: destructors of Locals make new values for ever: they are left");
+  newest_ = oldest_ = kNone;
+  values_ = {};
   context_.reset();
 }
 
@@ -119,7 +140,13 @@ void drop_local(LocalKey key) noexcept {
 
 void inherit_context_into(GreenletBase& greenlet) {
   const LocalStore* const mine = current_locals();
-  if (mine && mine->context()) greenlet.make_locals().set_context(mine->context());
+  if (!mine || !mine->context()) return;
+  try {
+    greenlet.make_locals().set_context(mine->context());
+  } catch (...) {
+    greenlet.cancel_start(nullptr);
+    throw;
+  }
 }
 
 LocalStore* GreenletBase::locals() const noexcept { return extras_ ? extras_->locals.get() : nullptr; }

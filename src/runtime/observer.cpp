@@ -24,7 +24,7 @@ void Observer::after(GreenletBase& greenlet) {
 
 void Observer::tell(GreenletSwitch::Kind kind, GreenletBase& greenlet) noexcept {
   GreenletTracer now = std::exchange(tracer_, nullptr);  // is not told of what it does itself
-  const AnyGreenlet handle{IntrusivePtr<GreenletBase>(&greenlet)};
+  const AnyGreenlet handle(greenlet);
   replaced_ = false;
   telling_ = true;
   try {

@@ -45,12 +45,11 @@ bool Pool::add_until(const AnyGreenlet& greenlet, std::optional<loop::Clock::tim
   if (due == loop::Clock::time_point::min() ? !slots_->try_acquire() : !slots_->acquire_until(due))
     return false;
   impl::SlotGuard slot(slots_);
-  if (!nothing_to_do()) hold(greenlet.base(), slot);
+  if (!nothing_to_do()) hold(track(greenlet.base()), slot);
   return true;
 }
 
-void Pool::hold(impl::GreenletBase& greenlet, impl::SlotGuard& slot) {
-  Member* const member = track(greenlet);
+void Pool::hold(Member* member, impl::SlotGuard& slot) noexcept {
   if (!member) return;
   member->holds_slot = true;
   slot.hand_over();
@@ -58,9 +57,7 @@ void Pool::hold(impl::GreenletBase& greenlet, impl::SlotGuard& slot) {
 
 void Pool::hold_running(impl::SlotGuard& slot) noexcept {
   Member* const member = find(Hub::current().running());
-  if (!member || member->holds_slot) return;
-  member->holds_slot = true;
-  slot.hand_over();
+  if (member && !member->holds_slot) hold(member, slot);
 }
 
 bool Pool::in_member() const noexcept {

@@ -1,3 +1,6 @@
+#include <new>
+#include <thread>
+
 #include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/stop_token.hpp>
 
@@ -19,12 +22,22 @@ class StopKill : private impl::Link {
   struct Target {
     impl::GreenletBase* greenlet = nullptr;  // of the hub's thread
   };
-  /// Runs on whichever thread requests the stop.
+  /// Runs on whichever thread requests the stop. A request cannot fail: without memory for it the greenlet's
+  /// own thread kills at once, another tries until there is some.
   struct Request {
-    void operator()() const {
-      hub.post([target = target] {
-        if (target->greenlet) target->greenlet->throw_into(nullptr);
-      });
+    void operator()() const noexcept {
+      for (;;) {
+        try {
+          hub.post([target = target] { kill(*target); });
+          return;
+        } catch (const std::bad_alloc&) {
+          if (hub.is_current()) return kill(*target);
+          std::this_thread::yield();
+        }
+      }
+    }
+    static void kill(const Target& target) {
+      if (target.greenlet) target.greenlet->throw_into(nullptr);
     }
     HubRef hub;
     std::shared_ptr<Target> target;

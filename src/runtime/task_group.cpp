@@ -47,7 +47,7 @@ void TaskGroup::adopt(impl::GreenletBase& greenlet) {
   if (cancelled_) {
     greenlet.throw_into(nullptr);
   } else {
-    track(greenlet);
+    track_new(greenlet);
   }
 }
 
@@ -89,11 +89,20 @@ void TaskGroup::end_all() noexcept {
 /// Killing one that has not started destroys what it holds: not while another is just ending.
 void TaskGroup::cancel_later(impl::Runnable* self) { static_cast<TaskGroup*>(self)->kill_async(); }
 
+/// Without memory for it, it goes to the hub's error hook.
+void TaskGroup::keep_in_others(const std::exception_ptr& error) noexcept {
+  try {
+    others_.push_back(error);
+  } catch (const std::bad_alloc&) {
+    Hub::report_error_of("task group", error);
+  }
+}
+
 void TaskGroup::left(impl::GreenletBase& greenlet, bool) noexcept {
   if (!greenlet.failure()) return;
   greenlet.set_observed();
   if (first_error_ || cancelled_) {
-    others_.push_back(greenlet.failure());
+    keep_in_others(greenlet.failure());
   } else {
     first_error_ = greenlet.failure();
   }

@@ -63,6 +63,7 @@ void Timeout::throw_it(impl::Runnable* self) {
   if (greenlet->queued() && !std::exchange(timeout.put_off_, true)) {
     return greenlet->hub().make_ready(*self);
   }
+  if (!greenlet->room_for_throw()) return greenlet->hub().make_ready(*self);
   timeout.expired_ = true;
   if (!timeout.error_) timeout.error_ = std::make_exception_ptr(TimeoutExpired(&timeout));
   greenlet->throw_now(timeout.error_);

@@ -1,7 +1,7 @@
 // The end of a hub: every greenlet that is left is killed and unwound.
+#include <atomic>
 #include <chrono>
 #include <exception>
-#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -37,9 +37,9 @@ namespace {
 constexpr int kKills = 10;
 constexpr int kLastRounds = 1000;
 
-std::mutex mutex_of_survivors;
 /// Given up: their stacks, and what lies there, stay as they are. In a list, so that they count as reachable.
-impl::GreenletBase* first_survivor = nullptr;
+/// Not behind a mutex: a child of fork() might find it locked.
+std::atomic<impl::GreenletBase*> first_survivor{nullptr};
 
 }  // namespace
 
@@ -87,19 +87,25 @@ void Hub::unwind_all() noexcept {
   give_up_rest();
   // What is left are calls for the ends of greenlets.
   for (int round = 0; round < kLastRounds && !ready_.empty(); ++round) run_ready();
-  while (!ready_.empty()) ready_.front().unqueue();
   give_up_rest();
+  while (!ready_.empty()) ready_.front().unqueue();
 }
 
 void Hub::give_up_rest() noexcept {
   if (!all_) return;
+  impl::GreenletBase* const last = all_;
+  impl::GreenletBase* first = nullptr;
   while (all_) {
     impl::GreenletBase& survivor = *all_;
     abandon(survivor);
-    const std::scoped_lock lock(mutex_of_survivors);
-    survivor.all_next_ = std::exchange(first_survivor, &survivor);
+    survivor.all_next_ = std::exchange(first, &survivor);
   }
   impl::count_loss();
+  // When none of them can be woken any more.
+  for (impl::GreenletBase* each = first; each; each = each->all_next_) tell_who_counts(*each);
+  last->all_next_ = first_survivor.load(std::memory_order_relaxed);
+  while (!first_survivor.compare_exchange_weak(last->all_next_, first)) {
+  }
   impl::SharedWaiter::give_up_all(parked_);
 }
 

@@ -1,6 +1,8 @@
 // AnyGreenlet: a handle on a greenlet whatever it returns; what a Group lists.
 //
-// As Greenlet<T>, without the value. Copying is cheap; of the greenlet's thread.
+// As Greenlet<T>, without the value, which it does not keep: when the greenlet ends, and no Greenlet<T> is
+// left, nobody can ask for it. An exception is there as long as one of either lives, and is reported if
+// nobody has asked for it when the last goes. Copying is cheap; of the greenlet's thread.
 #pragma once
 
 #include <chrono>
@@ -16,10 +18,10 @@ class AnyGreenlet {
  public:
   AnyGreenlet() = default;
   template <typename T>
-  AnyGreenlet(const Greenlet<T>& greenlet) : state_(&greenlet.base()) {}
-  explicit AnyGreenlet(IntrusivePtr<impl::GreenletBase> state) : state_(std::move(state)) {}
+  AnyGreenlet(const Greenlet<T>& greenlet) : state_(greenlet.base()) {}
+  explicit AnyGreenlet(impl::GreenletBase& greenlet) noexcept : state_(greenlet) {}
 
-  bool valid() const noexcept { return static_cast<bool>(state_); }
+  bool valid() const noexcept { return state_.get() != nullptr; }
   bool ready() const noexcept { return state_->finished(); }
   bool successful() const { return ready() && !state_->failure(); }
   bool killed() const noexcept { return ready() && state_->killed(); }
@@ -38,10 +40,12 @@ class AnyGreenlet {
   void add_link(impl::Link& link) const noexcept { state_->add_link(link); }
   impl::GreenletBase& base() const noexcept { return *state_; }
 
-  friend bool operator==(const AnyGreenlet& a, const AnyGreenlet& b) noexcept { return a.state_ == b.state_; }
+  friend bool operator==(const AnyGreenlet& a, const AnyGreenlet& b) noexcept {
+    return a.state_.get() == b.state_.get();
+  }
 
  private:
-  IntrusivePtr<impl::GreenletBase> state_;
+  impl::OnlookerPtr state_;
 };
 
 }  // namespace verdin

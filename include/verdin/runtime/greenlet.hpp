@@ -12,8 +12,9 @@
 // unless that is the greenlet itself: it then throws right there.
 //
 // A value that nobody can ask for any more when the greenlet ends (no handle on it is left, and no link of
-// on_done(); groups do not ask) is destroyed there, on the greenlet's own stack, and its destructor may
-// block.
+// on_done(); groups and AnyGreenlets do not ask, nor do those who kill it or wait for its end by one) is
+// destroyed there, on the greenlet's own stack, and its destructor may block. It still finds the greenlet's
+// Locals.
 //
 // An exception that nobody asks for (get(), exception(), or a link on the failure) is reported to the hub's
 // error hook when the last handle has gone.
@@ -44,7 +45,7 @@ bool join(GreenletBase& greenlet, std::optional<loop::Clock::time_point> due,
 /// Throws `reason` (null: GreenletExit) into `greenlet`, and waits for its end; false if `due` comes first.
 bool kill(GreenletBase& greenlet, std::exception_ptr reason, std::optional<loop::Clock::time_point> due);
 void kill_async(GreenletBase& greenlet, std::exception_ptr reason);
-/// Kills it and waits for its end, behind a FullShield; without memory for that, until there is some.
+/// Kills it and waits for its end, behind a FullShield. Needs no memory.
 void kill_whatever_comes(GreenletBase& greenlet) noexcept;
 [[noreturn]] void throw_killed(const GreenletBase& greenlet);
 

@@ -40,7 +40,7 @@ class Group : public impl::GroupBase {
   template <typename... Args>
   auto spawn(Args&&... args) {
     auto greenlet = verdin::spawn(std::forward<Args>(args)...);
-    track(greenlet.base());
+    track_new(greenlet.base());
     return greenlet;
   }
   void add(const AnyGreenlet& greenlet) { track(greenlet.base()); }

@@ -146,8 +146,9 @@ class Hub {
   /// Lets everything that is ready now run first.
   void yield();
   /// Throws `reason` (null: to each a GreenletExit of its own) into each of `targets`, in order, before
-  /// anything else runs. In the hub.
-  void throw_into_each(const std::vector<impl::OnlookerPtr>& targets, const std::exception_ptr& reason);
+  /// anything else runs. In the hub. Left in `targets` are those that are shielded, and cannot keep it for
+  /// want of memory.
+  void throw_into_each(std::vector<impl::OnlookerPtr>& targets, const std::exception_ptr& reason);
   /// What escaped from `greenlet` ends the main greenlet; false if it is that itself.
   bool end_main(impl::GreenletBase& greenlet, const std::exception_ptr& reason);
   /// Every greenlet that was started and has not ended, in the order of their starts. For reports.
@@ -195,12 +196,15 @@ class Hub {
   }
   void turn(bool may_block);
   void kill_everything();
+  static void kill_without_memory(impl::Runnable*);
   static void watch_forks();
   void after_fork() noexcept;
   void keep_after_fork(impl::GreenletBase* kept) noexcept;
   void settle(loop::Clock::time_point until);
   void abandon(impl::GreenletBase& greenlet) noexcept;
   void give_up_rest() noexcept;
+  static void leave_links(impl::GreenletBase& gone) noexcept;
+  static void tell_who_counts(impl::GreenletBase& gone) noexcept;
   bool anything_can_happen() const noexcept;
   void run_item(impl::Runnable& item);
   bool report_deadlock(bool told);
@@ -231,6 +235,8 @@ class Hub {
   std::vector<impl::GreenletBase*> numbered_;  // by their ids; see run_info.hpp
   std::size_t lowest_free_number_ = 0;
   std::vector<Worker*> idle_workers_;
+  impl::Runnable kills_without_memory_;      // queued while there are such
+  std::exception_ptr fatal_without_memory_;  // what ends the main greenlet then
   int external_ = 0;
   std::uint64_t last_mark_ = 0;
   std::exception_ptr no_stack_;  // of those that found no stack since the last one that did

@@ -42,8 +42,10 @@ class Inbox : public SharedRefCounted<Inbox> {
   /// For the owner: takes what is there, and makes those ready that were told; `empty`'s memory is used for
   /// what comes next.
   void take(std::vector<Task>& empty);
-  /// For the owner: nothing is accepted any more.
+  /// For the owner: nothing is posted any more. Greenlets of the hub are still told.
   void close();
+  /// For the owner: there are none left.
+  void let_go();
   /// For the owner, in a child of fork(): forgets what was posted to its parent.
   void after_fork() noexcept;
   /// For SharedWaiter: tells a greenlet of the hub, from another thread. Allocates nothing.

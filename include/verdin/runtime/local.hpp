@@ -10,7 +10,11 @@
 //   verdin::spawn(verdin::inherit_context, handle);  // sees "42"; what it sets, its parent does not see
 //
 // A Local's value is made when a greenlet first asks for it, and destroyed when that greenlet ends (on its
-// own stack; the destructor may block, and is not interrupted by a kill) or when the Local dies. A task of
+// own stack; the destructor may block, and is not interrupted by a kill) or when the Local dies. At the end
+// of a greenlet the values go in the reverse order of their making, so that a destructor finds those that are
+// older than its own; one that asks for another makes it anew, and it goes next (where that has no end, they
+// are left, and an error is logged). What the greenlet has returned, if nobody can ask for it any more, goes
+// before all of them, and what its function was given before that. A task of
 // Hub::start_now() counts as a greenlet. Outside greenlets (in a callback of the hub, in a thread without
 // one) there is one value for the thread, destroyed with the thread.
 //
@@ -153,8 +157,9 @@ struct InheritContext {};
 inline constexpr InheritContext inherit_context{};
 
 namespace impl {
+/// One that was just spawned; without memory for that, it never runs.
 void inherit_context_into(GreenletBase& greenlet);
-}
+}  // namespace impl
 
 /// As spawn(function, args...); the greenlet begins with the context of the one that spawns it.
 template <typename F, typename... Args>

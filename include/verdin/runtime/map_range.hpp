@@ -15,8 +15,9 @@
 //
 // begin(), ++ and next() block until the next result is there, and may be interrupted by a kill or a timeout;
 // iteration can go on after that. Dereferencing (and next()) throws what the item's function threw
-// (GreenletKilled if somebody killed it); what the range of items itself throws comes last. A function that
-// returns nothing gives std::monostate.
+// (GreenletKilled if somebody killed it); what the range of items itself throws comes last, and so does what
+// kept an item's greenlet from being spawned: no item comes after that. A function that returns nothing gives
+// std::monostate.
 //
 // In a child of fork() what was under way ends as killed, and so does the range behind it: the greenlets that
 // worked on it are not there.

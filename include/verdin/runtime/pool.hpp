@@ -107,7 +107,7 @@ class Pool : public impl::GroupBase {
   auto spawn_here(Args&&... args) {
     impl::SlotGuard slot(slots_);
     auto greenlet = verdin::spawn(std::forward<Args>(args)...);
-    hold(greenlet.base(), slot);
+    hold(track_new(greenlet.base()), slot);
     return greenlet;
   }
   template <typename F, typename... Ranges>
@@ -120,8 +120,8 @@ class Pool : public impl::GroupBase {
   }
 
   bool add_until(const AnyGreenlet& greenlet, std::optional<loop::Clock::time_point> due);
-  /// Makes `greenlet` a member, with the place of `slot`.
-  void hold(impl::GreenletBase& greenlet, impl::SlotGuard& slot);
+  /// Gives `member` (null: it has ended) the place of `slot`.
+  static void hold(Member* member, impl::SlotGuard& slot) noexcept;
   /// Gives the running greenlet the place of `slot`, if it is a member.
   void hold_running(impl::SlotGuard& slot) noexcept;
   bool in_member() const noexcept;
@@ -144,7 +144,7 @@ auto Pool::apply_async(F&& function, Args&&... args) {
         return std::apply([](auto& f, auto&... a) -> T { return std::invoke(std::move(f), std::move(a)...); },
                           call);
       });
-  track(greenlet.base());
+  track_new(greenlet.base());
   return greenlet;
 }
 

@@ -31,8 +31,13 @@ auto spawn(const std::stop_token& token, F&& function, Args&&... args) {
   auto greenlet = spawn(std::forward<F>(function), std::forward<Args>(args)...);
   if (token.stop_requested()) {
     greenlet.kill_async();
-  } else {
+    return greenlet;
+  }
+  try {
     kill_on(token, greenlet);
+  } catch (...) {  // no memory: it never runs
+    greenlet.kill_async();
+    throw;
   }
   return greenlet;
 }

@@ -68,6 +68,7 @@ class TaskGroup : private impl::GroupBase, private impl::Runnable {
   void adopt(impl::GreenletBase& greenlet);
   void left(impl::GreenletBase& greenlet, bool held_slot) noexcept override;
   void end_all() noexcept;
+  void keep_in_others(const std::exception_ptr& error) noexcept;
   void throw_later(const std::exception_ptr& reason) noexcept;
 
   const int unwinding_;

@@ -44,8 +44,10 @@ class MultiWait {
   /// Blocks for the next one that is ready; nullopt when there are no more, or at `due`.
   std::optional<std::size_t> next(std::optional<loop::Clock::time_point> due);
   /// Tells `link`, of something that is over without telling anybody, if it is of such a wait.
-  static void tell_entry(Link& link) noexcept {
-    if (link.told_by(&MultiWait::on_told)) link.tell();
+  static bool tell_entry(Link& link) noexcept {
+    if (!link.told_by(&MultiWait::on_told)) return false;
+    link.tell();
+    return true;
   }
 
  private:

@@ -10,6 +10,7 @@
 #include <new>
 #include <optional>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -29,8 +30,12 @@
 #include <verdin/net/stream_server.hpp>
 #include <verdin/net/tls_stream.hpp>
 #include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/local.hpp>
+#include <verdin/runtime/pool.hpp>
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/runtime/spawn.hpp>
+#include <verdin/runtime/stop_token.hpp>
+#include <verdin/runtime/task_group.hpp>
 
 #include "support/certificates.hpp"
 #include "support/name_server.hpp"
@@ -354,6 +359,40 @@ void pipes() {
   expect(reader.get().size() == 100'000, "something was lost");
 }
 
+// ---- Greenlets that belong together: whatever is not started leaves nothing that runs.
+
+void groups() {
+  const auto twice = [](int i) {
+    yield();
+    return 2 * i;
+  };
+  const std::vector<int> items{1, 2, 3, 4};
+  Pool pool(2);
+  int sum = 0;
+  for (const int value : pool.map(twice, items)) sum += value;
+  for (const int value : pool.imap(twice, items).look_ahead(2)) sum += value;
+  for (const int value : pool.imap_unordered(twice, items).look_ahead(2)) sum += value;
+  {
+    auto left_early = pool.imap_unordered(twice, items).look_ahead(2);
+    left_early.next();
+  }
+  sum += with_tasks([&](TaskGroup& tasks) {
+    auto one = tasks.spawn(twice, 1);
+    auto two = tasks.spawn(inherit_context, twice, 2);
+    return one.get() + two.get();
+  });
+  std::stop_source source;
+  auto stopped = spawn(source.get_token(), [] { verdin::sleep(1h); });
+  yield();
+  source.request_stop();
+  stopped.join();
+  pool.apply_async(twice, 1);
+  pool.apply_async(twice, 1);
+  pool.apply_async(twice, 1);
+  pool.join();
+  expect(sum == 66, "another sum");
+}
+
 // ---- Streams of the loop, without a greenlet.
 
 struct EchoServer final : loop::AcceptHandler {
@@ -424,6 +463,7 @@ constexpr SystemScenario kScenarios[] = {
     {"names_by_ares", names_by_ares},
     {"files", files},
     {"pipes", pipes},
+    {"groups", groups},
     {"loop_streams", loop_streams},
 };
 

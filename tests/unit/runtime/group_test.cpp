@@ -1,15 +1,19 @@
 #include <deque>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <ranges>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include <verdin/base/log.hpp>
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/group.hpp>
 #include <verdin/runtime/linkable.hpp>
@@ -101,6 +105,111 @@ TEST(Group, so_is_that_of_one_whose_kill_is_on_its_way) {
     group.kill_async();
     group.join();
     EXPECT_EQ(gone, 1);
+  });
+}
+
+/// Notes which greenlet it was destroyed on.
+struct Notes {
+  explicit Notes(const void** to) : where(to) {}
+  Notes(Notes&& other) noexcept : where(std::exchange(other.where, nullptr)) {}
+  ~Notes() {
+    if (where) *where = verdin::Hub::current().running();
+  }
+  const void** where;
+};
+
+TEST(AnyGreenlet, keeps_no_value_and_neither_do_those_who_kill_or_join) {
+  verdin::run([] {
+    const void* where = nullptr;
+    const void* self = nullptr;
+    Event go;
+    const auto work = [&] {
+      self = verdin::Hub::current().running();
+      try {
+        go.wait();
+      } catch (const verdin::GreenletExit&) {
+      }
+      return Notes(&where);
+    };
+    const auto spawned = [&] {
+      where = nullptr;
+      const verdin::AnyGreenlet any = verdin::spawn(work);
+      verdin::yield();
+      return any;
+    };
+    const verdin::AnyGreenlet joined = spawned();
+    auto joiner = verdin::spawn([&] { joined.join(); });
+    verdin::yield();
+    go.set();
+    joiner.join();
+    EXPECT_EQ(where, self);
+    EXPECT_TRUE(joined.successful());
+    go.clear();
+    const verdin::AnyGreenlet killed = spawned();
+    killed.kill();
+    EXPECT_EQ(where, self);
+  });
+}
+
+TEST(AnyGreenlet, keeps_an_exception_and_has_it_reported_when_it_goes) {
+  verdin::run([] {
+    int reported = 0;
+    verdin::Hub::current().on_error([&](std::string_view, const std::exception_ptr&) { ++reported; });
+    const auto fail = [] { throw std::runtime_error("failed"); };
+    verdin::AnyGreenlet unasked = verdin::spawn(fail);
+    verdin::AnyGreenlet asked = verdin::spawn(fail);
+    unasked.join();
+    asked.join();
+    EXPECT_TRUE(asked.exception());
+    EXPECT_EQ(reported, 0);
+    verdin::yield();  // their ends have been told to all
+    asked = {};
+    EXPECT_EQ(reported, 0);
+    unasked = {};
+    EXPECT_EQ(reported, 1);
+    verdin::Hub::current().on_error(nullptr);
+  });
+}
+
+TEST(MapRange, may_be_dropped_when_its_hub_has_ended) {
+  std::optional<verdin::MapRange<int>> range;
+  Group group;
+  verdin::run([&] {
+    range.emplace(group.imap([](int i) { return i; }, std::vector{1, 2, 3}));
+    EXPECT_EQ(range->next(), 1);
+  });
+  range.reset();
+}
+
+/// What cannot be interrupted while it waits for its item is waited for, also by the main greenlet, whom
+/// nothing else can wake.
+TEST(Group, map_waits_for_what_it_has_started_whatever_comes) {
+  verdin::run([] {
+    Group group;
+    bool ended = false;
+    Event go;
+    const auto work = [&](int i) {
+      if (i == 0) throw std::runtime_error("failed");
+      struct Cleanup {
+        Event& event;
+        bool& flag;
+        ~Cleanup() {
+          const verdin::Shield shield;
+          event.wait();
+          flag = true;
+        }
+      } cleanup{go, ended};
+      verdin::sleep(1h);
+    };
+    std::thread helper;
+    verdin::set_log_sink([&](verdin::LogLevel, std::string_view) {  // nothing can happen
+      if (!helper.joinable())
+        helper = std::thread([&, hub = verdin::Hub::current().ref()] { hub.post([&] { go.set(); }); });
+    });
+    EXPECT_THROW(group.map(work, std::vector{0, 1}), std::runtime_error);
+    EXPECT_TRUE(ended);
+    verdin::set_log_sink({});
+    helper.join();
   });
 }
 

@@ -23,6 +23,7 @@
 #include <verdin/runtime/greenlet.hpp>
 #include <verdin/runtime/group.hpp>
 #include <verdin/runtime/join.hpp>
+#include <verdin/runtime/local.hpp>
 #include <verdin/runtime/mutex.hpp>
 #include <verdin/runtime/offload.hpp>
 #include <verdin/runtime/pool.hpp>
@@ -307,6 +308,61 @@ TEST(HubEnd, those_it_has_given_up_are_passed_over_and_count_no_more) {
   });
 }
 
+TEST(HubEnd, those_it_has_given_up_leave_their_groups_and_pools) {
+  verdin::set_log_sink([](verdin::LogLevel, std::string_view) {});  // they are reported
+  verdin::Group group;
+  verdin::Pool pool(1);
+  const auto endure = [] {
+    const verdin::Shield shield;
+    verdin::sleep(1h);
+  };
+  verdin::run({.unwind_limit = 50ms}, [&] {
+    group.spawn(endure);
+    pool.spawn(endure);
+    verdin::yield();
+  });
+  verdin::set_log_sink({});
+  EXPECT_TRUE(group.empty());
+  verdin::run([&] {
+    EXPECT_TRUE(group.join_for(60s));
+    EXPECT_EQ(pool.free_count(), 1u);
+    auto next = pool.try_spawn([] { return 5; });
+    ASSERT_TRUE(next);
+    EXPECT_EQ(next->get(), 5);
+    pool.join();
+  });
+}
+
+/// It may clean up what was posted to the hub at last.
+TEST(HubEnd, greenlets_that_still_run_are_told_by_other_threads) {
+  verdin::shared::Queue<int> queue;
+  verdin::shared::Event waiting;
+  int got = 0;
+  std::thread hub([&] {
+    verdin::run([&] {
+      verdin::spawn([&] {
+        struct Cleanup {
+          std::function<void()> work;
+          ~Cleanup() {
+            verdin::Hub::current().post(
+                [work = std::move(work)] { verdin::Hub::current().start_now([work] { work(); }); });
+          }
+        } cleanup{[&] {
+          const verdin::Shield shield;
+          waiting.set();
+          got = queue.get();
+        }};
+        verdin::sleep(1h);
+      });
+      verdin::yield();
+    });
+  });
+  waiting.wait();
+  queue.put(5);
+  hub.join();
+  EXPECT_EQ(got, 5);
+}
+
 TEST(HubEnd, does_not_wait_when_the_last_greenlet_has_ended) {
   const auto start = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point ended{};
@@ -395,6 +451,59 @@ TEST(Fork, the_child_has_a_working_hub_and_only_the_greenlet_that_forked) {
     sleeper.kill();
   });
 }
+
+TEST(Fork, the_rest_of_what_was_posted_is_the_parents) {
+  verdin::run([] {
+    int child = -1;
+    int ran = 0;
+    bool forked = false;
+    verdin::Hub& hub = verdin::Hub::current();
+    hub.post([&] {
+      hub.start_now([&] {
+        child = in_child([&] {
+          verdin::sleep(1ms);  // back to the hub
+          return ran == 0;
+        });
+        forked = true;
+      });
+    });
+    hub.post([&] { ++ran; });
+    while (!forked) verdin::yield();
+    EXPECT_EQ(child, 0);
+    EXPECT_EQ(ran, 1);
+  });
+}
+
+#if !defined(__SANITIZE_ADDRESS__)
+
+/// Whatever they are about at that moment.
+TEST(Fork, locks_of_the_process_that_other_threads_use_are_free_in_the_child) {
+  verdin::set_log_sink([](verdin::LogLevel, std::string_view) {});
+  std::atomic<bool> over = false;
+  std::thread other([&] {
+    while (!over) {
+      verdin::log(verdin::LogLevel::info, "still here");
+      const verdin::Local<int> local;
+    }
+  });
+  for (int i = 0; i < 100; ++i) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::alarm(10);
+      verdin::log(verdin::LogLevel::info, "here, too");
+      const verdin::Local<int> local;
+      ::_exit(0);
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_EQ(status, 0);
+  }
+  over = true;
+  other.join();
+  verdin::set_log_sink(nullptr);
+}
+
+#endif
 
 TEST(Fork, a_thread_pool_begins_anew_in_the_child) {
   verdin::run([] {

@@ -1,11 +1,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include <verdin/base/log.hpp>
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/local.hpp>
 #include <verdin/runtime/run.hpp>
@@ -152,6 +155,97 @@ TEST(Local, a_destructor_may_use_locals) {
     Local<User> user;
     verdin::spawn([&] { user->other = &other; }).join();
   });
+}
+
+TEST(Local, values_go_in_the_reverse_order_of_their_making) {
+  verdin::run([] {
+    struct Logging {
+      explicit Logging(const Local<std::string>* older, std::string* log) : name(older), seen(log) {}
+      Logging(Logging&& other) noexcept : name(std::exchange(other.name, nullptr)), seen(other.seen) {}
+      ~Logging() {
+        if (name) *seen += name->find() ? **name : "nothing";
+      }
+      const Local<std::string>* name;
+      std::string* seen;
+    };
+    Local<Logging> before{[] { return Logging(nullptr, nullptr); }};  // its slot is the first
+    Local<std::string> name;
+    std::string seen;
+    verdin::spawn([&] {
+      *name = "first";
+      before.set(Logging(&name, &seen));
+      name.set("again");  // made last now, and so gone first
+    }).join();
+    EXPECT_EQ(seen, "nothing");
+    seen.clear();
+    verdin::spawn([&] {
+      *name = "first";
+      name.reset();
+      *name = "second";
+      before.set(Logging(&name, &seen));
+    }).join();
+    EXPECT_EQ(seen, "second");
+  });
+}
+
+TEST(Local, what_a_greenlet_returns_that_nobody_asks_for_goes_before_its_values) {
+  verdin::run([] {
+    struct Result {
+      Result(const Local<int>& of, int& to) : local(&of), seen(&to) {}
+      Result(Result&& other) noexcept : local(std::exchange(other.local, nullptr)), seen(other.seen) {}
+      ~Result() {
+        if (local) *seen = **local;
+      }
+      const Local<int>* local;
+      int* seen;
+    };
+    Local<int> number;
+    int seen = 0;
+    verdin::spawn([&] {
+      *number = 5;
+      return Result(number, seen);
+    });
+    verdin::yield();
+    EXPECT_EQ(seen, 5);
+  });
+}
+
+struct Ping;
+struct Pong;
+struct Ping {
+  const Local<Pong>* other = nullptr;
+  const Local<Ping>* mine = nullptr;
+  ~Ping();
+};
+struct Pong {
+  const Local<Ping>* other = nullptr;
+  const Local<Pong>* mine = nullptr;
+  ~Pong();
+};
+Ping::~Ping() {
+  if (!other) return;
+  (*other)->other = mine;
+  (*other)->mine = other;
+}
+Pong::~Pong() {
+  if (!other) return;
+  (*other)->other = mine;
+  (*other)->mine = other;
+}
+
+TEST(Local, two_that_make_one_another_as_they_go_are_given_up) {
+  int logged = 0;
+  verdin::set_log_sink([&](verdin::LogLevel, std::string_view) { ++logged; });
+  verdin::run([] {
+    Local<Ping> ping;
+    Local<Pong> pong;
+    verdin::spawn([&] {
+      ping->other = &pong;
+      ping->mine = &ping;
+    }).join();
+  });
+  verdin::set_log_sink(nullptr);
+  EXPECT_EQ(logged, 1);
 }
 
 TEST(Local, has_one_value_for_the_thread_outside_greenlets) {

@@ -110,8 +110,12 @@ class GreenletBase : public Runnable,
   /// Throws WrongThread where its hub has ended, or is another thread's.
   void check_hub() const;
   /// Throws `reason` (null: a GreenletExit) into the greenlet where it is suspended, as a queued event of its
-  /// own; ends it at once if it has not started.
-  void throw_into(std::exception_ptr reason);
+  /// own; ends it at once if it has not started. Without memory for that event, several plain kills that are
+  /// on their way are one, and come together with those of others; one with a reason is refused
+  /// (std::bad_alloc).
+  void throw_into(const std::exception_ptr& reason);
+  /// Can throw_now() do what it is to? Not while it is shielded and there is no memory.
+  bool room_for_throw() noexcept { return !shielded() || room_while_shielded(); }
   /// The same at once, by a callback of the hub: `reason` is thrown before this returns, or kept while the
   /// greenlet is shielded.
   void throw_now(std::exception_ptr reason);
@@ -199,6 +203,7 @@ class GreenletBase : public Runnable,
   bool abandoned() const noexcept { return next == this; }
   bool shielded() const noexcept { return shields_ > 0 || suspended_unwinding_; }
   Extras& extras();
+  bool room_while_shielded() noexcept;
   void drop_starter() noexcept;
 
   static const std::exception_ptr none_;
@@ -212,7 +217,8 @@ class GreenletBase : public Runnable,
   fiber::Context context_;
 
   State state_ = State::unstarted;
-  bool killed_ = false;
+  bool killed_ : 1 = false;
+  bool killed_without_memory_ : 1 = false;  // a kill is on its way: see Hub::kill_without_memory()
   bool observed_ = false;
   bool listed_ = false;
   bool incoming_ = false;               // thrown_ is thrown as soon as it runs
@@ -235,12 +241,16 @@ class GreenletBase : public Runnable,
   loop::Clock::time_point spawned_when_;
 };
 
-/// A reference of one who cannot ask for the greenlet's result: a group's, a Timeout's, that of a kill on its
-/// way. With no others left the result is destroyed where it was made, when the greenlet ends.
+/// A reference of one who cannot ask for the greenlet's result: an AnyGreenlet's, a group's, a Timeout's,
+/// that of a kill on its way or of who waits for its end. With no others left the result is destroyed where
+/// it was made, when the greenlet ends.
 class OnlookerPtr {
  public:
   OnlookerPtr() noexcept = default;
   explicit OnlookerPtr(GreenletBase& greenlet) noexcept : greenlet_(&greenlet) { greenlet.add_onlooker(); }
+  OnlookerPtr(const OnlookerPtr& other) noexcept : greenlet_(other.greenlet_) {
+    if (greenlet_) greenlet_->add_onlooker();
+  }
   OnlookerPtr(OnlookerPtr&&) noexcept = default;
   OnlookerPtr& operator=(OnlookerPtr other) noexcept {
     greenlet_.swap(other.greenlet_);

@@ -78,6 +78,7 @@ class GroupBase {
     GroupBase* group;  // null: it was destroyed meanwhile
     Errors errors;
     std::exception_ptr error{};  // the first since then, if it is to be raised
+    Joining* next;               // another one
   };
 
   GroupBase();
@@ -86,6 +87,8 @@ class GroupBase {
 
   /// Null if it has ended. One that is in it already is not added twice.
   Member* track(GreenletBase& greenlet);
+  /// One that was just spawned: if there is no memory to know it, it never runs.
+  Member* track_new(GreenletBase& greenlet);
   /// False if it is not in it.
   bool untrack(const GreenletBase& greenlet) noexcept;
   Member* find(const GreenletBase* greenlet) const noexcept;
@@ -107,7 +110,7 @@ class GroupBase {
   Event empty_;
   WaitList changed_;  // of those who kill
   std::uint64_t kills_ = 0;
-  std::vector<Joining*> joining_;
+  Joining* joining_ = nullptr;  // the first
 };
 
 }  // namespace impl

@@ -44,10 +44,13 @@ class Context : public RefCounted<Context> {
 class LocalStore {
  public:
   using Destroy = void (*)(void*) noexcept;
+  static constexpr std::uint32_t kNone = static_cast<std::uint32_t>(-1);
   struct Value {
     void* object = nullptr;
     Destroy destroy = nullptr;
     std::uint64_t key = 0;
+    std::uint32_t older = kNone;  // slots of those that were made before and after it
+    std::uint32_t newer = kNone;
   };
   static void destroy(Value value) noexcept {
     if (value.object) value.destroy(value.object);
@@ -66,8 +69,8 @@ class LocalStore {
   void set(LocalKey key, void* object, Destroy destroy);
   void erase(LocalKey key) noexcept;
   /// What find() found, for the caller to destroy.
-  Value take(LocalKey key) noexcept { return std::exchange(values_[key.slot], Value{}); }
-  /// Destroys everything, and what the destructors make meanwhile.
+  Value take(LocalKey key) noexcept { return take_at(key.slot); }
+  /// Destroys everything, the newest first, and what the destructors make meanwhile.
   void clear() noexcept;
 
   const IntrusivePtr<Context>& context() const noexcept { return context_; }
@@ -76,7 +79,17 @@ class LocalStore {
   Context& own_context();
 
  private:
+  Value take_at(std::size_t slot) noexcept;
+  std::uint32_t& newer_of(std::uint32_t slot) noexcept {
+    return slot == kNone ? oldest_ : values_[slot].newer;
+  }
+  std::uint32_t& older_of(std::uint32_t slot) noexcept {
+    return slot == kNone ? newest_ : values_[slot].older;
+  }
+
   std::vector<Value> values_;  // by slot
+  std::uint32_t oldest_ = kNone;
+  std::uint32_t newest_ = kNone;
   IntrusivePtr<Context> context_;
 };
 

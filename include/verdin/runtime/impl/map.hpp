@@ -35,8 +35,7 @@ T get_or_kill(Greenlet<T> greenlet) {
   try {
     greenlet.join();
   } catch (...) {
-    const Shield shield;
-    greenlet.kill();
+    kill_whatever_comes(greenlet.base());
     throw;
   }
   if constexpr (std::is_void_v<T>) {
@@ -55,10 +54,11 @@ auto map(const Spawn& spawn, F& function, Ranges&... ranges) {
   try {
     for_each_of(
         [&](auto&&... item) {
-          all.push_back(spawn([&function, items = std::tuple<ItemOf<Ranges>...>(
-                                              std::forward<decltype(item)>(item)...)]() mutable -> T {
+          Greenlet<T>& greenlet = all.emplace_back();  // so that each that runs has a place
+          greenlet = spawn([&function, items = std::tuple<ItemOf<Ranges>...>(
+                                           std::forward<decltype(item)>(item)...)]() mutable -> T {
             return std::apply(function, std::move(items));
-          }));
+          });
         },
         ranges...);
     for (Greenlet<T>& greenlet : all) {
@@ -69,7 +69,8 @@ auto map(const Spawn& spawn, F& function, Ranges&... ranges) {
       }
     }
   } catch (...) {
-    const Shield shield;
+    const FullShield shield;
+    if (!all.empty() && !all.back().valid()) all.pop_back();
     for (Greenlet<T>& greenlet : all) greenlet.kill_async();
     for (Greenlet<T>& greenlet : all) greenlet.join();
     throw;

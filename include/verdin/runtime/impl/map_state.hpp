@@ -3,8 +3,9 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <deque>
 #include <exception>
+#include <iterator>
+#include <list>
 #include <memory>
 #include <optional>
 #include <tuple>
@@ -23,7 +24,7 @@ namespace verdin::impl {
 /// The greenlets of one range, so that they can be killed with it.
 class MapWorkers : public GroupBase {
  public:
-  void add(GreenletBase& greenlet) { track(greenlet); }
+  void add(GreenletBase& spawned) { track_new(spawned); }
 };
 
 template <typename T>
@@ -46,8 +47,10 @@ class MapState : public RefCounted<MapState<T>> {
     for (;;) {
       if (forks_.in_new_child()) [[unlikely]]
         end_what_is_gone();
-      if (!results_.empty() && results_.front()) return take();
+      if (!results_.empty() && results_.front().outcome) return take();
       if (fed_ && taken_ == started_) {
+        if (std::exchange(feeder_killed_, false))
+          return killed("verdin: the greenlet of an imap() was killed");
         if (!source_error_) return std::nullopt;
         return Outcome(std::in_place_index<1>, std::exchange(source_error_, nullptr));
       }
@@ -58,11 +61,11 @@ class MapState : public RefCounted<MapState<T>> {
 
   /// For the feeder: walk() starts all items.
   template <typename Walk>
-  void feed(const Walk& walk) {
+  void feed(const Walk& walk) noexcept {
     try {
       walk();
     } catch (const GreenletExit&) {
-      source_error_ = std::make_exception_ptr(GreenletKilled("verdin: the greenlet of an imap() was killed"));
+      feeder_killed_ = true;
     } catch (...) {
       source_error_ = std::current_exception();
     }
@@ -79,57 +82,77 @@ class MapState : public RefCounted<MapState<T>> {
 
   template <typename Spawn, typename F, typename Items>
   void start(const Spawn& spawn, F& function, Items items) {
-    Delivery delivery(*this, started_);
-    if (ordered_) results_.emplace_back();
+    Results& list = ordered_ ? results_ : under_way_;
+    Result& result = list.emplace_back();
+    const auto at = std::prev(list.end());
     ++started_;
-    auto greenlet = spawn([delivery = std::move(delivery), &function, items = std::move(items)]() mutable {
-      try {
-        if constexpr (std::is_void_v<T>) {
-          std::apply(function, std::move(items));
-          delivery.deliver(Outcome(std::in_place_index<0>));
-        } else {
-          delivery.deliver(Outcome(std::in_place_index<0>, std::apply(function, std::move(items))));
+    try {
+      auto greenlet = spawn([delivery = Delivery(*this, at), &function, items = std::move(items)]() mutable {
+        try {
+          if constexpr (std::is_void_v<T>) {
+            std::apply(function, std::move(items));
+            delivery.deliver(std::in_place_index<0>);
+          } else {
+            delivery.deliver(std::in_place_index<0>, std::apply(function, std::move(items)));
+          }
+        } catch (const GreenletExit&) {
+          throw;
+        } catch (...) {
+          delivery.deliver(std::in_place_index<1>, std::current_exception());
         }
-      } catch (const GreenletExit&) {
-        throw;
-      } catch (...) {
-        delivery.deliver(Outcome(std::in_place_index<1>, std::current_exception()));
-      }
-    });
-    workers_.add(greenlet.base());
+      });
+      workers_.add(greenlet.base());
+      result.under_way = true;
+    } catch (...) {  // there is no such greenlet, and will be no result
+      list.erase(at);
+      --started_;
+      throw;
+    }
   }
 
-  /// The range is gone.
+  /// The range is gone. Needs no memory.
   void end(Greenlet<>& feeder) noexcept {
-    if (!feeder.valid()) return;
-    if (Hub::current().in_hub()) {
-      feeder.kill_async();
-      return workers_.kill_async();
-    }
+    if (!feeder.valid() || (feeder.ready() && workers_.empty())) return;
+    feeder.kill_async();
+    workers_.kill_async();
+    if (Hub::current().in_hub()) return;
     const FullShield shield;
-    feeder.kill();
+    feeder.join();
     workers_.kill();
   }
 
  private:
+  /// Of an item. Made before its greenlet, so that an outcome needs no memory.
+  struct Result {
+    std::optional<Outcome> outcome{};  // with a null exception: it was killed
+    bool under_way = false;            // there is a greenlet
+  };
+  using Results = std::list<Result>;
+
   /// Whatever becomes of a greenlet, its item has a result.
   class Delivery {
    public:
-    Delivery(MapState& state, std::size_t index) : state_(&state), index_(index) {}
+    Delivery(MapState& state, typename Results::iterator at) : state_(&state), at_(at) {}
     Delivery(Delivery&&) noexcept = default;
     Delivery& operator=(Delivery&&) = delete;
     ~Delivery() {
       if (!state_) return;
-      deliver(killed("verdin: the greenlet of an item was killed"));
+      if (made_in_ == loop::fork_generation() && !at_->under_way) return;
+      deliver(std::in_place_index<1>, std::exception_ptr());
     }
-    void deliver(Outcome outcome) {
+    /// In a child of fork() the item has ended already.
+    template <typename Kind, typename... Args>
+    void deliver(Kind kind, Args&&... value) {
+      const bool here = made_in_ == loop::fork_generation();
+      if (here) at_->outcome.emplace(kind, std::forward<Args>(value)...);
       const IntrusivePtr<MapState> state = std::move(state_);
-      state->put(index_, std::move(outcome));
+      if (here) state->is_there(at_);
     }
 
    private:
     IntrusivePtr<MapState> state_;
-    std::size_t index_;
+    typename Results::iterator at_;
+    unsigned made_in_ = loop::fork_generation();
   };
 
   static Outcome killed(const char* what) {
@@ -137,30 +160,24 @@ class MapState : public RefCounted<MapState<T>> {
   }
 
   /// In a child of fork(): what was under way in the parent has no result here, and nothing more is started.
-  void end_what_is_gone() {
-    constexpr const char* kItem = "verdin: the greenlet of an item is not in this child of fork()";
-    if (ordered_) {
-      for (std::optional<Outcome>& result : results_) {
-        if (!result) result = killed(kItem);
-      }
+  void end_what_is_gone() noexcept {
+    results_.splice(results_.end(), under_way_);
+    for (Result& result : results_) {
+      if (!result.outcome) result.outcome.emplace(std::in_place_index<1>, std::exception_ptr());
     }
-    while (results_.size() < started_ - taken_) results_.emplace_back(killed(kItem));
-    if (std::exchange(fed_, true)) return;
-    source_error_ = std::make_exception_ptr(
-        GreenletKilled("verdin: the greenlet of an imap() is not in this child of fork()"));
+    if (!std::exchange(fed_, true)) feeder_killed_ = true;
   }
 
-  void put(std::size_t index, Outcome outcome) {
-    if (ordered_) {
-      results_[index - taken_] = std::move(outcome);
-    } else {
-      results_.emplace_back(std::move(outcome));
-    }
+  void is_there(typename Results::iterator at) noexcept {
+    if (!ordered_) results_.splice(results_.end(), under_way_, at);
     consumers_.wake_all();
   }
 
   std::optional<Outcome> take() {
-    std::optional<Outcome> outcome = std::move(results_.front());
+    std::optional<Outcome>& first = results_.front().outcome;
+    const auto* const error = std::get_if<std::exception_ptr>(&*first);
+    if (error && !*error) *first = killed("verdin: the greenlet of an item was killed");
+    std::optional<Outcome> outcome = std::move(first);
     results_.pop_front();
     ++taken_;
     feeders_.wake_one();
@@ -173,9 +190,11 @@ class MapState : public RefCounted<MapState<T>> {
   std::size_t started_ = 0;
   std::size_t taken_ = 0;
   bool fed_ = false;
+  bool feeder_killed_ = false;
   ForkMark forks_;
   std::exception_ptr source_error_;
-  std::deque<std::optional<Outcome>> results_;  // ordered: of the items from taken_ on
+  Results results_;    // those that are there; ordered: of the items from taken_ on
+  Results under_way_;  // of the others, if they are not ordered
   WaitList consumers_;
   WaitQueue feeders_;
   MapWorkers workers_;

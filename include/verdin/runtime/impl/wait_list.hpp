@@ -98,6 +98,8 @@ class Waiter : private Link {
   Link& link() noexcept { return *this; }
   /// It will take nothing.
   void look_only() noexcept { Link::look_only(); }
+  /// It will not ask for the result of a greenlet whose end it waits for, but by a handle.
+  void only_hear_of_ends() noexcept { Link::only_hear_of_ends(); }
   /// Was the list destroyed? Nothing that it belonged to may be touched then.
   bool orphaned() const noexcept { return Link::orphaned(); }
   /// Was it woken since it last began to wait?
