@@ -17,6 +17,11 @@ class Loop::HeldWatch final : public Watch {
   void set_ref(bool ref) override {
     if (watch_) watch_->set_ref(ref);
   }
+  void after_fork() noexcept override {
+    for (HeldWatch* each = this; each; each = each->next_) {
+      if (each->watch_) each->watch_->after_fork();
+    }
+  }
   void end() noexcept {
     const WatchPtr watch = std::move(watch_);
     if (!watch) return;
@@ -32,6 +37,10 @@ class Loop::HeldWatch final : public Watch {
 };
 
 WatchPtr Loop::hold(WatchPtr watch) { return std::make_unique<HeldWatch>(*this, std::move(watch)); }
+
+void Loop::tell_watches_of_fork() noexcept {
+  if (held_) held_->after_fork();
+}
 
 void Loop::end_watches() noexcept {
   while (held_) held_->end();

@@ -76,7 +76,7 @@ std::unique_ptr<SendQueue> SendQueuePool::take() {
   if (idle_.empty()) return std::make_unique<SendQueue>();
   auto queue = std::move(idle_.back());
   idle_.pop_back();
-  queue->generation_ = fork_generation();
+  queue->taken_ = {};
   return queue;
 }
 

@@ -44,7 +44,7 @@ class SendQueue {
   void clear();
   std::size_t capacity() const noexcept { return own_.capacity(); }
   /// Was it taken before this process was forked off?
-  bool is_parents() const noexcept { return generation_ != fork_generation(); }
+  bool is_parents() const noexcept { return taken_.is_parents(); }
 
  private:
   friend class SendQueuePool;
@@ -61,7 +61,7 @@ class SendQueue {
   std::size_t shared_first_ = 0;   // those before it are sent
   std::size_t shared_offset_ = 0;  // sent octets of the first
   std::size_t shared_unsent_ = 0;
-  unsigned generation_ = fork_generation();
+  ProcessMark taken_;
 };
 
 class SendQueuePool {

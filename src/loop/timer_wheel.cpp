@@ -40,9 +40,21 @@ TimerWheel::TimerWheel(Clock::time_point start) : start_(start) {
   for (auto& level : slots_) {
     for (TimerLink& head : level) head.next = head.prev = &head;
   }
+  firing_.next = firing_.prev = &firing_;
+}
+
+void TimerWheel::stop_all() noexcept {
+  const auto empty = [](TimerLink& head) {
+    while (!is_empty(head)) static_cast<Timer&>(*head.next).stop();
+  };
+  empty(firing_);
+  for (auto& level : slots_) {
+    for (TimerLink& head : level) empty(head);
+  }
 }
 
 void TimerWheel::insert(Timer& timer, Clock::time_point due) {
+  look_for_fork();
   const auto since_start = std::max(due - start_, Clock::duration::zero());
   const auto tick = Clock::duration(kTimerTick);
   timer.due_ = static_cast<std::uint64_t>((since_start + tick - Clock::duration(1)) / tick);
@@ -94,12 +106,14 @@ std::optional<std::uint64_t> TimerWheel::next_tick() const noexcept {
 }
 
 std::optional<Clock::time_point> TimerWheel::next_due() const noexcept {
-  const auto tick = next_tick();
+  const auto tick = is_empty(firing_) ? next_tick() : tick_;
   if (!tick) return std::nullopt;
   return start_ + static_cast<std::int64_t>(*tick) * Clock::duration(kTimerTick);
 }
 
 void TimerWheel::fire(Clock::time_point now) {
+  look_for_fork();
+  if (!is_empty(firing_)) fire_rest();  // a callback has thrown
   const auto target = static_cast<std::uint64_t>((now - start_) / Clock::duration(kTimerTick));
   while (tick_ < target) {
     const auto next = next_tick();
@@ -117,13 +131,17 @@ void TimerWheel::expire(std::uint64_t tick) {
     const bool at_boundary = tick % (std::uint64_t{1} << (kBits * level)) == 0;
     if (at_boundary) cascade(level, (tick >> (kBits * level)) % kSlots);
   }
-  TimerLink due;
-  due.next = due.prev = &due;
-  splice(slots_[0][tick % kSlots], due);
-  while (!is_empty(due)) {
-    auto& timer = static_cast<Timer&>(*due.next);
+  splice(slots_[0][tick % kSlots], firing_);
+  fire_rest();
+}
+
+/// Whatever a callback throws or forks, the others are still known.
+void TimerWheel::fire_rest() {
+  while (!is_empty(firing_)) {
+    auto& timer = static_cast<Timer&>(*firing_.next);
     timer.stop();
     timer.callback_(timer.owner_);
+    look_for_fork();
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 #include <system_error>
 #include <thread>
 
@@ -40,7 +41,7 @@ void BackgroundThreads::run(const IntrusivePtr<BackgroundJob>& job) {
     job->done_.wait();
   } catch (...) {
     hub.expect_external(-1);
-    withdraw(*job);
+    job->stray_ = !withdraw(*job);
     throw;
   }
   hub.expect_external(-1);
@@ -65,12 +66,27 @@ void BackgroundThreads::start(IntrusivePtr<BackgroundJob> job) {
   crew.wake.notify_one();
 }
 
-void BackgroundThreads::withdraw(const BackgroundJob& job) noexcept {
+bool BackgroundThreads::withdraw(const BackgroundJob& job) noexcept {
   Crew& crew = this->crew();
   const std::scoped_lock lock(crew.mutex);
   const auto at = std::find_if(crew.jobs.begin(), crew.jobs.end(),
                                [&](const IntrusivePtr<BackgroundJob>& each) { return each.get() == &job; });
-  if (at != crew.jobs.end()) crew.jobs.erase(at);  // the caller holds a reference still
+  if (at == crew.jobs.end()) return false;
+  crew.jobs.erase(at);  // the caller holds a reference still
+  return true;
+}
+
+/// Somebody may wait for it: where there is no memory to tell him, it is tried again.
+void BackgroundThreads::report(IntrusivePtr<BackgroundJob> job) noexcept {
+  const HubRef hub = std::move(job->hub_);
+  for (;;) {
+    try {
+      hub.post([job] { job->finish(); });
+      return;
+    } catch (const std::bad_alloc&) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
 }
 
 void BackgroundThreads::work_off(Crew& crew) noexcept {
@@ -87,8 +103,7 @@ void BackgroundThreads::work_off(Crew& crew) noexcept {
     crew.jobs.pop_front();
     lock.unlock();
     job->work();
-    const HubRef hub = std::move(job->hub_);
-    hub.post([job = std::move(job)] { job->finish(); });
+    report(std::move(job));
     lock.lock();
   }
 }

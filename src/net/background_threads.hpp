@@ -35,11 +35,15 @@ class BackgroundJob : public SharedRefCounted<BackgroundJob> {
   virtual void work() noexcept = 0;
   /// In the hub, afterwards. Not if that has ended.
   virtual void finish() { done_.set(); }
+  /// Of a job whose greenlet has given up: has a thread begun it? Then finish() is still to come, if done_ is
+  /// not set.
+  bool stray() const noexcept { return stray_; }
   Event done_;  // of the hub's thread
 
  private:
   friend class BackgroundThreads;
   HubRef hub_;
+  bool stray_ = false;
 };
 
 class BackgroundThreads {
@@ -71,7 +75,9 @@ class BackgroundThreads {
   };
 
   Crew& crew() const;
-  void withdraw(const BackgroundJob& job) noexcept;
+  /// False: it has begun.
+  bool withdraw(const BackgroundJob& job) noexcept;
+  static void report(IntrusivePtr<BackgroundJob> job) noexcept;
   static void work_off(Crew& crew) noexcept;
 
   const std::size_t most_;

@@ -47,7 +47,8 @@ Child::Child(Hub& hub, pid_t pid, bool use_pidfd)
 bool Child::reap() {
   if (ended_) return true;
   siginfo_t info;
-  if (wait_id(pid_, info, WEXITED | WNOHANG) == 0) {
+  if (made_.is_parents()) {  // its number may be that of a child of this process by now
+  } else if (wait_id(pid_, info, WEXITED | WNOHANG) == 0) {
     if (info.si_pid == 0) return false;
     code_ = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
   } else if (errno != ECHILD) {

@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <verdin/loop/fork_generation.hpp>
 #include <verdin/net/pipe.hpp>
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/hub.hpp>
@@ -18,7 +19,7 @@ class Child : public std::enable_shared_from_this<Child> {
   Child(Hub& hub, pid_t pid, bool use_pidfd);
 
   pid_t pid() const noexcept { return pid_; }
-  /// Reaps it if it has ended; whether it has.
+  /// Reaps it if it has ended; whether it has. In a child of fork() it has, as far as that knows.
   bool reap();
   /// Set once; std::system_error if the status went to somebody else.
   int exit_code() const;
@@ -27,6 +28,8 @@ class Child : public std::enable_shared_from_this<Child> {
   void send_signal(int signal_number);
   /// Nobody waits for it any more: reaps it when it ends.
   void abandon();
+  /// In a child of fork(): what it watches for the parent it watches for nobody.
+  void forget() noexcept { watch_.reset(); }
 
  private:
   void watch();
@@ -36,6 +39,7 @@ class Child : public std::enable_shared_from_this<Child> {
   Hub* owner_;
   pid_t pid_;
   Descriptor pidfd_;
+  const loop::ProcessMark made_;
   std::optional<int> code_;
   bool ended_ = false;
   bool watched_ = false;

@@ -148,6 +148,7 @@ class ConsoleServer {
   ConsoleServer& operator=(const ConsoleServer&) = delete;
   ~ConsoleServer() {
     watch_.reset();
+    if (made_.is_parents()) return;
     for (auto& connection : connections_) connection.kill_async();
     ::unlink(path_.c_str());
   }
@@ -156,6 +157,7 @@ class ConsoleServer {
 
  private:
   void accept() {
+    if (made_.is_parents()) return watch_.reset();  // those who connect mean the parent
     Descriptor peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!peer) return;
     std::erase_if(connections_, [](const Greenlet<void>& each) { return each.ready(); });
@@ -172,6 +174,7 @@ class ConsoleServer {
     connections_.back().set_name("console connection");
   }
 
+  const loop::ProcessMark made_;
   std::string path_;
   ConsoleOptions options_;
   Descriptor listener_;

@@ -36,6 +36,8 @@ class DatagramServer::State : public RefCounted<State> {
 
   void start();
   void stop() noexcept;
+  /// In a child of fork(): who receives, handles and sends is in the parent. The socket is anybody's.
+  void look_for_fork() noexcept;
   void send(std::string_view data, const Address& to);
 
   Address address;
@@ -60,7 +62,17 @@ class DatagramServer::State : public RefCounted<State> {
   unsigned round_ = 0;
   unsigned errors_ = 0;  // of receiving, in a row
   bool flushing_ = false;
+  loop::ForkMark forks_;
 };
+
+void DatagramServer::State::look_for_fork() noexcept {
+  if (!forks_.in_new_child()) [[likely]]
+    return;
+  running = flushing_ = false;
+  ++round_;
+  outgoing.clear();
+  for (; at_work > 0; --at_work) free.release();
+}
 
 void DatagramServer::State::start() {
   if (running) return;
@@ -132,11 +144,12 @@ bool DatagramServer::State::receive_some(ReceiveBatch& batch) {
       Place(Place&&) noexcept = default;
       Place& operator=(Place&&) noexcept = default;
       ~Place() {
-        if (!state) return;
+        if (!state || made.is_parents()) return;
         --state->at_work;
         state->free.release();
       }
       IntrusivePtr<State> state;
+      loop::ProcessMark made;
     };
     spawn_detached([place = Place(*this), data = std::string(batch.data(i)),
                     from = batch.from(i)] { place.state->handle(data, from); },
@@ -157,6 +170,7 @@ void DatagramServer::State::handle(std::string_view data, const Address& from) {
 }
 
 void DatagramServer::State::send(std::string_view data, const Address& to) {
+  look_for_fork();
   while (outgoing.size() >= options.max_queued && running) {
     room.clear();
     room.wait();
@@ -213,16 +227,21 @@ DatagramServer::DatagramServer(Socket socket, Handler handler, const DatagramSer
 
 DatagramServer::~DatagramServer() { stop(); }
 
-void DatagramServer::start() { state_->start(); }
-bool DatagramServer::started() const noexcept { return state_->running; }
-void DatagramServer::stop() noexcept { state_->stop(); }
+DatagramServer::State& DatagramServer::state() const noexcept {
+  state_->look_for_fork();
+  return *state_;
+}
+
+void DatagramServer::start() { state().start(); }
+bool DatagramServer::started() const noexcept { return state().running; }
+void DatagramServer::stop() noexcept { state().stop(); }
 const Address& DatagramServer::address() const noexcept { return state_->address; }
 void DatagramServer::send(std::string_view data, const Address& to) { state_->send(data, to); }
 std::size_t DatagramServer::refused() const noexcept { return state_->refused; }
-std::size_t DatagramServer::handlers() const noexcept { return state_->at_work; }
+std::size_t DatagramServer::handlers() const noexcept { return state().at_work; }
 
 void DatagramServer::serve_forever() {
-  const IntrusivePtr<State> state = state_;
+  const IntrusivePtr<State> state(&this->state());
   state->start();
   struct AtEnd {
     State& state;

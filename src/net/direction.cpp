@@ -39,11 +39,10 @@ std::error_code Direction::wait(int fd, Deadline limit, const char* what) {
   return waiter.wait_until(limit.due()) ? std::error_code() : Errc::timed_out;
 }
 
-/// In a child of fork(): the socket is anybody's again.
+/// In a child of fork().
 void Direction::lose_waiter(void* self) noexcept {
   auto& direction = *static_cast<Direction*>(self);
   direction.waiter_ = nullptr;
-  direction.claimed_ = false;
   if (direction.readiness_) direction.readiness_->disarm();
 }
 

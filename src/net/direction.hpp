@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <system_error>
 
+#include <verdin/loop/fork_generation.hpp>
 #include <verdin/loop/loop.hpp>
 #include <verdin/net/deadline.hpp>
 #include <verdin/runtime/impl/wait_list.hpp>
@@ -46,10 +47,10 @@ class Direction {
   verdin::impl::Waiter* waiter_ = nullptr;
   loop::Interest interest_;
   std::uint8_t attempts_ = 0;
-  bool claimed_ = false;
+  loop::LocalFlag claimed_;
 };
 
-/// Keeps a direction for one call. Throws ConcurrentUse if another has it.
+/// Keeps a direction for one call. Throws ConcurrentUse if another has it. In a child of fork() nobody has.
 class Claim {
  public:
   Claim(Direction& direction, const char* what) : direction_(direction) {

@@ -54,7 +54,7 @@ int FileCall::carry_out() {
   try {
     done_.wait();
   } catch (...) {
-    given_up_ = true;
+    give_up();
     if (!over_) hub.loop().cancel(*this);
     throw;
   }
@@ -65,7 +65,9 @@ int FileCall::carry_out_on_thread() {
   try {
     file_threads().run(IntrusivePtr<BackgroundJob>(this));
   } catch (...) {
-    given_up_ = true;
+    give_up();
+    holds_up_others_ = stray() && !over_ && reads_stream();
+    if (holds_up_others_) file_->begin_stray_read();
     throw;
   }
   return result_;
@@ -77,15 +79,26 @@ void FileCall::on_done(int result) {
   release();
 }
 
+bool FileCall::reads_stream() const noexcept { return kind == Kind::read && file_->is_stream(); }
+
 /// What came from a stream after all belongs to the next reader.
+void FileCall::keep_for_others() noexcept {
+  if (!reads_stream() || result_ <= 0) return;
+  try {
+    file_->ahead().append(memory_.get(), static_cast<std::size_t>(result_));
+  } catch (const std::bad_alloc&) {  // it is lost, and the loop goes on
+  }
+}
+
+void FileCall::give_up() noexcept {
+  given_up_ = true;
+  if (over_) keep_for_others();
+}
+
 void FileCall::finish() {
   over_ = true;
-  if (given_up_ && kind == Kind::read && file_->is_stream() && result_ > 0) {
-    try {
-      file_->ahead().append(memory_.get(), static_cast<std::size_t>(result_));
-    } catch (const std::bad_alloc&) {  // it is lost, and the loop goes on
-    }
-  }
+  if (given_up_) keep_for_others();
+  if (holds_up_others_) file_->end_stray_read();
   // The last operations end with the loop, when there is no hub: who waits was given up by it.
   if (Hub::current_or_null()) done_.set();
 }

@@ -36,6 +36,9 @@ class FileCall final : public BackgroundJob, public loop::FileOperation {
   void work() noexcept override { result_ = perform(); }
   void finish() override;
   void on_done(int result) override;
+  bool reads_stream() const noexcept;
+  void give_up() noexcept;
+  void keep_for_others() noexcept;
   int perform() noexcept;
 
   IntrusivePtr<FileState> file_;
@@ -45,6 +48,7 @@ class FileCall final : public BackgroundJob, public loop::FileOperation {
   int result_ = -1;
   bool over_ = false;  // of the hub's thread, as the next
   bool given_up_ = false;
+  bool holds_up_others_ = false;  // who read the same stream
 };
 
 }  // namespace verdin::impl

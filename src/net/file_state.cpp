@@ -88,6 +88,21 @@ FileState::~FileState() {
   }
 }
 
+/// Those who had a turn are not in this process, nor are the threads that read for them.
+void FileState::look_for_fork() noexcept {
+  if (!forks_.in_new_child()) [[likely]]
+    return;
+  std::construct_at(&read_turn_);
+  std::construct_at(&write_turn_);
+  waiting_.clear();
+  stray_reads_ = 0;
+}
+
+void FileState::end_stray_read() noexcept {
+  if (--stray_reads_ > 0) return;
+  for (Event* each : waiting_) each->set();
+}
+
 void FileState::check_open() const {
   if (closed_) fail(EBADF, "the file was closed");
 }
@@ -164,7 +179,7 @@ std::size_t FileState::read(std::span<char> into) {
 
 bool FileState::read_ahead() {
   check_open();
-  std::string more(kReadAhead, '\0');
+  std::string more(kReadAhead, '\0');  // as large as the largest read
   std::size_t n;
   if (stream_) {
     n = read_stream(more);
@@ -207,6 +222,7 @@ std::uint64_t FileState::seek(std::int64_t offset, Seek from) {
 }
 
 int FileState::close() {
+  look_for_fork();
   closed_ = true;
   for (Event* each : waiting_) each->set();
   if (!owned_ || ref_count() > 1) return 0;

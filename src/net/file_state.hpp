@@ -41,9 +41,20 @@ class FileState : public SharedRefCounted<FileState> {
   bool is_stream() const noexcept { return stream_; }
   bool closed() const noexcept { return closed_; }
   std::string& ahead() noexcept { return ahead_; }
-  Mutex& read_turn() noexcept { return read_turn_; }
+  Mutex& read_turn() noexcept {
+    look_for_fork();
+    return read_turn_;
+  }
   /// Of a stream, one may read while another writes.
-  Mutex& write_turn() noexcept { return stream_ ? write_turn_ : read_turn_; }
+  Mutex& write_turn() noexcept {
+    look_for_fork();
+    return stream_ ? write_turn_ : read_turn_;
+  }
+
+  /// Of a stream: nobody waits any more for a read that a thread carries out. What it brings is the next that
+  /// is read.
+  void begin_stray_read() noexcept { ++stray_reads_; }
+  void end_stray_read() noexcept;
 
   // At the position. With the turn.
   std::size_t read(std::span<char> into);
@@ -67,6 +78,9 @@ class FileState : public SharedRefCounted<FileState> {
   std::size_t write_stream(std::string_view data);
   void await(loop::Interest interest);
   void let_others_run();
+  void look_for_fork() noexcept;
+  void await_stray_reads();
+  class Waiting;
 
   const int fd_;
   bool stream_ = false;
@@ -80,6 +94,8 @@ class FileState : public SharedRefCounted<FileState> {
   Mutex read_turn_;
   Mutex write_turn_;
   std::vector<Event*> waiting_;
+  unsigned stray_reads_ = 0;
+  loop::ForkMark forks_;
 };
 
 }  // namespace verdin::impl

@@ -65,28 +65,51 @@ std::ptrdiff_t write_without_blocking(int fd, bool socket, std::string_view data
 
 }  // namespace
 
+/// Who waits is woken by close(), and by the end of stray reads.
+class FileState::Waiting {
+ public:
+  Waiting(std::vector<Event*>& list, Event& event) : list_(list), own_(&event) { list_.push_back(own_); }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting() { list_.erase(std::find(list_.begin(), list_.end(), own_)); }
+
+ private:
+  std::vector<Event*>& list_;
+  Event* own_;
+};
+
 /// A loop that does not know of the descriptor's kind reports it as ready.
 void FileState::await(loop::Interest interest) {
   Event ready;
   loop::WatchPtr watch = Hub::current().loop().watch(fd_, interest, [&ready] { ready.set(); });
   const verdin::impl::IfLost lost([](void* what) noexcept { static_cast<loop::WatchPtr*>(what)->reset(); },
                                   &watch);
-  struct Entry {
-    Entry(std::vector<Event*>& in, Event& event) : list(in), own(&event) { list.push_back(own); }
-    Entry(const Entry&) = delete;
-    Entry& operator=(const Entry&) = delete;
-    ~Entry() { list.erase(std::find(list.begin(), list.end(), own)); }
-    std::vector<Event*>& list;
-    Event* own;
-  } const entry(waiting_, ready);
+  const Waiting waiting(waiting_, ready);
   ready.wait();
   check_open();
 }
 
+/// What they have taken comes before what is there now.
+void FileState::await_stray_reads() {
+  while (stray_reads_ > 0) {
+    Event over;
+    const Waiting waiting(waiting_, over);
+    over.wait();
+    check_open();
+  }
+}
+
 std::size_t FileState::read_stream(std::span<char> into) {
   into = into.first(std::min(into.size(), kLargestRead));
+  const std::size_t known = ahead_.size();
   for (;;) {
     check_open();
+    await_stray_reads();
+    if (ahead_.size() > known) {  // and no more of it than one read brings
+      const std::size_t taken = ahead_.copy(into.data(), into.size(), known);
+      ahead_.erase(known, taken);
+      return taken;
+    }
     std::ptrdiff_t n = read_without_blocking(fd_, socket_, into);
     if (n == -EOPNOTSUPP) {
       await(loop::Interest::read);

@@ -111,6 +111,20 @@ struct Poller::State {
     std::erase(told, &entry);
     entry.fired = false;
   }
+  /// In a child of fork(): whoever waited is not there, and nothing keeps the loop waiting until somebody
+  /// does.
+  static void lose_waiter(void* self) noexcept {
+    auto& state = *static_cast<State*>(self);
+    state.waiter = nullptr;
+    state.asleep = true;
+    for (auto& [fd, entry] : state.entries) entry.readiness->disarm();
+  }
+  void wake_up() {
+    if (!std::exchange(asleep, false)) return;
+    for (auto& [fd, entry] : entries) {
+      if (!entry.fired) entry.readiness->arm();
+    }
+  }
   Entry& find(int fd) {
     const auto at = entries.find(fd);
     if (at == entries.end())
@@ -125,6 +139,7 @@ struct Poller::State {
   std::vector<pollfd> asked;
   std::vector<Event> events;
   verdin::impl::Waiter* waiter = nullptr;
+  bool asleep = false;
 };
 
 Poller::Poller() : state_(std::make_unique<State>()) {}
@@ -164,6 +179,7 @@ std::span<const Poller::Event> Poller::wait(Deadline limit) {
   state.events.clear();
   for (State::Entry* entry : state.told) entry->readiness->arm();
   state.told.clear();
+  state.wake_up();
   while (state.events.empty()) {
     if (state.ready.empty()) {
       verdin::impl::Waiter waiter("Poller::wait");
@@ -171,6 +187,7 @@ std::span<const Poller::Event> Poller::wait(Deadline limit) {
         State& state;
         ~Leave() { state.waiter = nullptr; }
       } leave{state};
+      const verdin::impl::IfLost lost(&State::lose_waiter, &state);
       state.waiter = &waiter;
       if (!waiter.wait_until(limit.due()) && state.ready.empty()) break;
     }

@@ -7,6 +7,7 @@
 
 #include <verdin/net/process.hpp>
 #include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/impl/if_lost.hpp>
 #include <verdin/runtime/impl/wait_list.hpp>
 
 #include "net/child.hpp"
@@ -51,13 +52,24 @@ std::optional<int> Process::poll() {
   return child_->exit_code();
 }
 
+namespace {
+
+/// For a child of fork(), in which nobody waits any more.
+void forget_wait(void* child) noexcept { static_cast<impl::Child*>(child)->forget(); }
+
+}  // namespace
+
 int Process::wait() {
-  child_->exited().wait();
+  Event& exited = child_->exited();
+  const impl::IfLost lost(&forget_wait, child_.get());
+  exited.wait();
   return child_->exit_code();
 }
 
 std::optional<int> Process::wait_for(loop::Clock::duration limit) {
-  if (!child_->exited().wait_for(limit)) return std::nullopt;
+  Event& exited = child_->exited();
+  const impl::IfLost lost(&forget_wait, child_.get());
+  if (!exited.wait_for(limit)) return std::nullopt;
   return child_->exit_code();
 }
 

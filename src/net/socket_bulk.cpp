@@ -62,6 +62,7 @@ bool read_notice(int fd, ZeroCopySends& sends) noexcept {
 }
 
 bool prepare_zero_copies(SocketState& state) {
+  if (state.made.is_parents()) return false;
   if (!state.zero_copy) {
     state.zero_copy = std::make_unique<ZeroCopySends>();
     const int on = 1;
@@ -86,12 +87,14 @@ std::error_code wait_for_notices(SocketState& state, Deadline limit) {
 
 void reap_zero_copies(SocketState& state) noexcept {
   ZeroCopySends& sends = *state.zero_copy;
+  if (sends.made.is_parents()) return;
   while (!sends.pending.empty() && read_notice(state.fd, sends)) {
   }
   while (!sends.pending.empty() && sends.pending.front().done) sends.pending.pop_front();
 }
 
 void abort_zero_copies(SocketState& state) noexcept {
+  if (state.zero_copy->made.is_parents()) return;  // what it reads from is the parent's memory
   reap_zero_copies(state);
   if (state.zero_copy->pending.empty()) return;
   const ::linger reset{1, 0};

@@ -30,6 +30,7 @@ class SocketState : public RefCounted<SocketState> {
   Direction reading{loop::Interest::read};
   Direction writing{loop::Interest::write};
   std::unique_ptr<ZeroCopySends> zero_copy;  // made by the first such send
+  loop::ProcessMark made;
 };
 
 /// Frees what the kernel is done with.

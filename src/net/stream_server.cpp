@@ -83,6 +83,7 @@ struct Served {
   Served(const Served&) = delete;
   Served& operator=(const Served&) = delete;
   ~Served() {
+    if (made.is_parents()) return;  // the list is, too
     (prev ? prev->next : first) = next;
     if (next) next->prev = prev;
   }
@@ -91,6 +92,7 @@ struct Served {
   verdin::impl::GreenletBase& greenlet;
   Served* next;
   Served* prev = nullptr;
+  loop::ProcessMark made;
 };
 
 class StreamServer::State : public RefCounted<State> {
@@ -105,6 +107,9 @@ class StreamServer::State : public RefCounted<State> {
   void start();
   void stop() noexcept;
   bool end_connections(loop::Clock::duration limit);
+  /// In a child of fork(): the acceptor and the connections are the parent's, and so is the path. The
+  /// listener is anybody's.
+  void look_for_fork() noexcept;
 
   Address address;
   Handler handler;
@@ -134,7 +139,8 @@ class StreamServer::State : public RefCounted<State> {
   unsigned round_ = 0;  // of start(): the acceptor of an earlier one has nothing to say any more
   Reserve reserve_;
   std::chrono::milliseconds next_rest_{0};
-  bool made_path_ = false;
+  std::string made_path_;
+  loop::ForkMark forks_;
 };
 
 /// What a greenlet begins with, and no more than that: it is kept in each one for its whole life.
@@ -149,6 +155,7 @@ class StreamServer::State::Connection {
   ~Connection() {
     if (!state_) return;  // moved
     if (socket_) socket_->close();
+    if (made_.is_parents()) return;
     if (--state_->connections == 0) state_->empty_.set();
   }
 
@@ -163,13 +170,27 @@ class StreamServer::State::Connection {
   IntrusivePtr<State> state_;
   IntrusivePtr<SocketState> socket_;
   ShortAddress peer_;
+  loop::ProcessMark made_;
 };
+
+void StreamServer::State::look_for_fork() noexcept {
+  if (!forks_.in_new_child()) [[likely]]
+    return;
+  running = draining = false;
+  connections = 0;
+  served_ = nullptr;
+  killing_ = 0;
+  ++round_;
+  made_path_.clear();
+}
 
 void StreamServer::State::start() {
   if (running) return;
   if (!listener.open()) {
+    std::string path =
+        address.is_unix() && !address.is_abstract() ? std::string(address.path()) : std::string();
     listener = Socket::listen(address, options.listen);
-    made_path_ = address.is_unix() && !address.is_abstract();
+    made_path_ = std::move(path);
   }
   address = listener.local_address();
   next_rest_ = options.first_rest;
@@ -184,7 +205,8 @@ void StreamServer::State::stop() noexcept {
   running = false;
   if (!listener.open()) return;
   listener.close();  // the acceptor ends of it
-  if (std::exchange(made_path_, false)) ::unlink(address.path().c_str());
+  if (!made_path_.empty()) ::unlink(made_path_.c_str());
+  made_path_.clear();
   stopped.set();
 }
 
@@ -278,16 +300,21 @@ StreamServer::StreamServer(Socket listener, Handler handler, const StreamServerO
 
 StreamServer::~StreamServer() { stop(); }
 
-void StreamServer::start() { state_->start(); }
-bool StreamServer::started() const noexcept { return state_->running; }
+StreamServer::State& StreamServer::state() const noexcept {
+  state_->look_for_fork();
+  return *state_;
+}
+
+void StreamServer::start() { state().start(); }
+bool StreamServer::started() const noexcept { return state().running; }
 const Address& StreamServer::address() const noexcept { return state_->address; }
-void StreamServer::stop() noexcept { state_->stop(); }
-bool StreamServer::draining() const noexcept { return state_->draining; }
-std::size_t StreamServer::connections() const noexcept { return state_->connections; }
+void StreamServer::stop() noexcept { state().stop(); }
+bool StreamServer::draining() const noexcept { return state().draining; }
+std::size_t StreamServer::connections() const noexcept { return state().connections; }
 std::size_t StreamServer::rests() const noexcept { return state_->rests; }
 
 void StreamServer::serve_forever() {
-  const IntrusivePtr<State> state = state_;
+  const IntrusivePtr<State> state(&this->state());
   state->start();
   struct AtEnd {
     State& state;
@@ -297,11 +324,11 @@ void StreamServer::serve_forever() {
 }
 
 bool StreamServer::stop(loop::Clock::duration limit) {
-  return IntrusivePtr<State>(state_)->end_connections(limit);
+  return IntrusivePtr<State>(&state())->end_connections(limit);
 }
 
 bool StreamServer::drain(loop::Clock::duration limit) {
-  state_->draining = true;
+  state().draining = true;
   return stop(limit);
 }
 

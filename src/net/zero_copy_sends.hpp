@@ -14,6 +14,8 @@
 namespace verdin::net {
 
 struct ZeroCopySends {
+  /// In a child of fork() the numbers go on in the parent, which gets the notices.
+  loop::ProcessMark made{};
   struct Send {
     std::uint32_t number;
     SharedBuffer buffer;

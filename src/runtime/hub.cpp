@@ -84,14 +84,14 @@ void Hub::run_posted() {
   constexpr std::size_t kKeptCapacity = 1024;  // a burst's memory is given back
   std::vector<impl::Inbox::Task> tasks = std::move(posted_);
   inbox_->take(tasks);
-  impl::ForkMark forks;
+  const loop::ProcessMark begun;
   for (auto& task : tasks) {
     try {
       task();
     } catch (...) {
       report_error("posted task", std::current_exception());
     }
-    if (forks.in_new_child()) [[unlikely]] {  // the others are the parent's, and left undestroyed
+    if (begun.is_parents()) [[unlikely]] {  // the others are the parent's, and left undestroyed
       static_cast<void>(new auto(std::move(tasks)));
       return;
     }
@@ -258,12 +258,19 @@ Hub::Worker& Hub::take_worker(Task&& task, const char* name, SpawnPoint where) {
 }
 
 void Hub::start_now(Task&& task, const char* name) {
+  if (loop_->dropping() && in_hub()) {  // the parent does it
+    static_cast<void>(new auto(std::move(task)));
+    return;
+  }
   Worker& worker = take_worker(std::move(task), name, {});
   if (!in_hub() || dispatching_) return make_ready(worker);
+  const loop::ProcessMark begun;
   dispatching_ = through_hub_ = true;
   switch_into(worker);
   dispatching_ = false;
   through_hub_ = static_cast<bool>(observer_);
+  if (begun.is_parents()) [[unlikely]]
+    loop_->drop_rest_of_turn();
 }
 
 void Hub::observe(std::unique_ptr<impl::Observer> observer) noexcept {

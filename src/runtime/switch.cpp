@@ -203,7 +203,8 @@ void Hub::Worker::run_tasks() {
   for (;;) {
     run_task();
     Hub& hub = this->hub();
-    if (hub.ending_ || hub.idle_workers_.size() >= hub.options_.warm_workers) return;
+    const bool is_main = hub.main_ == this;  // in a child of fork(), which ends with it
+    if (hub.ending_ || is_main || hub.idle_workers_.size() >= hub.options_.warm_workers) return;
     set_label("idle worker");
     set_spawned_at({});
     hub.idle_workers_.push_back(this);

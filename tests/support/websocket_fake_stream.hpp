@@ -22,7 +22,7 @@ class FakeLoop final : public loop::Loop {
     return nullptr;
   }
   loop::WatchPtr on_signal(int, UniqueFunction<void()>) override { return nullptr; }
-  void after_fork() override {}
+  void after_fork() noexcept override {}
   void turn(bool) override {}
   void wake() noexcept override {}
   bool has_work() const noexcept override { return false; }

@@ -47,6 +47,8 @@ class Watch {
   /// False: waiting for this alone is waiting for nothing (Loop::has_work()). So it is for signals unless set
   /// otherwise.
   virtual void set_ref(bool ref) = 0;
+  /// For the loop, in a child of fork().
+  virtual void after_fork() noexcept {}
 };
 using WatchPtr = std::unique_ptr<Watch>;
 
@@ -87,9 +89,16 @@ class Loop {
   /// Tries to end it early; on_done() comes in any case, with -ECANCELED when that worked.
   virtual void cancel(FileOperation& /*operation*/) {}
 
-  /// In a child process after fork(): parts the loop from the parent's. The first turn does it by itself.
-  /// Streams and watches go on in both processes; operations on files do not in the child (no on_done()).
-  virtual void after_fork() = 0;
+  /// In a child process after fork(): parts the loop from the parent's. The first turn does it by itself (and
+  /// throws std::system_error where there is no descriptor or no io_uring for it: it may be tried again).
+  /// Watches and readiness go on in both processes. What the parent's connections do by themselves, they do
+  /// there: in the child its listeners accept nothing, nothing is read from its streams (what is sent is
+  /// sent), its wheel's timers do not ring, and operations on files do not end (no on_done()).
+  virtual void after_fork() noexcept = 0;
+  /// In a child process, back in a turn that the parent has begun, from a callback of which it was forked:
+  /// what this turn would still do is the parent's. What is sent until it is over is dropped.
+  void drop_rest_of_turn() noexcept { dropping_ = in_turn_; }
+  bool dropping() const noexcept { return dropping_; }
 
   /// One turn. Waits for an event, the next timer or wake() if `may_block`, else only looks.
   virtual void turn(bool may_block) = 0;
@@ -116,6 +125,22 @@ class Loop {
   /// For the backend's destructor, first of all.
   void end_watches() noexcept;
 
+  /// In a child process: for those watches that are still held.
+  void tell_watches_of_fork() noexcept;
+  /// Where what is dropped may be written.
+  std::string& scrap() noexcept {
+    scrap_.clear();
+    return scrap_;
+  }
+  /// Lies in turn().
+  struct InTurn {
+    explicit InTurn(Loop& its) noexcept : loop(its) { loop.in_turn_ = true; }
+    InTurn(const InTurn&) = delete;
+    InTurn& operator=(const InTurn&) = delete;
+    ~InTurn() { loop.in_turn_ = loop.dropping_ = false; }
+    Loop& loop;
+  };
+
   std::atomic<bool> waiting_{false};
   Clock::time_point now_;
   TimerWheel wheel_;
@@ -124,6 +149,9 @@ class Loop {
  private:
   class HeldWatch;
   HeldWatch* held_ = nullptr;
+  std::string scrap_;
+  bool in_turn_ = false;
+  bool dropping_ = false;
 };
 
 }  // namespace verdin::loop

@@ -9,9 +9,9 @@
 // dropping it closes the socket at once and discards what was not sent (see retire() for the polite way). It
 // may be dropped inside any callback, and no callback follows.
 //
-// In a child of fork() each side sends what it has queued itself: there what the parent had queued and not
-// sent is dropped (a handler that waits for on_drained() is told), and what it had retired closed. The child
-// must not retire() the parent's connections: the end that this tells the peer is for both. Dropping is fine.
+// In a child of fork() nothing is read from the parent's streams. Each side sends what it has queued itself:
+// there what the parent had queued and not sent is dropped (a handler that waits for on_drained() is told),
+// and what it had retired closed. Dropping one, and retire(), end it there without a word to the peer.
 #pragma once
 
 #include <cstddef>

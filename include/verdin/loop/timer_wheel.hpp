@@ -10,6 +10,7 @@
 #include <optional>
 
 #include <verdin/loop/deadline_timer.hpp>
+#include <verdin/loop/fork_generation.hpp>
 #include <verdin/loop/timer.hpp>
 
 namespace verdin::loop {
@@ -23,6 +24,11 @@ class TimerWheel {
   void insert(Timer& timer, Clock::time_point due);
   /// Fires every timer due at `now`. A timer started by a callback fires a tick later at the earliest.
   void fire(Clock::time_point now);
+  /// In a child of fork(): the parent's timers do not ring here. Any call finds out by itself.
+  void look_for_fork() noexcept {
+    if (forks_.in_new_child()) [[unlikely]]
+      stop_all();
+  }
   /// When fire() has something to do next, rounded down to where a coarser wheel must be looked at; none if
   /// empty.
   std::optional<Clock::time_point> next_due() const noexcept;
@@ -35,13 +41,17 @@ class TimerWheel {
   /// Which slots may hold timers. A bit may be stale (stop() does not know its slot); looking clears it.
   using Occupied = std::array<std::uint64_t, kSlots / 64>;
 
+  void stop_all() noexcept;
   void place(Timer& timer) noexcept;
   void expire(std::uint64_t tick);
+  void fire_rest();
   void cascade(std::size_t level, std::size_t slot) noexcept;
   std::optional<std::uint64_t> next_tick() const noexcept;
   std::size_t distance_to_occupied(std::size_t level, std::size_t from) const noexcept;
 
   std::array<std::array<TimerLink, kSlots>, kLevels> slots_;
+  TimerLink firing_;  // those of the tick that is under way
+  ForkMark forks_;
   mutable std::array<Occupied, kLevels> occupied_{};
   Clock::time_point start_;
   std::uint64_t tick_ = 0;  // every timer due at or before it has fired

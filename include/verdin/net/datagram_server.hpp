@@ -39,6 +39,7 @@ struct DatagramServerOptions {
 class DatagramServer {
  private:
   class State;
+  State& state() const noexcept;
 
  public:
   struct Datagram {

@@ -20,6 +20,9 @@
 // It is bound by start(), not before, and may be started again after stop(), at the same port. Several hubs
 // serve one port with a server each and listen.reuse_port, or with listen_together(). Threads: of one hub.
 // Destroying it stops it; connections live on and keep what they need.
+//
+// In a child of fork() one that the parent has started is not started, and has no connections: stopping it
+// there disturbs nobody (a Unix path stays), and start() has both processes accept from the one listener.
 #pragma once
 
 #include <chrono>
@@ -89,6 +92,7 @@ class StreamServer {
 
  private:
   class State;
+  State& state() const noexcept;
   IntrusivePtr<State> state_;
 };
 

@@ -23,6 +23,7 @@
 #include <string_view>
 #include <system_error>
 
+#include <verdin/loop/fork_generation.hpp>
 #include <verdin/net/deadline.hpp>
 
 namespace verdin::net {
@@ -102,7 +103,7 @@ class StreamSocket {
   std::optional<loop::Clock::duration> timeout_;
   std::string unread_;  // received by a call that wanted more than there was
   std::size_t consumed_ = 0;
-  bool collecting_ = false;  // a call has a claim on what is unread
+  loop::LocalFlag collecting_;  // a call has a claim on what is unread
 };
 
 }  // namespace verdin::net

@@ -20,6 +20,7 @@ enum class TlsErrc {
   bad_configuration,     ///< a certificate, a key, a list of ciphers
   failed,                ///< anything else, memory for one
   flooded,               ///< the peer sent messages of TLS without end (new keys, say), and no data
+  of_parent,             ///< this process was forked off from the one whose connection it is
 };
 
 const std::error_category& tls_category() noexcept;

@@ -144,6 +144,32 @@ void LibevLoop::look_for_parents_retired() {
   end_retired();
 }
 
+void LibevLoop::add_stream(LibevStream& stream) noexcept {
+  ++stream_count_;
+  stream.next_ = streams_;
+  if (streams_) streams_->prev_ = &stream;
+  streams_ = &stream;
+}
+
+void LibevLoop::remove_stream(LibevStream& stream) noexcept {
+  --stream_count_;
+  (stream.prev_ ? stream.prev_->next_ : streams_) = stream.next_;
+  if (stream.next_) stream.next_->prev_ = stream.prev_;
+}
+
+/// The parent may have been in the middle of a turn, which goes on here, too: it finds nothing more to do.
+void LibevLoop::after_fork() noexcept {
+  if (!forks_.in_new_child()) return;
+  newly_forked_ = true;
+  ev_loop_fork(ev_);
+  wheel_.look_for_fork();
+  ready_.clear();
+  forget_readiness();
+  look_for_parents_retired();
+  tell_watches_of_fork();
+  for (LibevStream* each = streams_; each; each = each->next_) each->after_fork();
+}
+
 void LibevLoop::flush_dirty() {
   // A flush never calls a handler, so nothing is added while the list is walked.
   flushing_.swap(dirty_);
@@ -194,7 +220,12 @@ void LibevLoop::arm_timer() {
 }
 
 void LibevLoop::turn(bool may_block) {
-  if (generation_ != fork_generation()) after_fork();
+  const InTurn in_turn(*this);
+  after_fork();
+  if (newly_forked_) {
+    check_descriptors_left();  // which libev makes anew
+    newly_forked_ = false;
+  }
   flush_dirty();
   // Whoever was told has perhaps queued something, or woken somebody outside of the loop: no wait now.
   const bool reported = report_broken();
@@ -208,7 +239,7 @@ void LibevLoop::turn(bool may_block) {
   deliver_readiness();
   if (closed) tell_of_closed();
   wheel_.fire(now_);
-  deadlines_.fire(now_);
+  if (!dropping()) deadlines_.fire(now_);
   if (!graveyard_.empty()) free_graveyard();
 }
 

@@ -37,11 +37,7 @@ class LibevLoop final : public Loop {
   void turn(bool may_block) override;
   void wake() noexcept override { ev_async_send(ev_, &wake_); }
   bool has_work() const noexcept override;
-  void after_fork() override {
-    generation_ = fork_generation();
-    ev_loop_fork(ev_);
-    look_for_parents_retired();
-  }
+  void after_fork() noexcept override;
 
   struct ev_loop* ev() const noexcept {
     return ev_;
@@ -51,7 +47,9 @@ class LibevLoop final : public Loop {
   static constexpr std::size_t kReadSize = 64 * 1024;
   char* read_buffer() noexcept { return read_buffer_.get(); }
   SendQueuePool& send_queues() noexcept { return send_queues_; }
-  void count_streams(int change) noexcept { stream_count_ += static_cast<std::size_t>(change); }
+  using Loop::scrap;
+  void add_stream(LibevStream& stream) noexcept;
+  void remove_stream(LibevStream& stream) noexcept;
   void add_dirty(LibevStream& stream) { dirty_.push_back(&stream); }
   void add_broken(LibevStream& stream) { broken_.push_back(&stream); }
   void add_ready(LibevStream& stream, int events) { ready_.push_back({&stream, events}); }
@@ -79,6 +77,7 @@ class LibevLoop final : public Loop {
   static void before_poll(struct ev_loop* ev) noexcept;
   void deliver_ready();
   void deliver_readiness();
+  void forget_readiness() noexcept;
   void end_readiness() noexcept;
   bool looks_for_closed() const noexcept;
   bool look_for_closed();
@@ -99,6 +98,7 @@ class LibevLoop final : public Loop {
   std::unique_ptr<char[]> read_buffer_;
   SendQueuePool send_queues_;
   std::vector<Ready> ready_;
+  LibevStream* streams_ = nullptr;
   std::size_t stream_count_ = 0;
   std::size_t readiness_count_ = 0;
   LibevReadiness* readinesses_ = nullptr;
@@ -115,7 +115,8 @@ class LibevLoop final : public Loop {
   std::vector<LibevStream*> retired_;
   unsigned retired_generation_ = fork_generation();
   int work_ = 0;
-  unsigned generation_ = fork_generation();
+  ForkMark forks_;
+  bool newly_forked_ = false;
 };
 
 }  // namespace verdin::loop

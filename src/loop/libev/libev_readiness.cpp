@@ -90,6 +90,12 @@ void LibevLoop::deliver_readiness() {
   }
 }
 
+/// Whoever is still ready will be found so.
+void LibevLoop::forget_readiness() noexcept {
+  waits_over_.clear();
+  for (LibevReadiness* each = readinesses_; each; each = each->next_) each->listed_ = false;
+}
+
 void LibevLoop::end_readiness() noexcept {
   for (LibevReadiness* readiness = readinesses_; readiness; readiness = readiness->next_)
     readiness->loop_ends();

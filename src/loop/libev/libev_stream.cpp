@@ -19,19 +19,20 @@ LibevStream::LibevStream(LibevLoop& loop, int fd) : loop_(loop) {
   ev_io_init(&io_, &LibevStream::on_io, fd, 0);
   io_.data = this;
   set_no_delay(fd);
-  loop_.count_streams(1);
+  loop_.add_stream(*this);
 }
 
-LibevStream::~LibevStream() { loop_.count_streams(-1); }
+LibevStream::~LibevStream() { loop_.remove_stream(*this); }
 
 void LibevStream::set_handler(StreamHandler* handler) {
   handler_ = handler;
   update_interest();
 }
 
-void LibevStream::update_interest() {
+void LibevStream::update_interest() noexcept {
   if (closed_) return;
-  const bool wants_data = (handler_ != nullptr || finish_timer_) && !paused_ && !eof_ && error_ == 0;
+  const bool wants_data =
+      (handler_ != nullptr || finish_timer_) && !paused_ && !eof_ && error_ == 0 && !made_.is_parents();
   const int events = (wants_data ? EV_READ : 0) | (blocked_ ? EV_WRITE : 0);
   if (counted_ != (events != 0)) {
     counted_ = events != 0;
@@ -54,9 +55,13 @@ SendQueue& LibevStream::queue() {
   return *queue_;
 }
 
-void LibevStream::send(std::string_view bytes) { queue().append(bytes); }
-void LibevStream::send(const SharedBuffer& buffer) { queue().append(buffer); }
-std::string& LibevStream::send_in_place() { return queue().tail(); }
+void LibevStream::send(std::string_view bytes) {
+  if (!loop_.dropping()) queue().append(bytes);
+}
+void LibevStream::send(const SharedBuffer& buffer) {
+  if (!loop_.dropping()) queue().append(buffer);
+}
+std::string& LibevStream::send_in_place() { return loop_.dropping() ? loop_.scrap() : queue().tail(); }
 
 void LibevStream::flush_at_end_of_turn() {
   dirty_ = false;
@@ -96,11 +101,16 @@ void LibevStream::after_flush() {
   if (empty || error_ != 0) loop_.send_queues().give_back(std::move(queue_));
   blocked_ = !empty && error_ == 0;
   update_interest();
-  if (empty && finish_timer_ && !fin_sent_) {
-    fin_sent_ = true;
-    ::shutdown(io_.fd, SHUT_WR);
-    if (eof_) end_finishing();
-  }
+  if (empty && finish_timer_) send_fin();
+}
+
+/// In a child process the end that it tells would be the parent's, too.
+void LibevStream::send_fin() {
+  if (fin_sent_) return;
+  if (made_.is_parents()) return end_finishing();
+  fin_sent_ = true;
+  ::shutdown(io_.fd, SHUT_WR);
+  if (eof_) end_finishing();
 }
 
 /// In a child process: what there was to be written is the parent's.
@@ -148,7 +158,7 @@ void LibevStream::on_ready(int events) {
     const bool drained = !blocked_ && error_ == 0;
     if (drained && !closed_ && !finish_timer_ && handler_) handler_->on_drained();
   }
-  if ((events & EV_READ) && !closed_ && !paused_ && !eof_ && error_ == 0) {
+  if ((events & EV_READ) && !closed_ && !paused_ && !eof_ && error_ == 0 && !made_.is_parents()) {
     finish_timer_ ? discard_input() : on_readable();
   }
 }
@@ -191,9 +201,7 @@ void LibevStream::finish() {
     flush();
     if (!closed_ && !blocked_ && error_ != 0) return;  // reported at the end of the turn
   } else {
-    fin_sent_ = true;
-    ::shutdown(io_.fd, SHUT_WR);
-    if (eof_) return end_finishing();
+    send_fin();
   }
   if (!closed_) update_interest();
 }

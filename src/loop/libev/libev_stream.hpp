@@ -36,19 +36,23 @@ class LibevStream final : public Stream {
   bool closed() const noexcept { return closed_; }
   bool listed() const noexcept { return dirty_ || broken_; }
   void close() override;
+  /// In a child process: what came in, and what was to be written, is the parent's.
+  void after_fork() noexcept { update_interest(); }
 
  private:
+  friend class LibevLoop;
   void finish() override;
 
   static void on_io(struct ev_loop*, ev_io* io, int events);
   void on_readable();
   void discard_input();
   void after_flush();
+  void send_fin();
   void end_finishing();
   SendQueue& queue();
   void write_some();
   void unblock();
-  void update_interest();
+  void update_interest() noexcept;
   void fail(int error);
 
   LibevLoop& loop_;
@@ -56,7 +60,10 @@ class LibevStream final : public Stream {
   ev_io io_;
   std::unique_ptr<SendQueue> queue_;
   std::unique_ptr<Timer> finish_timer_;  // exists while the stream is retired
+  LibevStream* next_ = nullptr;          // of all of the loop
+  LibevStream* prev_ = nullptr;
   int error_ = 0;
+  ProcessMark made_;
   bool dirty_ : 1 = false;
   bool broken_ : 1 = false;
   bool closed_ : 1 = false;

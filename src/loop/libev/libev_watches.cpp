@@ -29,7 +29,8 @@ class LibevSignalWatch final : public Watch {
 
  private:
   static void on_delivered(struct ev_loop*, ev_signal* signal, int) {
-    call(static_cast<LibevSignalWatch*>(signal->data)->delivered_);
+    auto& self = *static_cast<LibevSignalWatch*>(signal->data);
+    if (!self.loop_.dropping()) call(self.delivered_);  // it was the parent's
   }
 
   LibevLoop& loop_;
@@ -51,7 +52,12 @@ class LibevListener final : public Watch {
     ev_io_stop(loop_.ev(), &io_);
     ::close(io_.fd);
   }
-  void set_ref(bool ref) override { ref_.set(ref); }
+  void set_ref(bool ref) override { ref_.set(ref && !made_.is_parents()); }
+  /// The connections that come are the parent's.
+  void after_fork() noexcept override {
+    ev_io_stop(loop_.ev(), &io_);
+    ref_.set(false);
+  }
 
  private:
   static constexpr std::chrono::milliseconds kFirstRetry{10};
@@ -71,7 +77,7 @@ class LibevListener final : public Watch {
 
   void accept_some() {
     const std::shared_ptr<bool> alive = alive_;
-    for (int i = 0; i < kAcceptsATurn && *alive; ++i) {
+    for (int i = 0; i < kAcceptsATurn && *alive && !made_.is_parents(); ++i) {
       const int fd = ::accept4(io_.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) {
         StreamPtr stream = adopt(fd);
@@ -103,6 +109,7 @@ class LibevListener final : public Watch {
   }
 
   LibevLoop& loop_;
+  const ProcessMark made_;
   Ref ref_{loop_, true};
   AcceptHandler& handler_;
   ev_io io_;

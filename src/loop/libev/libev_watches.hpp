@@ -62,7 +62,7 @@ class LibevFdWatch final : public Watch {
     closed ? ev_io_stop(loop_.ev(), &io_) : ev_io_start(loop_.ev(), &io_);
   }
   void tell_if_closed() {
-    if (closed_) call(ready_);
+    if (closed_ && !loop_.dropping()) call(ready_);
   }
 
  private:
@@ -73,7 +73,8 @@ class LibevFdWatch final : public Watch {
       renew(*io);
       ev_io_start(ev, io);
     }
-    call(static_cast<LibevFdWatch*>(io->data)->ready_);
+    auto& self = *static_cast<LibevFdWatch*>(io->data);
+    if (!self.loop_.dropping()) call(self.ready_);
   }
 
   LibevLoop& loop_;

@@ -55,8 +55,9 @@ void ReceiveBuffers::enroll(io_uring* ring) {
 }
 
 void ReceiveBuffers::renew(io_uring* ring) {
+  void* const fresh = map(kRingMemory);  // throws
   ::munmap(ring_, kRingMemory);
-  ring_ = static_cast<io_uring_buf_ring*>(map(kRingMemory));
+  ring_ = static_cast<io_uring_buf_ring*>(fresh);
   enroll(ring);
 }
 

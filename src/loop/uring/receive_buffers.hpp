@@ -34,7 +34,7 @@ class ReceiveBuffers {
   /// The kernel had none left.
   void grow() noexcept;
   unsigned in_circulation() const noexcept { return in_circulation_; }
-  /// Registers with another ring, with every buffer free.
+  /// Registers with another ring, with every buffer free. Throws as the constructor does; may be tried again.
   void renew(io_uring* ring);
 
  private:

@@ -30,10 +30,12 @@ std::atomic<unsigned> rings_closed{0};
 
 Ring::Ring() { open(); }
 
-Ring::~Ring() {
+void Ring::close() noexcept {
   if (!open_) return;
   rings_closed.fetch_add(1, std::memory_order_release);
   io_uring_queue_exit(&ring_);
+  ring_ = {};
+  open_ = false;
 }
 
 void Ring::open() {
@@ -47,7 +49,10 @@ void Ring::open() {
     status = io_uring_queue_init_params(kEntries, &ring_, &parameters);
     if (status != -EINVAL) break;
   }
-  if (status < 0) throw std::system_error(-status, std::system_category(), "io_uring_setup");
+  if (status < 0) {
+    ring_ = {};
+    throw std::system_error(-status, std::system_category(), "io_uring_setup");
+  }
   if ((parameters.features & kFeatures) != kFeatures) {
     io_uring_queue_exit(&ring_);
     throw std::system_error(ENOSYS, std::system_category(), "io_uring lacks features");
@@ -76,14 +81,26 @@ bool Ring::note(int status) noexcept {
 
 /// The rings' memory is not mapped in a child, and its addresses may be somebody else's by now.
 void Ring::abandon() noexcept {
+  if (!open_) return;
   ::close(ring_.ring_fd);
   ring_ = {};
   open_ = false;
 }
 
-void Ring::renew() {
-  abandon();
-  open();
+void Ring::spoil(std::uint64_t user_data) noexcept {
+  // Liburing lets the kernel see entries as it submits them; those are behind `head`.
+  for (unsigned at = ring_.sq.sqe_tail - prepared(); at != ring_.sq.sqe_tail; ++at) {
+    io_uring_sqe& entry = ring_.sq.sqes[at & ring_.sq.ring_mask];
+    if (entry.user_data != user_data) continue;
+    if (entry.flags & IOSQE_CQE_SKIP_SUCCESS) {
+      io_uring_prep_nop(&entry);
+      entry.flags = IOSQE_CQE_SKIP_SUCCESS;
+      entry.user_data = 0;
+    } else {
+      io_uring_prep_read(&entry, -1, nullptr, 0, 0);
+      entry.user_data = user_data;
+    }
+  }
 }
 
 bool Ring::kernel_has_work() const noexcept {

@@ -44,7 +44,7 @@ class Ring {
  public:
   /// Throws std::system_error where the kernel has no io_uring, or a policy forbids it.
   Ring();
-  ~Ring();
+  ~Ring() { close(); }
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
@@ -85,13 +85,17 @@ class Ring {
   }
 
   io_uring* get() noexcept { return &ring_; }
-  /// In a child process: lets go of the parent's ring without disturbing it, and makes one.
-  void renew();
-  /// In a child process: the same without a new one; nothing but the destructor may follow.
+  /// In a child process: lets go of the parent's ring without disturbing it. Nothing but open() may follow.
   void abandon() noexcept;
+  bool is_open() const noexcept { return open_; }
+  /// Throws as the constructor does; may be tried again.
+  void open();
+  void close() noexcept;
+  /// Where something is prepared that could not be submitted: what bears `user_data` does nothing but fail,
+  /// with EBADF, when it is; one that would succeed silently does nothing at all.
+  void spoil(std::uint64_t user_data) noexcept;
 
  private:
-  void open();
   bool enable() noexcept;
   bool note(int status) noexcept;
 

@@ -42,15 +42,17 @@ UringLoop::UringLoop() : buffers_(ring_.get()) {
 
 UringLoop::~UringLoop() {
   end_watches();
-  const bool forked = generation_ != fork_generation();
+  after_fork();
+  const bool forked = !ring_.is_open();
   end_retired();
   waker_->drop();
-  for (UringRegistration* r = registrations_; r && !forked; r = r->next_) {
+  for (UringRegistration* r = registrations_; r; r = r->next_) {
     if (!r->dropped()) r->on_loop_end();
   }
   ending_ = true;
-  forked ? forget_files() : end_files();
-  forked ? ring_.abandon() : end_everything();
+  end_files();
+  if (!forked) end_everything();
+  free_dropped();
   for (UringStream* stream : graveyard_) delete stream;
 }
 
@@ -238,13 +240,16 @@ void UringLoop::settle_quick_sends() {
 void UringLoop::deliver() {
   // What a handler throws leaves the turn, and nobody is told twice.
   struct Told {
-    std::vector<Completion>& all;
-    std::ptrdiff_t count = 0;
-    ~Told() { all.erase(all.begin(), all.begin() + count); }
-  } told{completions_};
-  // A handler may add to the list: the end of a listener takes completions.
-  while (told.count < std::ssize(completions_)) {
-    const Completion completion = completions_[static_cast<std::size_t>(told.count++)];
+    UringLoop& loop;
+    ~Told() {
+      loop.completions_.erase(loop.completions_.begin(), loop.completions_.begin() + loop.told_);
+      loop.told_ = 0;
+    }
+  } told{*this};
+  // A handler may add to the list: the end of a listener takes completions. And in a child process that it
+  // makes there are none.
+  while (told_ < std::ssize(completions_)) {
+    const Completion completion = completions_[static_cast<std::size_t>(told_++)];
     deliver_one(completion);
   }
 }
@@ -268,7 +273,7 @@ void UringLoop::deliver_one(const Completion& completion) {
 
 void UringLoop::deliver_kept() {
   delivering_.swap(resumed_);
-  for (UringStream* stream : delivering_) stream->deliver_kept();
+  for (std::size_t i = 0; i < delivering_.size(); ++i) delivering_[i]->deliver_kept();
   delivering_.clear();
 }
 
@@ -297,7 +302,9 @@ void UringLoop::free_graveyard() {
 }
 
 void UringLoop::turn(bool may_block) {
-  if (generation_ != fork_generation()) after_fork();
+  const InTurn in_turn(*this);
+  after_fork();
+  if (!ring_.is_open()) open_again();
   ++turns_;
   // Whoever was told has perhaps woken somebody outside of the loop: no wait now.
   const bool reported = report_broken();
@@ -311,12 +318,13 @@ void UringLoop::turn(bool may_block) {
   deliver();
   if (!resumed_.empty()) deliver_kept();
   wheel_.fire(now_);
-  deadlines_.fire(now_);
+  if (!dropping()) deadlines_.fire(now_);
   if (!graveyard_.empty()) free_graveyard();
 }
 
 void UringLoop::cancel_now(std::uint64_t user_data) noexcept {
-  if (generation_ != fork_generation()) return;  // the operation is the parent's
+  after_fork();
+  if (!ring_.is_open()) return;  // the operation was the parent's
   if (ring_.room() == 0 && !ring_.submit() && ring_.room() == 0) return;
   io_uring_sqe* cancellation = entry();
   io_uring_prep_cancel64(cancellation, user_data, 0);
@@ -358,24 +366,44 @@ void UringLoop::end_everything() {
       deliver();
     }
   }
+}
+
+void UringLoop::free_dropped() {
   for (std::size_t i = 0; i < dirty_registrations_.size(); ++i) {
     if (dirty_registrations_[i]->dropped()) dirty_registrations_[i]->prepare();
   }
   dirty_registrations_.clear();
 }
 
-void UringLoop::after_fork() {
-  generation_ = fork_generation();
-  ring_.renew();
-  buffers_.renew(ring_.get());
+/// The parent may have been in the middle of a turn, which goes on here, too: it finds nothing more to do.
+/// The child's own ring is made by its first turn.
+void UringLoop::after_fork() noexcept {
+  if (!forks_.in_new_child()) return;
+  ring_.abandon();
   completions_.clear();
+  told_ = 0;
   cancellations_.clear();
   forget_files();
   quick_.clear();
+  gathers_used_ = 0;
   in_flight_ = 0;
+  wheel_.look_for_fork();
   look_for_parents_retired();
+  tell_watches_of_fork();
   for (UringRegistration* r = registrations_; r; r = r->next_) r->after_fork();
   for (UringStream* s = streams_; s; s = s->next_) s->after_fork();
+}
+
+/// Throws std::system_error; then the next turn tries again.
+void UringLoop::open_again() {
+  waker_->open_again();
+  ring_.open();
+  try {
+    buffers_.renew(ring_.get());
+  } catch (...) {
+    ring_.close();
+    throw;
+  }
 }
 
 }  // namespace verdin::loop

@@ -46,11 +46,19 @@ class UringLoop final : public Loop {
   bool has_work() const noexcept override;
   bool submit(FileOperation& operation) override;
   void cancel(FileOperation& operation) override;
-  void after_fork() override;
+  void after_fork() noexcept override;
 
   // For the streams.
   ReceiveBuffers& buffers() noexcept { return buffers_; }
   SendQueuePool& send_queues() noexcept { return send_queues_; }
+  using Loop::scrap;
+  /// Before the descriptor that it names is closed. Nothing is prepared then, but in a loop that could not
+  /// submit.
+  void withdraw(std::uint64_t user_data) noexcept {
+    after_fork();
+    if (ring_.is_open() && ring_.prepared() > 0) [[unlikely]]
+      ring_.spoil(user_data);
+  }
   void add_dirty(UringStream& stream) { dirty_.push_back(&stream); }
   void add_broken(UringStream& stream) { broken_.push_back(&stream); }
   void add_drained(UringStream& stream) { drained_.push_back(&stream); }
@@ -132,6 +140,7 @@ class UringLoop final : public Loop {
   void enter(bool wait);
   void submit_all();
   void harvest();
+  void open_again();
   bool room_for_completion() noexcept;
   void settle_quick_sends();
   void deliver();
@@ -143,6 +152,7 @@ class UringLoop final : public Loop {
   void report_drained();
   void free_graveyard();
   void end_everything();
+  void free_dropped();
   std::optional<Clock::time_point> next_due() const;
 
   Ring ring_;
@@ -150,6 +160,7 @@ class UringLoop final : public Loop {
   SendQueuePool send_queues_;
   UringWaker* waker_ = nullptr;
   std::vector<Completion> completions_;
+  std::ptrdiff_t told_ = 0;  // of those
   std::vector<UringStream*> dirty_;
   std::vector<UringStream*> flushing_;
   std::vector<UringStream*> quick_;
@@ -175,7 +186,7 @@ class UringLoop final : public Loop {
   int work_ = 0;
   bool ending_ = false;
   std::uint32_t turns_ = 0;
-  unsigned generation_ = fork_generation();
+  ForkMark forks_;
 };
 
 }  // namespace verdin::loop

@@ -46,6 +46,7 @@ void UringRegistration::complete(int result, unsigned flags) {
 void UringRegistration::drop() {
   if (dropped_) return;
   dropped_ = true;
+  loop_.withdraw(tagged());
   on_drop();
   if (armed_) loop_.cancel_later(tagged());
   // Not at once: the drop may have come from within on_result().
@@ -59,22 +60,24 @@ void UringRegistration::forget_if_done() {
   if (!armed_ && !dirty_) delete this;
 }
 
-void UringRegistration::after_fork() {
+void UringRegistration::after_fork() noexcept {
   armed_ = false;
-  on_fork();
+  const bool goes_on = on_fork();
   if (dropped_) {
     if (!dirty_) {
       dirty_ = true;
       loop_.add_dirty(*this);
     }
-  } else {
+  } else if (goes_on) {
     arm_later();
   }
 }
 
 UringWaker::UringWaker(UringLoop& loop) : UringRegistration(loop), fd_(make_eventfd()) { arm_later(); }
 
-UringWaker::~UringWaker() { ::close(fd_); }
+UringWaker::~UringWaker() {
+  if (fd_ >= 0) ::close(fd_);
+}
 
 /// Nobody ever reads the counter: each write wakes the poll that waits for it.
 void UringWaker::arm(io_uring_sqe* entry) { io_uring_prep_poll_multishot(entry, fd_, POLLIN); }
@@ -86,14 +89,24 @@ void UringWaker::on_result(int) {
 }
 
 void UringWaker::wake() noexcept {
-  if (!pending_.exchange(true)) ::eventfd_write(fd_, 1);
+  if (pending_.exchange(true)) return;
+  if (const int fd = fd_; fd >= 0) ::eventfd_write(fd, 1);
 }
 
-void UringWaker::on_fork() {
-  ::close(fd_);
-  fd_ = make_eventfd();
+bool UringWaker::on_fork() noexcept {
+  redirect_signals(loop_, -1);
+  forget_signals(loop_);
+  if (fd_ >= 0) ::close(fd_.exchange(-1));
   pending_.store(false);
+  return true;
+}
+
+/// Whoever called wake(), or noted a signal, before there was one is heard.
+void UringWaker::open_again() {
+  if (fd_ >= 0) return;
+  fd_ = make_eventfd();
   redirect_signals(loop_, fd_);
+  ::eventfd_write(fd_, 1);
 }
 
 }  // namespace verdin::loop

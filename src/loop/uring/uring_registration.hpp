@@ -19,7 +19,7 @@ class UringRegistration : public UringOperation {
   /// The owner has no more use for it: it deletes itself, now or when the kernel is done.
   void drop();
   /// In a child process: what was under way is the parent's.
-  void after_fork();
+  void after_fork() noexcept;
   bool dropped() const noexcept { return dropped_; }
 
  protected:
@@ -30,7 +30,8 @@ class UringRegistration : public UringOperation {
   /// A result that came after the drop.
   virtual void on_late_result(int) {}
   virtual void on_drop() {}
-  virtual void on_fork() {}
+  /// False: it does not go on in a child process.
+  virtual bool on_fork() noexcept { return true; }
   /// The loop ends: whoever owns it must not use it any more, and may drop it.
   virtual void on_loop_end() {}
 
@@ -63,14 +64,16 @@ class UringWaker final : public UringRegistration {
   explicit UringWaker(UringLoop& loop);
   void wake() noexcept;
   int fd() const noexcept { return fd_; }
+  /// In a child process: makes a descriptor of its own, unless it has one. Throws std::system_error.
+  void open_again();
 
  private:
   ~UringWaker() override;
   void arm(io_uring_sqe* entry) override;
   void on_result(int result) override;
-  void on_fork() override;
+  bool on_fork() noexcept override;
 
-  int fd_;
+  std::atomic<int> fd_;  // -1: not made yet
   std::atomic<bool> pending_{false};
 };
 
@@ -78,5 +81,7 @@ class UringWaker final : public UringRegistration {
 void deliver_signals(UringLoop& loop);
 /// Those that come in for `loop` write to `wake_descriptor` from now on.
 void redirect_signals(UringLoop& loop, int wake_descriptor) noexcept;
+/// In a child process: those that have come in were its parent's.
+void forget_signals(UringLoop& loop) noexcept;
 
 }  // namespace verdin::loop

@@ -107,6 +107,7 @@ void deliver_signals(UringLoop& loop) {
     if (slot.owner.load() != &loop || !slot.raised.exchange(false)) continue;
     const std::vector<SharedCallback> callbacks = slot.callbacks;
     for (const SharedCallback& callback : callbacks) {
+      if (loop.dropping()) return;
       if (std::count(slot.callbacks.begin(), slot.callbacks.end(), callback) > 0) (*callback)();
     }
   }
@@ -115,6 +116,12 @@ void deliver_signals(UringLoop& loop) {
 void redirect_signals(UringLoop& loop, int wake_descriptor) noexcept {
   for (Slot& slot : slots) {
     if (slot.owner.load() == &loop) slot.wake_descriptor.store(wake_descriptor);
+  }
+}
+
+void forget_signals(UringLoop& loop) noexcept {
+  for (Slot& slot : slots) {
+    if (slot.owner.load() == &loop) slot.raised.store(false);
   }
 }
 

@@ -73,7 +73,7 @@ void UringStream::touch() {
 
 void UringStream::prepare() {
   dirty_ = false;
-  if (error_ == 0 && !closed_ && !waiting_ && (sending_ || queue_)) prepare_send();
+  if (error_ == 0 && !closed_ && !waiting_ && !quick_ && (sending_ || queue_)) prepare_send();
   closed_ ? prepare_cancellation() : prepare_receive();
 }
 
@@ -130,8 +130,10 @@ void UringStream::on_receive(int result, unsigned flags) {
   struct Recycle {
     ReceiveBuffers& buffers;
     unsigned flags;
+    ProcessMark received{};
     ~Recycle() {
-      if (flags & IORING_CQE_F_BUFFER) buffers.recycle(ReceiveBuffers::number_of(flags));
+      if (flags & IORING_CQE_F_BUFFER && !received.is_parents())
+        buffers.recycle(ReceiveBuffers::number_of(flags));
     }
   } recycle{loop_.buffers(), flags};
   if (result > 0 && (flags & IORING_CQE_F_BUFFER)) {
@@ -397,8 +399,10 @@ void UringStream::finish() {
   update();
 }
 
+/// In a child process the end that it tells would be the parent's, too.
 void UringStream::send_fin() {
   if (fin_sent_ || closed_) return;
+  if (made_.is_parents()) return end_finishing();
   fin_sent_ = true;
   ::shutdown(fd_, SHUT_WR);
   if (eof_) end_finishing();
@@ -419,6 +423,7 @@ void UringStream::close() {
   handler_ = nullptr;
   kept_.reset();
   if (finish_timer_) finish_timer_->stop();
+  withdraw();
   if (queue_) loop_.send_queues().give_back(std::move(queue_));
   if (sending_ && !waiting_) loop_.send_queues().give_back(std::move(sending_));
   ::close(fd_);
@@ -426,7 +431,15 @@ void UringStream::close() {
   loop_.bury(*this);
 }
 
-void UringStream::after_fork() {
+/// What a loop that could not submit has prepared.
+void UringStream::withdraw() noexcept {
+  if (receiving_) loop_.withdraw(user_data(this, Tag::receive));
+  if (waiting_) loop_.withdraw(user_data(this, Tag::send));
+  if (quick_) loop_.withdraw(user_data(this, Tag::quick_send));
+  quick_ = false;
+}
+
+void UringStream::after_fork() noexcept {
   if (sending_) loop_.send_queues().give_back(std::move(sending_));
   loop_.send_queues().drop_if_parents(queue_);
   receiving_ = cancelling_ = waiting_ = quick_ = false;
@@ -434,7 +447,6 @@ void UringStream::after_fork() {
   if (closed_) return;
   if (blocked_) unblock();
   if (queue_) touch();
-  if (finish_timer_ && !queue_) send_fin();
   update();
 }
 

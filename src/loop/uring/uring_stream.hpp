@@ -18,9 +18,13 @@ class UringStream final : public Stream {
   ~UringStream() override;
 
   void set_handler(StreamHandler* handler) override;
-  void send(std::string_view bytes) override { queue().append(bytes); }
-  void send(const SharedBuffer& buffer) override { queue().append(buffer); }
-  std::string& send_in_place() override { return queue().tail(); }
+  void send(std::string_view bytes) override {
+    if (!loop_.dropping()) queue().append(bytes);
+  }
+  void send(const SharedBuffer& buffer) override {
+    if (!loop_.dropping()) queue().append(buffer);
+  }
+  std::string& send_in_place() override { return loop_.dropping() ? loop_.scrap() : queue().tail(); }
   std::size_t unsent() const override;
   void flush() override;
   void pause() override;
@@ -45,7 +49,7 @@ class UringStream final : public Stream {
     return operations_ == 0 && !(dirty_ || broken_ || drained_ || resumed_ || quick_);
   }
   /// In a child process: what was under way is the parent's.
-  void after_fork();
+  void after_fork() noexcept;
 
  private:
   friend class UringLoop;
@@ -62,8 +66,10 @@ class UringStream final : public Stream {
   void finish() override;
   void send_fin();
   void end_finishing();
+  void withdraw() noexcept;
   bool wants_data() const noexcept {
-    return (handler_ != nullptr || finish_timer_) && !paused_ && !eof_ && !closed_ && error_ == 0;
+    return (handler_ != nullptr || finish_timer_) && !paused_ && !eof_ && !closed_ && error_ == 0 &&
+           !made_.is_parents();
   }
   bool wants_receive() const noexcept { return wants_data() && !kept_; }
   bool over_budget(std::size_t size) noexcept;
@@ -92,6 +98,7 @@ class UringStream final : public Stream {
   UringStream* prev_ = nullptr;
   int fd_;
   int error_ = 0;
+  ProcessMark made_;
   std::size_t quick_size_ = 0;
   std::uint32_t budget_turn_ = 0;  // of the loop, in which so much was delivered:
   std::uint32_t delivered_ = 0;

@@ -84,6 +84,11 @@ class UringListener final : public UringRegistration {
   static constexpr std::chrono::milliseconds kFirstRetry{10};
   static constexpr std::chrono::milliseconds kLongestRetry{1000};
 
+  /// The connections that come are the parent's.
+  bool on_fork() noexcept override {
+    if (std::exchange(counted_, false)) loop_.count_work(-1);
+    return false;
+  }
   void retry() { arm_later(); }
   void arm(io_uring_sqe* entry) override {
     io_uring_prep_multishot_accept(entry, fd_, nullptr, nullptr, SOCK_CLOEXEC);
@@ -125,7 +130,7 @@ class UringListener final : public UringRegistration {
   /// The port is free when this returns.
   void on_drop() override {
     retry_.stop();
-    loop_.count_work(-1);
+    if (counted_) loop_.count_work(-1);
     if (armed()) loop_.cancel_now(tagged());
     ::close(fd_);
   }
@@ -134,6 +139,7 @@ class UringListener final : public UringRegistration {
   int fd_;
   Timer retry_;
   std::chrono::milliseconds next_retry_ = kFirstRetry;
+  bool counted_ = true;
 };
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include <verdin/loop/fork_generation.hpp>
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/impl/if_lost.hpp>
 
 #include "net/name_lookup.hpp"
 
@@ -53,11 +54,13 @@ ResolveErrc error_of_ares(int status) {
 /// has given up.
 template <typename Answer>
 struct Query : RefCounted<Query<Answer>> {
+  const loop::ProcessMark asked;
   Event done;
   Answer answer;
   bool no_memory = false;  // for the answer
 
   void finish() {
+    if (asked.is_parents()) return;  // who wants to know is not in this process
     done.set();
     this->release();
   }
@@ -112,9 +115,9 @@ class Channel {
   }
 
   ares_channel get() const noexcept { return channel_; }
-  bool is_of_parent() const noexcept { return generation_ != loop::fork_generation(); }
-  /// In a forked child: its sockets are the parent's, and those who waited are no more.
-  void forget() {
+  bool is_of_parent() const noexcept { return made_.is_parents(); }
+  /// In a forked child: the parent asks on, and gets the answers.
+  void forget() noexcept {
     watches_.clear();
     timer_.stop();
   }
@@ -164,6 +167,7 @@ class Channel {
                           : read        ? loop::Interest::read
                                         : loop::Interest::write;
     watches_[fd] = loop_.watch(fd, interest, [this, fd, read, write] {
+      if (is_of_parent()) return forget();
       ares_process_fd(channel_, read ? fd : ARES_SOCKET_BAD, write ? fd : ARES_SOCKET_BAD);
       set_timer();
     });
@@ -171,6 +175,7 @@ class Channel {
 
   static void on_due(void* self) {
     auto& channel = *static_cast<Channel*>(self);
+    if (channel.is_of_parent()) return;
     ares_process_fd(channel.channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     channel.set_timer();
   }
@@ -179,7 +184,7 @@ class Channel {
   ares_channel channel_ = nullptr;
   std::map<int, loop::WatchPtr> watches_;
   loop::DeadlineTimer timer_{loop_, &Channel::on_due, this};
-  const unsigned generation_ = loop::fork_generation();
+  const loop::ProcessMark made_;
   bool ending_ = false;
   bool deaf_ = false;  // a descriptor could not be watched
 };
@@ -208,12 +213,8 @@ class AresLookup final : public NameLookup {
 
  private:
   Channel& channel() {
-    if (channel_->is_of_parent()) {
-      auto own = std::make_unique<Channel>(options_);  // may throw, and is tried again then
-      channel_->forget();
-      static_cast<void>(channel_.release());  // what it would call back is not there any more
-      channel_ = std::move(own);
-    }
+    if (channel_->is_of_parent())
+      channel_ = std::make_unique<Channel>(options_);  // may throw, and is tried again then
     return *channel_;
   }
 
@@ -226,6 +227,8 @@ class AresLookup final : public NameLookup {
     query->add_ref();
     start(query.get());
     channel_->set_timer();
+    const verdin::impl::IfLost lost([](void* channel) noexcept { static_cast<Channel*>(channel)->forget(); },
+                                    channel_.get());
     query->done.wait();
     if (query->no_memory) throw std::bad_alloc();
     return std::move(query->answer);

@@ -33,7 +33,7 @@ constexpr std::chrono::seconds kCalm{1};
 /// One greenlet at a time.
 class Claim {
  public:
-  Claim(bool& taken, const char* what) : taken_(taken) {
+  Claim(loop::LocalFlag& taken, const char* what) : taken_(taken) {
     if (taken) throw ConcurrentUse(std::string("verdin: two greenlets ") + what + " one TLS stream at once");
     taken_ = true;
   }
@@ -42,7 +42,7 @@ class Claim {
   ~Claim() { taken_ = false; }
 
  private:
-  bool& taken_;
+  loop::LocalFlag& taken_;
 };
 
 }  // namespace
@@ -183,6 +183,7 @@ void TlsConnection::note_failure(int kind, const ErrorQueue& errors) {
 
 void TlsConnection::handshake(Deadline limit, std::error_code& error) {
   if (!socket_.open()) error = Errc::closed;
+  if (made_.is_parents()) error = TlsErrc::of_parent;
   if (error || (shaken_ && !failure_)) return;
   const Deadline own_limit(context_->options().handshake_limit);
   limit = limit.earlier(own_limit.due().value_or(loop::Clock::time_point::max()));
@@ -392,6 +393,8 @@ bool TlsConnection::say_goodbye() {
 
 void TlsConnection::shutdown_write(Deadline limit, std::error_code& error) {
   const Claim claim(writing_, "write to");
+  if (made_.is_parents()) error = TlsErrc::of_parent;
+  if (error) return;
   say_goodbye();
   if (!flush(limit, error)) return;
   try {
@@ -402,7 +405,7 @@ void TlsConnection::shutdown_write(Deadline limit, std::error_code& error) {
 }
 
 void TlsConnection::close() noexcept {
-  if (socket_.open()) {
+  if (socket_.open() && !made_.is_parents()) {
     try {
       std::error_code ignored;
       say_goodbye();

@@ -84,8 +84,9 @@ class TlsConnection {
   bool flooded_ = false;
   bool shaken_ = false;
   bool said_goodbye_ = false;
-  bool reading_ = false;
-  bool writing_ = false;
+  const loop::ProcessMark made_;
+  loop::LocalFlag reading_;
+  loop::LocalFlag writing_;
   unsigned calls_at_once_ = 0;
   std::error_code failure_;
   std::string failure_text_;

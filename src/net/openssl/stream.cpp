@@ -35,6 +35,8 @@ class TlsCategory final : public std::error_category {
         return "TLS has failed";
       case TlsErrc::flooded:
         return "the peer sends messages of TLS, and no data";
+      case TlsErrc::of_parent:
+        return "the connection is that of the process which has forked this one";
     }
     return "unknown";
   }

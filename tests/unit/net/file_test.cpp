@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/fuse.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -23,6 +24,7 @@
 #include <verdin/net/poll.hpp>
 #include <verdin/net/socket.hpp>
 #include <verdin/runtime/event.hpp>
+#include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/join.hpp>
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/sleep.hpp>
@@ -377,6 +379,61 @@ TEST(FileStream, a_forked_child_waits_for_nothing_that_only_the_parent_waits_for
 }
 
 #endif
+
+/// A terminal, which is read by a thread when it is ready.
+struct Terminal {
+  Terminal() : master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
+    ::grantpt(master.get());
+    ::unlockpt(master.get());
+    slave = Descriptor(::open(::ptsname(master.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
+    termios settings{};
+    ::tcgetattr(slave.get(), &settings);
+    ::cfmakeraw(&settings);
+    ::tcsetattr(slave.get(), TCSANOW, &settings);
+  }
+  void type(const std::string& text) const {
+    ASSERT_EQ(::write(master.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
+  /// Has a thread taken all by now? The hub does not hear of it meanwhile.
+  bool is_empty() const {
+    int size = 1;
+    for (int i = 0; i < 20 && size > 0; ++i) {
+      ::ioctl(slave.get(), FIONREAD, &size);
+      if (size > 0) ::usleep(500);
+    }
+    return size == 0;
+  }
+  Descriptor master;
+  Descriptor slave;
+};
+
+/// Its reader is killed when a thread has read for it: before the hub is told of that, and afterwards.
+TEST(FileStream, what_a_thread_has_read_for_one_who_is_gone_is_the_next_ones) {
+  for (const bool told : {false, true}) {
+    verdin::run([&] {
+      const Terminal terminal;
+      auto file = File::borrow(terminal.slave.get());
+      std::string taken;  // if it was quicker than its end
+      auto gone = verdin::spawn([&] { taken = file.read(100); });
+      verdin::sleep(1ms);
+      terminal.type("first");
+      while (!terminal.is_empty()) verdin::yield();
+      if (told) {
+        ::usleep(10'000);  // for the thread to say so
+        verdin::Hub::current().post([&] { gone.kill_async(); });
+      } else {
+        gone.kill_async();
+      }
+      std::string got;
+      auto next = verdin::spawn([&] {
+        while (taken.size() + got.size() < 5) got += file.read(100);
+      });
+      EXPECT_TRUE(verdin::join_all(20s, gone, next));
+      EXPECT_EQ(taken + got, "first");
+      next.kill();
+    });
+  }
+}
 
 TEST(FileStream, more_than_a_pipe_holds) {
   verdin::run([] {

@@ -15,6 +15,7 @@
 
 #include <verdin/net/resolver.hpp>
 #include <verdin/runtime/errors.hpp>
+#include <verdin/runtime/event.hpp>
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/runtime/timeout.hpp>
@@ -284,6 +285,38 @@ TEST_F(Ares, a_forked_child_asks_for_itself) {
     EXPECT_EQ(verdin::test::in_child(one), 0);
     EXPECT_TRUE(one());
     waiter.kill();
+  });
+}
+
+/// In the child nobody asks again, nobody takes the answer, and its end disturbs nobody.
+TEST_F(Ares, a_forked_child_leaves_its_parents_questions_alone) {
+  NameServer server;
+  server.say("late.test", {.silent = true});
+  verdin::run([&] {
+    auto options = asking(server);
+    options.timeout = 40ms;
+    options.tries = 10;
+    auto resolver = std::make_unique<Resolver>(options);
+    const int before = server.asked();
+    auto waiter = verdin::spawn([&] { return resolver->resolve("late.test", 80, Family::ipv4).size(); });
+    auto killed = verdin::spawn([&] { resolver->resolve("late.test", 80, Family::ipv4); });
+    until([&] { return server.asked() == before + 2; });
+    killed.kill();  // the question goes on
+    const int asked = server.asked();
+    EXPECT_EQ(verdin::test::in_child([&] {
+                bool waits_in_vain = false;
+                try {
+                  verdin::Event().wait();
+                } catch (const verdin::LoopExit&) {
+                  waits_in_vain = true;
+                }
+                resolver.reset();
+                return waits_in_vain;
+              }),
+              0);
+    EXPECT_EQ(server.asked(), asked);
+    server.say("late.test", {.records = {NameServer::a("192.0.2.1")}});
+    EXPECT_EQ(waiter.get(), 1u);
   });
 }
 

@@ -6,19 +6,6 @@
 
 namespace verdin::impl {
 
-class ForkMark {
- public:
-  /// Is this the first call in a child?
-  bool in_new_child() noexcept {
-    const unsigned now = loop::fork_generation();
-    if (now == seen_) [[likely]]
-      return false;
-    seen_ = now;
-    return true;
-  }
-
- private:
-  unsigned seen_ = loop::fork_generation();
-};
+using loop::ForkMark;
 
 }  // namespace verdin::impl
