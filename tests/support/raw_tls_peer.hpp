@@ -26,7 +26,7 @@ namespace verdin::test {
 
 class RawTlsPeer {
  public:
-  static constexpr unsigned char kHandshake = 22, kData = 23;
+  static constexpr unsigned char kAlert = 21, kHandshake = 22, kData = 23;
 
   /// A client. `version`: TLS1_2_VERSION or TLS1_3_VERSION.
   RawTlsPeer(net::Socket& socket, int version) : RawTlsPeer(socket, version, false) {

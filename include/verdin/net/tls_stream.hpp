@@ -15,7 +15,7 @@
 // is TlsErrc::truncated. shutdown_write() says it, and so does close(), as far as the kernel takes it at
 // once.
 //
-// An idle connection keeps no buffers: about 15 KB on a server's side, 33 KB on a client's. Threads: of its Socket's hub. In a child of fork() its
+// An idle connection keeps no buffers: about 15 KB. Threads: of its Socket's hub. In a child of fork() its
 // parent's are of no use (TlsErrc::of_parent), since both would speak to the peer with the same keys; closing
 // one there says nothing.
 #pragma once

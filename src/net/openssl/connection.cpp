@@ -320,6 +320,7 @@ std::size_t TlsConnection::recv(std::span<char> into, Deadline limit, std::error
     if (got > 0) return got;
     error = failure_;
     if (error || wish == Wish::none) return 0;
+    SSL_free_buffers(ssl_.get());  // after what is no data it keeps the one for writing: 16.6 KB
     if (!await(wish, limit, error)) return 0;
     calls_at_once_ = 0;
   }

@@ -290,5 +290,98 @@ TEST(TlsMessages, attempts_to_negotiate_anew_end_the_connection) {
   });
 }
 
+/// Records of any kind that hold no data, one behind the other, after one that does. Others run meanwhile,
+/// and the connection ends.
+void expect_flood_ends(int version, const std::function<std::string(RawTlsPeer&)>& record) {
+  run([&] {
+    Raw raw(version);
+    raw.say(raw.client.record("hello", RawTlsPeer::kData));
+    EXPECT_EQ(raw.server.recv(100, kLong), "hello");
+    bool over = false;
+    auto flood = spawn([&] {
+      std::error_code error;
+      while (!over && !error) {
+        std::string all;
+        for (int i = 0; i < 500; ++i) all += record(raw.client);
+        raw.socket.send_all(all, error, kLong);
+      }
+    });
+    const auto [got, error] = all_of(raw.server);
+    over = true;
+    EXPECT_EQ(got, "");
+    EXPECT_TRUE(error == TlsErrc::flooded || error == TlsErrc::protocol) << (error ? error->message() : "");
+    raw.server.close();
+    flood.get();
+  });
+}
+
+TEST(TlsMessages, records_without_data_end_the_connection) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION})
+    expect_flood_ends(version, [](RawTlsPeer& client) { return client.record("", RawTlsPeer::kData); });
+}
+
+TEST(TlsMessages, warnings_without_end_end_the_connection) {
+  expect_flood_ends(TLS1_2_VERSION, [](RawTlsPeer& client) {
+    return client.record(std::string("\x01\x5a", 2), RawTlsPeer::kAlert);  // user_canceled
+  });
+  expect_flood_ends(TLS1_3_VERSION, [](RawTlsPeer& client) {
+    return client.record(std::string("\x01\x5a", 2), RawTlsPeer::kAlert);
+  });
+}
+
+/// In TLS 1.3 one may come within a handshake, and means nothing.
+TEST(TlsMessages, changes_of_ciphers_without_end_end_the_connection) {
+  const std::string change("\x14\x03\x03\x00\x01\x01", 6);
+  expect_flood_ends(TLS1_3_VERSION, [&](RawTlsPeer&) { return change; });
+  run([&] {
+    auto [a, b] = tcp_pair();
+    Socket peer = std::move(a);
+    TlsStream server(std::move(b), Raw::context());
+    auto flood = spawn([&] {
+      std::error_code error;
+      std::string all;
+      for (int i = 0; i < 5000; ++i) all += change;
+      while (!error) peer.send_all(all, error, kLong);
+    });
+    int turns = 0;
+    bool over = false;
+    auto other = spawn([&] {
+      for (; !over; ++turns) yield();
+    });
+    EXPECT_THROW(server.handshake(kLong), net::TlsError);
+    over = true;
+    server.close();
+    flood.get();
+    other.get();
+  });
+}
+
+/// Each is few enough to be let pass.
+TEST(TlsMessages, records_without_data_between_such_with_data_let_others_run) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    run([&] {
+      Raw raw(version);
+      constexpr int kTimes = 200;
+      std::string all;
+      for (int i = 0; i < kTimes; ++i) {
+        for (int j = 0; j < 20; ++j) all += raw.client.record("", RawTlsPeer::kData);
+        all += raw.client.record("x", RawTlsPeer::kData);
+      }
+      auto sender = spawn([&] { raw.say(all); });
+      bool over = false;
+      int turns = 0;
+      auto other = spawn([&] {
+        for (; !over; ++turns) yield();
+      });
+      std::string got;
+      while (got.size() < kTimes) got += raw.server.recv(100, kLong);
+      over = true;
+      other.get();
+      sender.get();
+      EXPECT_GE(turns, kTimes / 10);
+    });
+  }
+}
+
 }  // namespace
 }  // namespace verdin::test

@@ -954,7 +954,7 @@ TEST_F(Tls, an_idle_connection_is_small) {
     RecordProperty("server_octets", static_cast<int>((servers - before) / 200));
     RecordProperty("client_octets", static_cast<int>((both - servers) / 200));
     EXPECT_LE((servers - before) / 200, 20'000u);
-    EXPECT_LE((both - servers) / 200, 40'000u);  // it has the server's certificate, and a session
+    EXPECT_LE((both - servers) / 200, 20'000u);
   });
 }
 
