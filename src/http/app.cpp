@@ -53,6 +53,16 @@ App& App::on_error(ErrorHook hook) {
   return *this;
 }
 
+App& App::on_access(AccessHook hook) {
+  server_->set_access_hook(std::move(hook));
+  return *this;
+}
+
+App& App::error_page(int status, Handler page) {
+  server_->set_error_page(status, std::move(page));
+  return *this;
+}
+
 App& App::listen(const Address& address) {
   server_->listen(address);
   return *this;

@@ -171,6 +171,10 @@ void Connection::request_done() {
   ExchangePtr exchange = std::move(reading_);
   exchange->connection_ = this;
   answering_ = exchange.get();
+  if (server_.notes_access()) {
+    exchange->began_ = stream_->loop().now();
+    exchange->request_.peer_address();  // kept there: it may be asked for when the stream has gone
+  }
   enter(Phase::answering);
   server_.dispatch(std::move(exchange));
 }

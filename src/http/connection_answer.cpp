@@ -38,6 +38,7 @@ bool Connection::write_head(Exchange& exchange, int status, std::span<const Head
                             std::optional<std::uint64_t> size) {
   if (status < 200 || status > 999) throw std::invalid_argument("bad status of a response");
   const http1::HeadParser& head = exchange.request_.head_;
+  exchange.status_ = status;
   if (check_headers(headers) || eof_ || discards_input_ || server_.stopping() || !head.keep_alive() ||
       exchange.reads_body_ || (!size && head.version() == http1::Version::http10)) {
     exchange.close_after_ = true;
@@ -70,7 +71,10 @@ void Connection::respond(Exchange& exchange, int status, std::span<const Header>
                          std::string_view body) {
   const IntrusivePtr<Connection> self(this);
   const std::size_t before = stream_->unsent();
-  if (write_head(exchange, status, headers, body.size())) stream_->send_in_place().append(body);
+  if (write_head(exchange, status, headers, body.size())) {
+    stream_->send_in_place().append(body);
+    exchange.answer_size_ = body.size();
+  }
   note_queued(before);
   end_exchange(exchange);
   answered(!exchange.close_after_);
@@ -80,7 +84,10 @@ void Connection::respond(Exchange& exchange, int status, std::span<const Header>
                          const SharedBuffer& body) {
   const IntrusivePtr<Connection> self(this);
   const std::size_t before = stream_->unsent();
-  if (write_head(exchange, status, headers, body.size())) stream_->send(body);
+  if (write_head(exchange, status, headers, body.size())) {
+    stream_->send(body);
+    exchange.answer_size_ = body.size();
+  }
   note_queued(before);
   end_exchange(exchange);
   answered(!exchange.close_after_);
@@ -90,6 +97,7 @@ void Connection::respond(Exchange& exchange, int status, std::span<const Header>
   const IntrusivePtr<Connection> self(this);
   const std::size_t before = stream_->unsent();
   const bool has_body = write_head(exchange, status, headers, body.size());
+  if (has_body) exchange.answer_size_ = body.size();
   note_queued(before);
   end_exchange(exchange);
   if (!has_body) return answered(!exchange.close_after_);
@@ -101,6 +109,7 @@ void Connection::respond(Exchange& exchange, int status, std::span<const Header>
 
 // The exchange is answered; what it holds lives on for those who have references.
 void Connection::end_exchange(Exchange& exchange) {
+  server_.note_access(exchange, true);
   exchange.finished_ = true;
   exchange.connection_ = nullptr;
   exchange.request_.stream_ = nullptr;
@@ -160,6 +169,7 @@ void Connection::abort_exchange() {
   exchange->finished_ = true;
   exchange->connection_ = nullptr;
   exchange->request_.stream_ = nullptr;
+  server_.note_access(*exchange, false);
   exchange->wake();
   UniqueFunction<void()> aborted = std::move(exchange->aborted_);
   if (aborted) server_.guarded(nullptr, aborted);
@@ -181,6 +191,7 @@ void Connection::abort_if_half_closed() {
 loop::StreamPtr Connection::give_stream(Exchange& exchange, std::string& leftover) {
   const IntrusivePtr<Connection> self(this);
   exchange.request_.peer_address();  // kept there: sessions ask for it later
+  exchange.status_ = 101;
   end_exchange(exchange);
   leftover = std::move(held_);
   if (rest_) {

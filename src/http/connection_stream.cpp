@@ -30,6 +30,7 @@ void Connection::send_piece(Exchange& exchange, std::string_view piece) {
     to.append(digits.data(), end).append("\r\n");
   }
   to.append(piece);
+  exchange.answer_size_ += piece.size();
   if (chunked) to.append("\r\n");
   note_queued(before);
 }

@@ -3,8 +3,40 @@
 
 #include <verdin/http/response.hpp>
 #include <verdin/protocol/http1/chars.hpp>
+#include <verdin/protocol/http1/content_coding.hpp>
+#include <verdin/protocol/http1/negotiation.hpp>
+#include <verdin/runtime/offload.hpp>
 
 namespace verdin::http {
+
+namespace {
+
+constexpr std::size_t kOffloadFrom = 64 * 1024;  // some 3 ms of gzip
+
+bool is_text(std::string_view type) {
+  type = http1::trim(type.substr(0, type.find(';')));
+  return type.substr(0, 5) == "text/" || type == "application/json" || type == "application/javascript" ||
+         type == "application/xml" || type == "image/svg+xml" || type.ends_with("+json") ||
+         type.ends_with("+xml");
+}
+
+/// What is packed is another sequence of octets: the tag may no longer claim to be of the same.
+void weaken_etag(std::vector<std::pair<std::string, std::string>>& headers) {
+  for (auto& [name, value] : headers) {
+    if (http1::equals_ignoring_case(name, "etag") && value.substr(0, 2) != "W/") value.insert(0, "W/");
+  }
+}
+
+}  // namespace
+
+bool Response::may_be_compressed(std::size_t size) const {
+  if (compress_from_ == 0 || size < compress_from_ || status_ == 206 || http1::status_has_no_body(status_) ||
+      has_header("Content-Encoding") || has_header("Content-Range"))
+    return false;
+  return std::any_of(headers_.begin(), headers_.end(), [](const auto& known) {
+    return http1::equals_ignoring_case(known.first, "content-type") && is_text(known.second);
+  });
+}
 
 void Response::check_unsent() const {
   if (sent()) throw std::logic_error("the response has been sent");
@@ -58,6 +90,23 @@ std::vector<Header> Response::header_views() const {
 void Response::send(std::string_view body) {
   check_unsent();
   if (!body.empty() && !has_header("Content-Type")) type("text/plain; charset=utf-8");
+  if (may_be_compressed(body.size())) {
+    // An answer that differs by what was asked for says so, whether it was compressed or not.
+    add_header("Vary", "Accept-Encoding");
+    const auto accepted = exchange_->request().header("Accept-Encoding").value_or("");
+    if (http1::encoding_weight(accepted, "gzip") > 0) {
+      const std::string packed = body.size() < kOffloadFrom
+                                     ? http1::encode_content(body, http1::ContentCoding::gzip)
+                                     : offload([body = std::string(body)] {
+                                         return http1::encode_content(body, http1::ContentCoding::gzip);
+                                       });
+      header("Content-Encoding", "gzip");
+      weaken_etag(headers_);
+      exchange_->respond(status_, header_views(), packed);
+      sent_ = true;
+      return;
+    }
+  }
   exchange_->respond(status_, header_views(), body);
   sent_ = true;
 }

@@ -3,11 +3,16 @@
 #include <algorithm>
 
 #include <verdin/base/log.hpp>
+#include <verdin/base/random.hpp>
 #include <verdin/protocol/http1/response_head.hpp>
 #include <verdin/protocol/http1/uri.hpp>
 #include <verdin/runtime/hub.hpp>
 
 namespace verdin::http {
+
+namespace {
+constexpr std::size_t kErrorIdSize = 16;
+}
 
 /// Where a request is on its way through the middlewares.
 struct Next::Chain {
@@ -85,7 +90,7 @@ void Server::dispatch(ExchangePtr exchange) {
     });
     return;
   }
-  if (!exchange->route_ && middlewares_.empty()) {
+  if (!exchange->route_ && middlewares_.empty() && error_pages_.empty()) {
     Response response(std::move(exchange));
     return answer_as_router(response);
   }
@@ -112,6 +117,7 @@ void Server::body_aborted(const Exchange& exchange) {
 void Server::run_handler(const ExchangePtr& exchange) {
   Request& request = exchange->request_;
   Response response(exchange);
+  response.compress_from_ = options_.compress_from;
   try {
     UniqueFunction<void()> handler = [&] {
       if (exchange->route_) {
@@ -130,13 +136,46 @@ void Server::run_handler(const ExchangePtr& exchange) {
     throw;
   } catch (const BodyError& error) {  // the peer's mistake
     if (exchange->started()) return exchange->drop();
-    exchange->respond(error.status, {{"Content-Type", "text/plain"}},
-                      std::string(http1::reason_phrase(error.status)) + "\n");
+    answer_failure(exchange, error.status);
   } catch (...) {
+    request.error_id_ = random_id(kErrorIdSize);
     report(&request, std::current_exception());
     if (exchange->started()) return exchange->drop();
-    exchange->respond(500, {{"Content-Type", "text/plain"}}, "Internal Server Error\n");
+    answer_failure(exchange, 500);
   }
+}
+
+// On a greenlet: without what the handler had set.
+void Server::answer_failure(const ExchangePtr& exchange, int status) {
+  if (exchange->finished()) return;
+  Request& request = exchange->request_;
+  if (const auto page = error_pages_.find(status); page != error_pages_.end()) {
+    Response response(exchange);
+    response.status(status);
+    try {
+      page->second(request, response);
+      if (exchange->started()) return exchange->end();
+      if (!response.sent() && !exchange->finished()) response.send();
+      return;
+    } catch (const Interrupt&) {
+      throw;
+    } catch (...) {
+      report(&request, std::current_exception());
+      if (exchange->started()) return exchange->drop();
+    }
+  }
+  std::string text(http1::reason_phrase(status));
+  if (!request.error_id().empty()) text += " (" + request.error_id() + ")";
+  exchange->respond(status, {{"Content-Type", "text/plain"}}, text + "\n");
+}
+
+void Server::note_access(const Exchange& exchange, bool complete) noexcept {
+  if (!access_hook_) return;
+  const auto took = exchange.began_ == loop::Clock::time_point() ? loop::Clock::duration::zero()
+                                                                 : loop::Clock::now() - exchange.began_;
+  guarded(&exchange.request_, [&] {
+    access_hook_({exchange.request_, exchange.status_, exchange.answer_size_, took, complete});
+  });
 }
 
 // With what middlewares have set: an answer of the router is as much in need of their headers as any.
@@ -144,6 +183,11 @@ void Server::answer_as_router(Response& response) {
   const Request& request = response.exchange().request();
   const int status = response.exchange().router_status_;
   response.status(status);
+  if (const auto page = error_pages_.find(status); page != error_pages_.end() && request.target() != "*") {
+    if (status == 405)
+      response.header("Allow", router_.allowed(http1::remove_dot_segments(request.raw_path())));
+    return page->second(response.exchange().request(), response);
+  }
   if (status == 404) return response.type("text/plain").send("Not Found\n");
   if (request.target() == "*") return response.send();
   response.header("Allow", router_.allowed(http1::remove_dot_segments(request.raw_path())));
@@ -155,7 +199,8 @@ void Server::answer_as_router(Response& response) {
 void Server::report(const Request* request, std::exception_ptr error) noexcept {
   try {
     if (error_hook_) return error_hook_(request, error);
-    const std::string what = request ? printable(request->target()) : std::string("connection");
+    std::string what = request ? printable(request->target()) : std::string("connection");
+    if (request && !request->error_id().empty()) what += " (" + request->error_id() + ")";
     Hub::current().report_error("http: " + what, error);
   } catch (...) {  // a hook that throws has had its chance
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,6 +31,8 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   Router& router() noexcept { return router_; }
   std::deque<Middleware>& middlewares() noexcept { return middlewares_; }
   void set_error_hook(ErrorHook hook) { error_hook_ = std::move(hook); }
+  void set_access_hook(AccessHook hook) { access_hook_ = std::move(hook); }
+  void set_error_page(int status, Handler page) { error_pages_[status] = std::move(page); }
   void mount(std::string_view prefix, std::shared_ptr<Endpoint> endpoint);
   void add_routed_endpoint(std::shared_ptr<Endpoint> endpoint) {
     routed_endpoints_.push_back(std::move(endpoint));
@@ -58,6 +61,8 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   void body_too_large(ExchangePtr exchange);
   void body_aborted(const Exchange& exchange);
   void forget(Connection& connection);
+  bool notes_access() const noexcept { return static_cast<bool>(access_hook_); }
+  void note_access(const Exchange& exchange, bool complete) noexcept;
   /// Runs `task` in the hub, soon, from no other stack.
   void later(UniqueFunction<void()> task);
   /// Calls, and reports what is thrown.
@@ -85,6 +90,7 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   void use_route(Exchange& exchange, Router::Match match);
   void run_handler(const ExchangePtr& exchange);
   void answer_as_router(Response& response);
+  void answer_failure(const ExchangePtr& exchange, int status);
   void report(const Request* request, std::exception_ptr error) noexcept;
   void watch_the_end();
   void stop_listening() noexcept;
@@ -98,6 +104,8 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   std::vector<std::shared_ptr<Endpoint>> routed_endpoints_;
   std::deque<Middleware> middlewares_;  // one that runs, and perhaps blocks, must not be moved
   ErrorHook error_hook_;
+  AccessHook access_hook_;
+  std::map<int, Handler> error_pages_;
 
   struct TlsAcceptor final : loop::AcceptHandler {
     TlsAcceptor(Server& its_server, const net::TlsContext& its_context)

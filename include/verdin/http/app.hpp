@@ -10,14 +10,15 @@
 //
 // A handler runs on a greenlet of its own once the request's body is complete (or, with
 // RouteOptions::stream_body, as soon as it can be read), and may block. What it throws
-// is reported to on_error() and answered 500. Middlewares run around handlers and files, in the order of
-// use(), not around endpoints.
+// is reported to on_error() and answered 500 with an id, which the report has, and nothing else. Middlewares
+// run around handlers and files, in the order of use(), not around endpoints.
 //
 // Threads: all calls on the thread of the hub that serves (routes may be added before there is one). Only
 // serve_forever() blocks (and listen(), if the host is a name). listen() throws std::system_error, route
 // functions and the constructor std::invalid_argument.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -54,6 +55,19 @@ using Middleware = UniqueFunction<void(Request&, Response&, const Next&)>;
 
 /// `request` is null when the failure has none.
 using ErrorHook = UniqueFunction<void(const Request* request, std::exception_ptr error)>;
+
+/// What became of one request.
+struct Access {
+  const Request& request;
+  int status;            ///< 0: none was sent; 101 also where an upgrade took the connection
+  std::uint64_t octets;  ///< of the answer's body
+  std::chrono::nanoseconds
+      took;       ///< from the request's end (its head's, if its body is streamed) to the answer's
+  bool complete;  ///< false: the peer went before the answer was made, or it was cut
+};
+
+/// In any context: it must not block.
+using AccessHook = UniqueFunction<void(const Access&)>;
 
 struct Address {
   std::string host{};
@@ -124,6 +138,15 @@ class App {
 
   /// Called for each exception that left a handler or an endpoint; in the context where it was thrown.
   App& on_error(ErrorHook hook);
+
+  /// Called when a request has been answered, or will not be. Not for what is no request: that has no more to
+  /// tell than its 400. What comes from the peer is as it came: see printable() for logs.
+  App& on_access(AccessHook hook);
+
+  /// Makes the page for answers of that status which no handler made: 404 and 405 of the router, 500 for what
+  /// a handler threw (Request::error_id() is in the report, too), 400, 408 and 413 for streamed bodies that
+  /// are none. The status is set already; headers that the handler had set are gone.
+  App& error_page(int status, Handler page);
 
   /// Binds; port 0 lets the kernel choose. Connections are accepted from start() on. May be called several
   /// times. A port alone is that of every IPv4 address of the machine; {"127.0.0.1", port} is for this

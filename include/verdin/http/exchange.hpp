@@ -136,6 +136,9 @@ class Exchange final : public RefCounted<Exchange> {
   loop::Clock::time_point wait_began_{};
   loop::Clock::duration waited_{};  // for the peer to send the body
   Event woken_;
+  loop::Clock::time_point began_{};  // when it could be answered; set if somebody wants to know
+  std::uint64_t answer_size_ = 0;
+  int status_ = 0;       // of the answer
   int body_status_ = 0;  // of what was wrong with it
   bool finished_ = false;
   bool close_after_ = false;

@@ -5,6 +5,7 @@
 // a Request.
 #pragma once
 
+#include <charconv>
 #include <cstddef>
 #include <forward_list>
 #include <optional>
@@ -12,6 +13,8 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -57,6 +60,20 @@ class Request {
   /// The first value of that key, decoded.
   std::optional<std::string> query(std::string_view key) const;
 
+  /// The same as a number, or as a bool ("1", "true", "0", "false"). None if it is not there, or is none.
+  template <typename T>
+  std::optional<T> query_as(std::string_view key) const {
+    return read_as<T>(query(key));
+  }
+  template <typename T>
+  std::optional<T> form_as(std::string_view field) const {
+    return read_as<T>(form(field));
+  }
+  template <typename T>
+  std::optional<T> param_as(std::string_view name) const {
+    return read_as<T>(std::string(param(name)));
+  }
+
   /// A header's value by its name in any case; several of one name are joined with ", " (cookies with "; ").
   std::optional<std::string_view> header(std::string_view name) const;
   /// All headers in order.
@@ -89,6 +106,8 @@ class Request {
 
   /// "127.0.0.1". Known while the request is being answered, and behind that if it was asked for before.
   std::string peer_address() const;
+  /// Of the failure that this request met with; empty if there was none.
+  const std::string& error_id() const noexcept { return error_id_; }
   /// Upgrade: websocket was asked for.
   bool wants_websocket() const noexcept { return head_.wants_websocket(); }
 
@@ -97,12 +116,28 @@ class Request {
   friend class Exchange;
   friend class Server;
 
+  template <typename T>
+  static std::optional<T> read_as(const std::optional<std::string>& text) {
+    if (!text) return std::nullopt;
+    if constexpr (std::is_same_v<T, bool>) {
+      if (*text == "1" || *text == "true") return true;
+      if (*text == "0" || *text == "false") return false;
+      return std::nullopt;
+    } else {
+      T value{};
+      const char* const end = text->data() + text->size();
+      const auto [last, error] = std::from_chars(text->data(), end, value);
+      return error == std::errc() && last == end ? std::optional<T>(value) : std::nullopt;
+    }
+  }
+
   http1::HeadParser head_;
   std::string path_;
   std::string body_;
   std::vector<std::pair<std::string, std::string>> params_;
   mutable std::forward_list<std::pair<std::string, std::string>> joined_headers_;  // only repeated ones
   mutable std::string peer_address_;
+  std::string error_id_;
   Exchange* exchange_ = nullptr;          // it lies in
   const loop::Stream* stream_ = nullptr;  // while the exchange has a connection
 };

@@ -87,9 +87,11 @@ class Response {
   void check_unsent() const;
   bool has_header(std::string_view name) const noexcept;
   std::vector<Header> header_views() const;
+  bool may_be_compressed(std::size_t size) const;
 
   ExchangePtr exchange_;
   std::vector<std::pair<std::string, std::string>> headers_;
+  std::size_t compress_from_ = 0;
   int status_ = 200;
   bool sent_ = false;
 };
