@@ -5,7 +5,6 @@
 
 #include <verdin/base/log.hpp>
 #include <verdin/runtime/hub.hpp>
-#include <verdin/runtime/impl/fork_mark.hpp>
 #include <verdin/runtime/impl/object_pool.hpp>
 #include <verdin/runtime/thread_pool.hpp>
 
