@@ -92,11 +92,11 @@ class Loop {
   /// In a child process after fork(): parts the loop from the parent's. The first turn does it by itself (and
   /// throws std::system_error where there is no descriptor or no io_uring for it: it may be tried again).
   /// Watches and readiness go on in both processes. What the parent's connections do by themselves, they do
-  /// there: in the child its listeners accept nothing, nothing is read from its streams (what is sent is
-  /// sent), its wheel's timers do not ring, and operations on files do not end (no on_done()).
+  /// there: in the child its listeners accept nothing, its streams say and hear nothing (see stream.hpp), its
+  /// wheel's timers do not ring, and operations on files do not end (no on_done()).
   virtual void after_fork() noexcept = 0;
   /// In a child process, back in a turn that the parent has begun, from a callback of which it was forked:
-  /// what this turn would still do is the parent's. What is sent until it is over is dropped.
+  /// what this turn would still do is the parent's.
   void drop_rest_of_turn() noexcept { dropping_ = in_turn_; }
   bool dropping() const noexcept { return dropping_; }
 

@@ -9,9 +9,10 @@
 // dropping it closes the socket at once and discards what was not sent (see retire() for the polite way). It
 // may be dropped inside any callback, and no callback follows.
 //
-// In a child of fork() nothing is read from the parent's streams. Each side sends what it has queued itself:
-// there what the parent had queued and not sent is dropped (a handler that waits for on_drained() is told),
-// and what it had retired closed. Dropping one, and retire(), end it there without a word to the peer.
+// In a child of fork() the parent's streams say and hear nothing: nothing is read from them, what is sent is
+// dropped (a handler that waits for on_drained() is told), and dropping one, or retire(), ends it there
+// without a word to the peer: what runs over them, sessions and servers, would have much to say as it ends. A
+// child that is to go on with a connection adopts a copy of its descriptor.
 #pragma once
 
 #include <cstddef>

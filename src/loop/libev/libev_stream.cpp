@@ -56,12 +56,12 @@ SendQueue& LibevStream::queue() {
 }
 
 void LibevStream::send(std::string_view bytes) {
-  if (!loop_.dropping()) queue().append(bytes);
+  if (!made_.is_parents()) queue().append(bytes);
 }
 void LibevStream::send(const SharedBuffer& buffer) {
-  if (!loop_.dropping()) queue().append(buffer);
+  if (!made_.is_parents()) queue().append(buffer);
 }
-std::string& LibevStream::send_in_place() { return loop_.dropping() ? loop_.scrap() : queue().tail(); }
+std::string& LibevStream::send_in_place() { return made_.is_parents() ? loop_.scrap() : queue().tail(); }
 
 void LibevStream::flush_at_end_of_turn() {
   dirty_ = false;
@@ -104,10 +104,8 @@ void LibevStream::after_flush() {
   if (empty && finish_timer_) send_fin();
 }
 
-/// In a child process the end that it tells would be the parent's, too.
 void LibevStream::send_fin() {
   if (fin_sent_) return;
-  if (made_.is_parents()) return end_finishing();
   fin_sent_ = true;
   ::shutdown(io_.fd, SHUT_WR);
   if (eof_) end_finishing();
@@ -189,7 +187,7 @@ void LibevStream::discard_input() {
 
 void LibevStream::finish() {
   if (closed_) return;
-  if (error_ != 0) return close();
+  if (error_ != 0 || made_.is_parents()) return close();  // the end that it tells would be the parent's, too
   handler_ = nullptr;
   paused_ = false;
   const auto out_of_time = [](void* self) { static_cast<LibevStream*>(self)->end_finishing(); };

@@ -380,7 +380,7 @@ void UringStream::report_broken() {
 
 void UringStream::finish() {
   if (closed_) return;
-  if (error_ != 0) return close();
+  if (error_ != 0 || made_.is_parents()) return close();  // the end that it tells would be the parent's, too
   handler_ = nullptr;
   paused_ = false;
   const bool ended = kept_ && (kept_->ended || kept_->error != 0);
@@ -399,10 +399,8 @@ void UringStream::finish() {
   update();
 }
 
-/// In a child process the end that it tells would be the parent's, too.
 void UringStream::send_fin() {
   if (fin_sent_ || closed_) return;
-  if (made_.is_parents()) return end_finishing();
   fin_sent_ = true;
   ::shutdown(fd_, SHUT_WR);
   if (eof_) end_finishing();

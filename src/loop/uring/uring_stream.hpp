@@ -19,12 +19,12 @@ class UringStream final : public Stream {
 
   void set_handler(StreamHandler* handler) override;
   void send(std::string_view bytes) override {
-    if (!loop_.dropping()) queue().append(bytes);
+    if (!made_.is_parents()) queue().append(bytes);
   }
   void send(const SharedBuffer& buffer) override {
-    if (!loop_.dropping()) queue().append(buffer);
+    if (!made_.is_parents()) queue().append(buffer);
   }
-  std::string& send_in_place() override { return loop_.dropping() ? loop_.scrap() : queue().tail(); }
+  std::string& send_in_place() override { return made_.is_parents() ? loop_.scrap() : queue().tail(); }
   std::size_t unsent() const override;
   void flush() override;
   void pause() override;

@@ -112,7 +112,8 @@ TEST_F(UnsubmittedEntries, wait_for_a_forked_childs_ring) {
   if (child == 0) {
     ::alarm(60);
     loop->after_fork();
-    stream->send("from the child");
+    const loop::StreamPtr own = loop->adopt(::dup(ends.own));
+    own->send("from the child");
     loop->wake();
     ::write(pipe[1], "x", 1);
     const std::pair<int, int> failures[] = {

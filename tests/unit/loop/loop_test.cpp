@@ -608,8 +608,9 @@ TEST_P(LoopTest, goes_on_in_a_child_process) {
     loop->turn(true);
     waker.join();
     woken = true;
-    stream->send("from the child");
-    turn_until([&] { return stream->unsent() == 0; });
+    const StreamPtr own = loop->adopt(::dup(pair[1]));
+    own->send("from the child");
+    turn_until([&] { return own->unsent() == 0; });
     loop->turn(false);
     ::_exit(woken && !HasFailure() ? 0 : 1);
   }
