@@ -26,7 +26,7 @@ void serve_chat(http::App& app, websocket::Topics& topics) {
   websocket::route(app, "/rooms/:name", [&topics](websocket::Stream& peer) {
     const std::string room(peer.request().param("name"));
     topics.subscribe(peer, room);
-    for (const websocket::Message& message : peer) topics.publish(room, message.data, peer);
+    for (const websocket::Message& message : peer) topics.publish(room, message, peer);
   });
 }
 // [/chat]

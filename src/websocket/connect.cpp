@@ -9,6 +9,7 @@
 #include <verdin/protocol/http1/response_parser.hpp>
 #include <verdin/protocol/http1/url.hpp>
 #include <verdin/protocol/websocket/client_handshake.hpp>
+#include <verdin/protocol/websocket/handshake.hpp>
 #include <verdin/runtime/hub.hpp>
 #include <verdin/websocket/connect.hpp>
 
@@ -44,6 +45,11 @@ bool is_ours(std::string_view name) {
 }
 
 std::string make_request(const http1::Url& url, std::string_view key, const ClientOptions& options) {
+  for (const std::string& name : options.subprotocols) {
+    if (!codec::is_protocol_list(name) || name.find(',') != std::string::npos) {
+      throw std::invalid_argument("verdin: a subprotocol's name that is none: " + name);
+    }
+  }
   std::string request = "GET " + url.target + " HTTP/1.1\r\n";
   http1::append_header(request, "Host", url.authority());
   request += codec::handshake_headers(key, options.subprotocols, options.deflate);

@@ -72,6 +72,7 @@ void Connection::release_extras() {
 // Receiving.
 
 void Connection::on_data(std::span<char> data) {
+  heard_ = true;
   const IntrusivePtr<Connection> self(this);
   if (extras_) on_kept_input();
   if (alive()) decode(data);
@@ -213,6 +214,7 @@ void Connection::abort() {
   handler_ = nullptr;
   extras_.reset();
   memberships_.reset();
+  parts_.reset();
   stream_.reset();
   if (!decoding_) decoder_.reset();
 }
@@ -237,6 +239,7 @@ void Connection::end(Close close, Farewell farewell) {
   state_ = State::closed;
   extras_.reset();
   memberships_.reset();
+  parts_.reset();
   if (farewell == Farewell::polite) {
     loop::retire(std::move(stream_));
   } else {

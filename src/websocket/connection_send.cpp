@@ -88,8 +88,8 @@ bool Connection::send_frame(const SharedBuffer& frames) {
 }
 
 bool Connection::begin_message(Opcode opcode) {
-  if (parts_) throw std::logic_error("a message is on its way in parts already");
   if (!is_open()) return false;
+  if (parts_) throw std::logic_error("a message is on its way in parts already");
   parts_ = std::make_unique<Parts>(Parts{{}, opcode});
   return true;
 }
@@ -103,11 +103,14 @@ bool Connection::send_part(std::string_view part) {
 }
 
 bool Connection::end_message() {
-  if (!is_open() || !parts_) return false;
   const std::unique_ptr<Parts> parts = std::move(parts_);
+  if (!is_open() || !parts) return false;
   std::string& queue = stream_->send_in_place();
   write_frame(queue, parts->next, {}, true, false);
-  if (is_open()) stream_->send_in_place().append(parts->held);
+  if (is_open() && !parts->held.empty()) {
+    stream_->send_in_place().append(parts->held);
+    queued(parts->held.size());
+  }
   return true;
 }
 

@@ -13,7 +13,7 @@ std::size_t Memberships::find(const Topic& topic) const noexcept {
 }
 
 void Memberships::join(Topic& topic) {
-  entries_.reserve(entries_.size() + 1);
+  if (entries_.size() == entries_.capacity()) entries_.reserve(2 * entries_.size() + 4);
   topic.members.push_back({&connection_, this, entries_.size()});
   entries_.push_back({&topic, topic.members.size() - 1});
 }

@@ -1,5 +1,6 @@
 // Memberships: the topics of one connection, and Topic: the connections of one topic. Each knows where it
-// stands in the other, so that leaving costs the same however many there are. Internal.
+// stands in the other, so that leaving costs the same however many a topic has (a connection's own are looked
+// through). Internal.
 #pragma once
 
 #include <cstddef>

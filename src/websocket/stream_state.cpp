@@ -1,5 +1,6 @@
 #include "websocket/stream_state.hpp"
 
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -8,6 +9,18 @@
 
 namespace verdin::websocket::impl {
 namespace {
+
+/// Counts who is within a call.
+class Counted {
+ public:
+  explicit Counted(int& count) noexcept : count_(count) { ++count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { --count_; }
+
+ private:
+  int& count_;
+};
 
 /// What a message costs in the inbox: many empty ones are not free.
 std::size_t cost(const Part& part) noexcept { return part.data.size() + sizeof(Part); }
@@ -52,10 +65,10 @@ const http::Request& StreamState::request() const {
 // In the hub.
 
 void StreamState::take(std::span<char> message, bool binary, bool last) {
-  heard_ = true;
   inbox_.push_back({std::string(message.data(), message.size()), binary, last});
   inbox_octets_ += cost(inbox_.back());
   if (inbox_octets_ > options_->inbox_limit && !paused_) {
+    if (nobody_will_receive()) return forget_inbox();
     paused_ = true;
     connection_->pause();
   }
@@ -77,9 +90,11 @@ void StreamState::cut(std::uint16_t code, std::string_view reason) {
 
 void StreamState::keep_alive() {
   if (!connection_->is_open()) return;
-  // While we do not read, nothing can be heard.
-  if (!heard_ && !paused_) return cut(close_code::kAbnormal, "no answer to a ping");
-  heard_ = false;
+  // While we do not read, nothing can be heard, but that the peer has gone can be seen. A frame may take long
+  // to come: any octet is a sign of life.
+  if (paused_ ? connection_->peer_gone() : !connection_->take_heard()) {
+    return cut(close_code::kAbnormal, "no answer to a ping");
+  }
   connection_->ping();
   ping_timer_.start(options_->ping_interval);
 }
@@ -92,7 +107,21 @@ void StreamState::report_end() {
 
 // On greenlets.
 
+void StreamState::resume() {
+  if (std::exchange(paused_, false)) connection_->resume();
+}
+
+bool StreamState::nobody_will_receive() const noexcept { return waiting_for_end_ > 0 && receiving_ == 0; }
+
+void StreamState::forget_inbox() {
+  inbox_.clear();
+  inbox_octets_ = 0;
+  partial_.reset();
+  resume();
+}
+
 std::optional<Part> StreamState::receive_part() {
+  const Counted receiving(receiving_);
   while (inbox_.empty()) {
     if (!is_open()) return std::nullopt;
     readable_.clear();
@@ -102,42 +131,41 @@ std::optional<Part> StreamState::receive_part() {
   inbox_.pop_front();
   inbox_octets_ -= cost(*part);
   if (paused_ && inbox_octets_ <= options_->inbox_limit / 2) {
-    paused_ = false;
-    heard_ = true;
-    connection_->resume();
+    resume();
   }
   return part;
 }
 
 std::optional<Message> StreamState::receive() {
-  std::optional<Part> part = receive_part();
-  if (!part) return std::nullopt;
-  Message message{std::move(part->data), part->binary};
-  while (!part->last) {
-    part = receive_part();
+  // What has been put together survives a Timeout: the next call goes on from there.
+  for (;;) {
+    std::optional<Part> part = receive_part();
     if (!part) return std::nullopt;
-    if (message.data.size() + part->data.size() > options_->max_message_size) {
+    if (!partial_) partial_.emplace(Message{{}, part->binary});
+    if (partial_->data.empty()) {
+      partial_->data = std::move(part->data);
+    } else if (partial_->data.size() + part->data.size() <= options_->max_message_size) {
+      partial_->data += part->data;
+    } else {
       close(close_code::kMessageTooBig, "message too big");
-      inbox_.clear();
+      forget_inbox();
       return std::nullopt;
     }
-    message.data += part->data;
+    if (part->last) return std::exchange(partial_, std::nullopt);
   }
-  return message;
 }
 
-void StreamState::wait_until_writable() {
-  while (is_open() && connection_->unsent() > options_->send_limit) {
-    writable_.clear();
-    writable_.wait();
-  }
-}
+void StreamState::wait_until_writable() { wait_until_unsent(options_->send_limit); }
 
 void StreamState::wait_until_unsent(std::size_t most) {
   while (is_open() && connection_->unsent() > most) {
+    const std::size_t before = connection_->unsent();
     writable_.clear();
     connection_->flush();  // what it leaves, on_drained() tells of
-    if (connection_->unsent() > most) writable_.wait();
+    if (connection_->unsent() <= most) return;
+    if (!writable_.wait_for(options_->backpressure_timeout) && is_open() && connection_->unsent() >= before) {
+      return cut(close_code::kPolicyViolation, "slow reader");
+    }
   }
 }
 
@@ -148,7 +176,12 @@ bool StreamState::send(Opcode opcode, std::string_view message) {
 
 void StreamState::begin_message(bool binary) {
   sink_.acquire();
-  connection_->begin_message(binary ? Opcode::binary : Opcode::text);
+  try {
+    connection_->begin_message(binary ? Opcode::binary : Opcode::text);
+  } catch (...) {
+    sink_.release();
+    throw;
+  }
 }
 
 bool StreamState::send_part(std::string_view part) {
@@ -163,8 +196,12 @@ bool StreamState::end_message() {
 }
 
 void StreamState::abandon_message() noexcept {
-  if (is_open()) close(close_code::kInternalError, "a message was given up");
-  sink_.release();
+  try {
+    if (is_open()) close(close_code::kInternalError, "a message was given up");
+    sink_.release();
+  } catch (const std::bad_alloc&) {
+    connection_->abort();  // it cannot even be said
+  }
 }
 
 void StreamState::close(std::uint16_t code, std::string_view reason) {
@@ -174,6 +211,8 @@ void StreamState::close(std::uint16_t code, std::string_view reason) {
 }
 
 const Close& StreamState::wait_for_end() {
+  const Counted waiting(waiting_for_end_);
+  if (paused_ && nobody_will_receive()) forget_inbox();
   while (!end_) {
     readable_.clear();
     readable_.wait();

@@ -64,12 +64,15 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
   void on_part(Opcode opcode, std::span<char> part, bool last) override {
     take(part, opcode == Opcode::binary, last);
   }
-  void on_pong(std::span<char>) override { heard_ = true; }
+
   void on_drained() override { writable_.set(); }
   void on_close(const Close& close) override;
 
   void take(std::span<char> message, bool binary, bool last = true);
   void wait_until_writable();
+  void resume();
+  bool nobody_will_receive() const noexcept;
+  void forget_inbox();
   void begin();
   void keep_alive();
   void report_end();
@@ -82,11 +85,14 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
   Ended ended_;
   std::deque<Part> inbox_;
   std::size_t inbox_octets_ = 0;
+  std::optional<Message> partial_;  // what receive() has put together so far
+  int receiving_ = 0;               // greenlets in receive()
+  int waiting_for_end_ = 0;         // and in wait_for_end()
   std::optional<Close> end_;
   Event readable_;
   Event writable_;
   Semaphore sink_{1};  // held by the greenlet whose message is on its way in parts
-  bool heard_ = true;
+
   bool paused_ = false;
   bool function_returned_ = false;
 };

@@ -18,11 +18,12 @@ inline unsigned fork_generation() noexcept { return forks_to_here.load(std::memo
 /// Knows in which process it was made.
 class ProcessMark {
  public:
+  ProcessMark() noexcept : generation_(fork_generation()) {}
   /// Was that before this process was forked off?
   bool is_parents() const noexcept { return generation_ != fork_generation(); }
 
  private:
-  unsigned generation_ = fork_generation();
+  unsigned generation_;
 };
 
 /// A flag for who is at work in an object: down in a child, whoever has put it up in the parent, because that

@@ -8,7 +8,8 @@
 // A message whose length is not known is sent in parts (begin_message()), and received in parts where
 // receive_parts() asks for it.
 //
-// Threads: of the stream's loop only; all callbacks come from the loop, in hub context, and must not block.
+// Threads: of the stream's loop only; all callbacks come from the loop, in hub context (over
+// net::loop_stream(), TLS say, on a greenlet of its own), and must not block.
 // No call on a Connection calls back into the handler: not even abort(). Nothing throws but std::bad_alloc.
 //
 // Ownership: held by IntrusivePtr; the handler must outlive it or be taken off by set_handler(nullptr). A
@@ -85,8 +86,9 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   bool send_frame(const SharedBuffer& frames);
 
   /// A message in parts: each leaves as a frame of its own, uncompressed. Other messages that are sent before
-  /// end_message() wait behind it, within Options::drop_limit; pings, pongs and a close frame do not wait.
-  /// One such message at a time (std::logic_error). False if the connection is not open.
+  /// end_message() wait behind it, within Options::drop_limit, and are lost if the connection is closed
+  /// before; pings, pongs and a close frame do not wait. One such message at a time (std::logic_error). False
+  /// if the connection is not open.
   bool begin_message(Opcode opcode);
   bool send_part(std::string_view part);
   bool end_message();
@@ -115,6 +117,13 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   void resume();
   /// Has the peer ended the connection (see loop::Stream)? While paused nothing else tells.
   bool peer_gone() const { return !stream_ || stream_->peer_gone(); }
+
+  /// Has anything come in since the last call?
+  bool take_heard() noexcept {
+    const bool heard = heard_;
+    heard_ = false;
+    return heard;
+  }
 
   std::string peer_address() const { return stream_ ? stream_->peer_address() : std::string(); }
 
@@ -173,6 +182,7 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   bool decoding_ : 1 = false;
   bool eof_ : 1 = false;  // the end comes behind what is kept
   bool client_ : 1 = false;
+  bool heard_ : 1 = true;
   loop::StreamPtr stream_;
   ConnectionHandler* handler_;
   protocol::websocket::FrameDecoder decoder_;

@@ -10,8 +10,8 @@
 // The function runs on a greenlet of its own for each connection, which is closed when it returns (1000) or
 // throws (1011; what it threw goes to the hub's error hook).
 //
-// A close frame is answered at once: a peer that closes right behind its messages gets no answer to them,
-// though receive() still gives them.
+// A close frame is answered at once, and a fault of the peer's as well: one that closes or breaks the rules
+// right behind its messages gets no answer to them, though receive() still gives them.
 //
 // Threads: greenlets of the connection's hub; one receives at a time, any may send. receive() and send()
 // block; they throw what interrupts a greenlet, and std::bad_alloc. Pings are answered whether or not anyone
@@ -100,17 +100,19 @@ class Stream {
     return message.binary ? send_binary(message.data) : send(message.data);
   }
 
-  /// Blocks while more than `most` octets are queued and not yet taken by the kernel.
+  /// Blocks while more than `most` octets are queued and not yet taken by the kernel. A peer that takes
+  /// nothing for Options::backpressure_timeout is dropped (1008).
   void wait_until_unsent(std::size_t most);
 
   /// Begins a message; blocks while another is on its way through a sink.
   MessageSink begin_text() { return begin_message(false); }
   MessageSink begin_binary() { return begin_message(true); }
 
-  /// Begins to close: receive() gives nothing more. Does not wait for the peer.
+  /// Begins to close: nothing more comes in, though what has come can be received. Does not wait for the
+  /// peer.
   void close(std::uint16_t code = close_code::kNormal, std::string_view reason = {});
   /// Blocks until it has ended, on either side: after close() until the peer has answered, or
-  /// Options::close_timeout.
+  /// Options::close_timeout. While nobody receives, messages above StreamOptions::inbox_limit are dropped.
   const Close& wait_for_end();
   bool is_open() const noexcept;
   bool is_client() const noexcept;

@@ -4,7 +4,7 @@
 //   websocket::Topics topics;
 //   websocket::route(app, "/news/:name", [&](websocket::Stream& peer) {
 //     topics.subscribe(peer, peer.request().param("name"));
-//     while (auto message = peer.receive()) topics.publish("chat", message->data, peer);
+//     while (auto message = peer.receive()) topics.publish("chat", *message, peer);
 //   });
 //
 // A connection leaves its topics by itself when it ends; a topic exists while it has subscribers. A
@@ -55,6 +55,10 @@ class Topics {
 
   /// To all subscribers but `except`; returns to how many. `text` is UTF-8.
   std::size_t publish(std::string_view topic, std::string_view text, Subscriber except = {});
+  std::size_t publish(std::string_view topic, const Message& message, Subscriber except = {}) {
+    return message.binary ? publish_binary(topic, message.data, except)
+                          : publish(topic, message.data, except);
+  }
   std::size_t publish_binary(std::string_view topic, std::string_view octets, Subscriber except = {});
   /// One message to several topics: encoded once for all of them.
   std::size_t publish(std::string_view topic, SharedMessage& message, Subscriber except = {});

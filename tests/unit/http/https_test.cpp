@@ -100,7 +100,7 @@ TEST_F(Https, PlainTextSilenceAndEndsConcernNobodyElse) {
   run([&] {
     App app;
     app.get("/", [](Request&, Response& response) { response.send("fine"); });
-    app.listen({"127.0.0.1", 0}, context(50ms)).start();
+    app.listen({"127.0.0.1", 0}, context(1s)).start();
     net::Socket talks = plain(app);
     talks.send_all("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     net::Socket silent = plain(app);

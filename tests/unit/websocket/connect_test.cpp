@@ -212,6 +212,11 @@ TEST(Connect, RefusesWhatCannotBeAsked) {
       options.headers = {{name, value}};
       EXPECT_THROW(connect("ws://127.0.0.1:1/", options), std::invalid_argument) << name;
     }
+    for (const char* name : {"", "a\r\nX: y", "a,b", "a b"}) {
+      ClientOptions options;
+      options.subprotocols = {name};
+      EXPECT_THROW(connect("ws://127.0.0.1:1/", options), std::invalid_argument) << name;
+    }
   });
 }
 
@@ -328,8 +333,8 @@ TEST(Connect, KilledAndTimedOutMeanwhile) {
     const std::string url = "ws://127.0.0.1:" + std::to_string(listener.local_address().port()) + "/";
     auto killed = spawn([&] { connect(url); });
     net::Socket first = listener.accept(60s);
-    killed.kill();
     first.recv_until("\r\n\r\n", 10'000, 60s);
+    killed.kill();
     EXPECT_EQ(first.recv(1, 60s), "");
     EXPECT_FALSE(with_timeout(20ms, [&] {
                    connect(url);

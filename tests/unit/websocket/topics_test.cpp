@@ -218,7 +218,7 @@ TEST(Topics, OfStreams) {
     Topics topics;
     route(app, "/chat", [&topics](Stream& peer) {
       topics.subscribe(peer, "chat");
-      while (auto message = peer.receive()) topics.publish("chat", message->data, peer);
+      while (auto message = peer.receive()) topics.publish("chat", *message, peer);
     });
     test::RawClient one(app), other(app);
     for (test::RawClient* client : {&one, &other}) {
@@ -229,6 +229,8 @@ TEST(Topics, OfStreams) {
     EXPECT_EQ(other.read(7), text_frame("hello"));
     other.send(test::client_text("you"));
     EXPECT_EQ(one.read(5), text_frame("you"));  // nothing of its own before
+    other.send(test::client_binary("\xFF\xFE"));
+    EXPECT_EQ(one.read(4), make_frame(Opcode::binary, {"\xFF\xFE"}).view());
     one.disconnect();
     other.disconnect();
   });
