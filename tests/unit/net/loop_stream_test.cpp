@@ -1,10 +1,13 @@
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <verdin/net/error.hpp>
@@ -155,6 +158,43 @@ TEST_F(LoopStreamTest, RetiringSendsWhatIsQueuedAndWaitsForThePeer) {
     EXPECT_EQ(peer.recv_exactly(much.size(), kLong), much);
     EXPECT_EQ(peer.recv(1, kLong), "");
     EXPECT_EQ(teller.got, "unread");
+  });
+}
+
+TEST_F(LoopStreamTest, ShowsWhatThePeerTakesPieceByPiece) {
+  with_pair([](loop::StreamPtr& stream, Socket& peer, Teller&) {
+    const std::string much(20'000'000, 'm');
+    stream->send(much);
+    EXPECT_EQ(peer.recv_exactly(1'000'000, kLong).size(), 1'000'000u);
+    EXPECT_LT(stream->unsent(), much.size());
+    EXPECT_GT(stream->unsent(), 0u);
+  });
+}
+
+TEST_F(LoopStreamTest, APeerThatNeverReadsDoesNotKeepWhatIsRetired) {
+  with_pair([](loop::StreamPtr& stream, Socket& peer, Teller&) {
+    const std::string much(20'000'000, 'm');
+    stream->send(much);
+    char octet;
+    peer.recv_exactly(std::span(&octet, 1), kLong);  // by now the writer stands in the midst of it
+    const int fd = stream->fd();
+    loop::retire(std::move(stream));
+    while (::fcntl(fd, F_GETFD) >= 0) sleep(std::chrono::milliseconds(20));  // 5 seconds
+  });
+}
+
+TEST_F(LoopStreamTest, WhatComesWithoutAHandlerWaitsForOne) {
+  with_pair([](loop::StreamPtr& stream, Socket& peer, Teller& teller) {
+    peer.send_all("one");
+    EXPECT_TRUE(teller.wait_for("one"));
+    stream->set_handler(nullptr);
+    peer.send_all("two");
+    peer.shutdown_write();
+    while (!stream->peer_gone()) sleep(std::chrono::milliseconds(1));
+    for (int i = 0; i < 10; ++i) sleep(std::chrono::milliseconds(0));
+    stream->set_handler(&teller);
+    EXPECT_TRUE(teller.wait_until([&] { return teller.eof; }));
+    EXPECT_EQ(teller.got, "onetwo");
   });
 }
 
