@@ -44,7 +44,12 @@ Channels::Channels(Stream& stream, const ChannelLimits& limits) {
     throw std::invalid_argument("verdin: the WebSocket has not agreed on channels");
   }
   state_ = make_intrusive<impl::ChannelsState>(stream, limits);
-  state_->begin();
+  try {
+    state_->begin();
+  } catch (...) {
+    state_->stop();
+    throw;
+  }
 }
 
 Channels::~Channels() { state_->stop(); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include <verdin/runtime/errors.hpp>
 #include <verdin/runtime/spawn.hpp>
 #include <verdin/runtime/timeout.hpp>
 
@@ -16,11 +17,14 @@ namespace {
 
 // More than this and what is queued would hold up what is small; less, and the kernel would wait for us.
 constexpr std::size_t kMostUnsent = 64 * 1024;
+constexpr std::size_t kMostControls = 100;
 
 }  // namespace
 
 ChannelsState::ChannelsState(Stream& stream, const ChannelLimits& limits)
-    : stream_(stream), mux_(stream.is_client() ? Role::client : Role::server, limits) {}
+    : stream_(stream),
+      mux_(stream.is_client() ? Role::client : Role::server, limits),
+      most_alive_(4 * limits.channels) {}
 
 void ChannelsState::begin() {
   reader_ = spawn([this] { read(); });
@@ -38,17 +42,50 @@ void ChannelsState::stop() {
 // The two greenlets.
 
 void ChannelsState::read() {
-  while (std::optional<Message> message = stream_.receive()) {
-    if (!message->binary) {
-      fail(close_code::kUnsupportedData, "a frame of channels is binary");
-      break;
-    }
-    take(mux_.feed(message->data));
+  try {
+    carry_back();
+  } catch (const Interrupt&) {
+    all_over();
+    throw;
+  } catch (...) {
+    fail(close_code::kInternalError, {});
+    throw;
   }
   all_over();
 }
 
+void ChannelsState::carry_back() {
+  while (!ended_) {
+    const std::optional<Message> message = stream_.receive();
+    if (!message) return;
+    if (!message->binary) return fail(close_code::kUnsupportedData, "a frame of channels is binary");
+    take(mux_.feed(message->data));
+    wait_for_room();
+  }
+}
+
+/// A peer that opens and resets, and does not read what it is told, waits: its frames fill the stream's
+/// inbox, and then TCP's window.
+void ChannelsState::wait_for_room() {
+  while (mux_.controls() > kMostControls && !ended_) {
+    room_.clear();
+    room_.wait();
+  }
+}
+
 void ChannelsState::write() {
+  try {
+    carry();
+  } catch (const Interrupt&) {
+    all_over();
+    throw;
+  } catch (...) {
+    fail(close_code::kInternalError, {});
+    throw;
+  }
+}
+
+void ChannelsState::carry() {
   std::string frame;
   while (!ended_) {
     const ChannelMux::Step step = mux_.next_frame(frame);
@@ -57,16 +94,18 @@ void ChannelsState::write() {
       to_write_.wait();
       continue;
     }
-    stream_.send_binary(frame);
-    if (const auto found = channels_.find(step.over); found != channels_.end()) {
-      const ChannelPtr channel = found->second;
-      over(*channel, 0);
-    }
+    room_.set();
+    // Before anything may block: who sends is gone when it is interrupted.
     if (step.finished) {
       auto* const sender = static_cast<ChannelSender*>(step.finished);
       sender->sent = true;
       sender->done.set();
     }
+    if (const auto found = channels_.find(step.over); found != channels_.end()) {
+      const ChannelPtr channel = found->second;
+      over(*channel, 0);
+    }
+    stream_.send_binary(frame);
     stream_.wait_until_unsent(kMostUnsent);
   }
 }
@@ -75,7 +114,9 @@ void ChannelsState::take(ChannelEvent event) {
   to_write_.set();  // whatever it was, there may be an answer
   if (event.kind == ChannelEvent::Kind::failed) return fail(event.code, event.text);
   if (event.kind == ChannelEvent::Kind::opened) {
-    auto channel = make_intrusive<ChannelState>(*this, event.channel, std::move(event.text));
+    // Channels that are over may still have a greenlet each.
+    if (*alive_ >= most_alive_) return mux_.reset(event.channel, close_code::kTryAgainLater);
+    auto channel = make_intrusive<ChannelState>(*this, event.channel, std::move(event.text), alive_);
     channels_.emplace(event.channel, channel);
     opened_.push_back(std::move(channel));
     return acceptable_.set();
@@ -94,7 +135,7 @@ void ChannelsState::take(ChannelEvent event) {
       if (event.over) over(*channel, 0);
       break;
     case ChannelEvent::Kind::reset:
-      std::erase(opened_, channel);  // nobody has seen it, and nobody needs to
+      if (channel->inbox.empty()) std::erase(opened_, channel);  // nobody has seen it, and nobody needs to
       over(*channel, event.code);
       break;
     default:
@@ -122,6 +163,7 @@ void ChannelsState::all_over() {
   while (!channels_.empty()) over(*channels_.begin()->second, close_code::kAbnormal);
   acceptable_.set();
   to_write_.set();
+  room_.set();
 }
 
 // For the greenlets of the application.
@@ -129,7 +171,7 @@ void ChannelsState::all_over() {
 ChannelsState::ChannelPtr ChannelsState::open(std::string_view name) {
   const std::uint32_t number = ended_ ? 0 : mux_.open(name);
   if (number == 0 && !ended_) throw std::length_error("verdin: too many channels");
-  auto channel = make_intrusive<ChannelState>(*this, number, std::string(name));
+  auto channel = make_intrusive<ChannelState>(*this, number, std::string(name), alive_);
   if (ended_) {
     channel->owner = nullptr;
     channel->reset_code = close_code::kAbnormal;
@@ -153,8 +195,16 @@ ChannelsState::ChannelPtr ChannelsState::accept() {
 
 bool ChannelsState::send(ChannelState& channel, std::string_view message, bool is_text) {
   ChannelSender sender;
-  if (!mux_.send(channel.number, message, is_text, &sender)) return false;
   channel.senders.push_back(&sender);
+  try {
+    if (!mux_.send(channel.number, message, is_text, &sender)) {
+      std::erase(channel.senders, &sender);
+      return false;
+    }
+  } catch (...) {
+    std::erase(channel.senders, &sender);
+    throw;
+  }
   to_write_.set();
   const ChannelPtr keep(&channel);
   const IntrusivePtr<ChannelsState> self(this);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,12 +27,18 @@ struct ChannelSender {
 };
 
 struct ChannelState final : RefCounted<ChannelState> {
-  ChannelState(ChannelsState& its_owner, std::uint32_t its_number, std::string its_name)
-      : owner(&its_owner), number(its_number), name(std::move(its_name)) {}
+  /// `alive` counts them: one that is over, but still held by a greenlet, is not free.
+  ChannelState(ChannelsState& its_owner, std::uint32_t its_number, std::string its_name,
+               std::shared_ptr<std::size_t> its_alive)
+      : owner(&its_owner), number(its_number), name(std::move(its_name)), alive(std::move(its_alive)) {
+    ++*alive;
+  }
+  ~ChannelState() { --*alive; }
 
   ChannelsState* owner;  // null: over
   std::uint32_t number;
   std::string name;
+  const std::shared_ptr<std::size_t> alive;
   std::deque<Message> inbox;
   std::vector<ChannelSender*> senders;
   Event readable;
@@ -60,6 +67,9 @@ class ChannelsState final : public RefCounted<ChannelsState> {
  private:
   void read();
   void write();
+  void carry();
+  void carry_back();
+  void wait_for_room();
   void take(protocol::websocket::ChannelEvent event);
   void fail(std::uint16_t code, std::string_view why);
   void over(ChannelState& channel, std::uint16_t code);
@@ -71,7 +81,10 @@ class ChannelsState final : public RefCounted<ChannelsState> {
   std::deque<ChannelPtr> opened_;  // by the peer, and not accepted
   Event acceptable_;
   Event to_write_;
+  Event room_;  // the writer has written frames of control
   bool ended_ = false;
+  const std::size_t most_alive_;
+  const std::shared_ptr<std::size_t> alive_ = std::make_shared<std::size_t>(0);
   std::optional<Greenlet<void>> reader_;
   std::optional<Greenlet<void>> writer_;
 };

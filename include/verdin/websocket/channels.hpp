@@ -14,7 +14,8 @@
 //   websocket::Channel files = channels.open("files"), chat = channels.open("chat");
 //
 // Messages of all channels leave in pieces of 16 KiB, in turn; a reader that is slow stops its own channel.
-// While Channels has a Stream nothing else may use it. When the connection ends, or Channels does, every
+// While Channels has a Stream nothing else may use it; its max_message_size must be
+// above 16,390 octets. When the connection ends, or Channels does, every
 // channel is over: receive() gives what has come before, then nothing, and send() gives false.
 //
 // Threads: greenlets of the connection's hub. One receives and any number send on each channel. accept(),
@@ -46,7 +47,8 @@ class Channel {
  public:
   Channel(Channel&& other) noexcept;
   Channel& operator=(Channel&& other) noexcept;
-  /// Resets it (1000) if it is not over.
+  /// Resets it (1000) if it is not over: who wants the peer to have all that was sent calls end(), and waits
+  /// until receive() gives nothing.
   ~Channel();
 
   /// Blocks until all of it is on its way. False if the channel is over, or end() was called.
@@ -81,8 +83,8 @@ class Channels {
   Channels& operator=(const Channels&) = delete;
   ~Channels();
 
-  /// Does not wait for the peer. std::length_error if there are too many; one that is over if the connection
-  /// is.
+  /// Does not wait for the peer, which resets it (1013) if it has too many. std::length_error if we have; one
+  /// that is over if the connection is.
   Channel open(std::string_view name);
   /// Blocks for the next channel that the peer opens; none when the connection has ended.
   std::optional<Channel> accept();

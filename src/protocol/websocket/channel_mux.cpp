@@ -135,9 +135,13 @@ ChannelEvent ChannelMux::feed_open(std::uint32_t channel, std::string_view name)
   if (name.size() > kMaxChannelName || !is_utf8(name)) {
     return failed(close_code::kProtocolError, "a channel's name that is none");
   }
-  if (channels_.size() >= limits_.channels) return failed(close_code::kPolicyViolation, "too many channels");
   last_ = channel;
+  if (theirs_ >= limits_.channels) {
+    send_reset(channel, close_code::kTryAgainLater);
+    return {};
+  }
   channels_.emplace(channel, std::make_unique<Channel>());
+  ++theirs_;
   ChannelEvent event = about(channel, Kind::opened);
   event.text = name;
   return event;
@@ -158,13 +162,18 @@ ChannelEvent ChannelMux::feed_data(std::uint32_t number, std::string_view rest) 
   channel.allowed -= cost;
   channel.owed += cost;
   if (!std::exchange(channel.in_message, true)) channel.is_text = (flags & kText) != 0;
-  if (channel.incoming.size() + rest.size() > limits_.message_size) return over_limit(number);
+  if (channel.incoming.size() + rest.size() > limits_.message_size ||
+      collected_ + rest.size() > std::max(limits_.collected, limits_.message_size)) {
+    return over_limit(number);
+  }
   channel.incoming.append(rest);
+  collected_ += rest.size();
   if (!(flags & kLast)) {
     if (channel.may_be_collected()) give_back(channel, number);
     return {};
   }
   channel.in_message = false;
+  collected_ -= channel.incoming.size();
   if (channel.is_text && !is_utf8(channel.incoming)) {
     return failed(close_code::kInvalidData, "text that is not UTF-8");
   }
@@ -206,7 +215,7 @@ ChannelEvent ChannelMux::feed_end(std::uint32_t number) {
 
 ChannelEvent ChannelMux::feed_reset(std::uint32_t number, std::string_view rest) {
   if (rest.size() != 2) return failed(close_code::kProtocolError, "a reset without a code");
-  channels_.erase(number);
+  forget(number);
   ChannelEvent event = about(number, Kind::reset);
   event.code = static_cast<std::uint16_t>(read_number(rest));
   return event;
@@ -231,7 +240,7 @@ void ChannelMux::give_back(Channel& channel, std::uint32_t number) {
 // What goes out.
 
 std::uint32_t ChannelMux::open(std::string_view name) {
-  if (channels_.size() >= limits_.channels || next_ > 0xFFFF'FFFD) return 0;
+  if (channels_.size() - theirs_ >= limits_.channels || next_ > 0xFFFF'FFFD) return 0;
   std::size_t size = std::min(name.size(), kMaxChannelName);
   while (size < name.size() && size > 0 && (static_cast<unsigned char>(name[size]) & 0xC0) == 0x80) --size;
   const std::uint32_t number = next_;
@@ -272,10 +281,22 @@ void ChannelMux::end(std::uint32_t number) {
 
 void ChannelMux::reset(std::uint32_t number, std::uint16_t code) {
   if (!has(number)) return;
+  send_reset(number, code);
+  forget(number);
+}
+
+void ChannelMux::send_reset(std::uint32_t number, std::uint16_t code) {
   std::string frame = head(FrameKind::reset, number);
   append_number(frame, code, 2);
   control_.push_back(std::move(frame));
-  channels_.erase(number);
+}
+
+void ChannelMux::forget(std::uint32_t number) {
+  const auto found = channels_.find(number);
+  if (found == channels_.end()) return;
+  if (found->second->in_message) collected_ -= found->second->incoming.size();
+  if (!is_ours(number)) --theirs_;
+  channels_.erase(found);
 }
 
 void ChannelMux::schedule(Channel& channel, std::uint32_t number) {
@@ -288,7 +309,7 @@ void ChannelMux::schedule(Channel& channel, std::uint32_t number) {
 bool ChannelMux::forget_if_over(std::uint32_t number) {
   const Channel& channel = *find(number);
   if (!channel.ended || !channel.peer_ended) return false;
-  channels_.erase(number);
+  forget(number);
   return true;
 }
 

@@ -11,6 +11,7 @@
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/runtime/spawn.hpp>
+#include <verdin/runtime/timeout.hpp>
 #include <verdin/websocket/channels.hpp>
 #include <verdin/websocket/connect.hpp>
 
@@ -194,7 +195,6 @@ TEST(Channels, ASendThatIsKilledHalfwayResetsItsChannel) {
         std::optional<Channel> channel = channels.accept();
         std::optional<Channel> other = channels.accept();
         EXPECT_EQ(other->receive(), (Message{"go on", false}));
-        EXPECT_EQ(channel->receive(), (Message{"first", false}));
         while (channel->receive()) {
         }
         EXPECT_EQ(channel->reset_code(), 1011);
@@ -203,41 +203,111 @@ TEST(Channels, ASendThatIsKilledHalfwayResetsItsChannel) {
       [](Channels& channels) {
         Channel channel = channels.open("x");
         Channel other = channels.open("y");
-        channel.send("first");
-        // The server does not receive: the credit is used up before all is sent.
+        // The server does not receive, so that the credit is used up in the midst of the second.
+        const std::string much(200'000, 'm');
+        bool first = false;
         auto sender = spawn([&] {
-          const std::string much(900'000, 'm');
-          for (;;) channel.send(much);
+          channel.send(much);
+          first = true;
+          channel.send(much);
+          ADD_FAILURE();
         });
-        while (channel.is_open() && channels.size() == 2 && sender.active()) {
-          sleep(1ms);
-          sender.kill();
-        }
+        while (!first) sleep(1ms);
+        // What is sent behind it on another channel has arrived: so the second has begun.
+        Channel third = channels.open("z");
+        third.send("x");
+        third.send("x");
+        sender.kill();
+        EXPECT_FALSE(channel.is_open());
         EXPECT_TRUE(other.send("go on"));
         EXPECT_EQ(other.receive(), (Message{"seen", false}));
       });
 }
 
-TEST(Channels, TooManyAreRefused) {
+TEST(Channels, TooManyAreResetAndTheOthersGoOn) {
   converse(
       [](Channels& channels) {
         std::vector<Channel> held;
-        while (auto channel = channels.accept()) held.push_back(std::move(*channel));
-        EXPECT_EQ(held.size(), 3u);
+        for (int i = 0; i < 3; ++i) held.push_back(std::move(*channels.accept()));
+        EXPECT_EQ(held[0].receive(), (Message{"fine", false}));
       },
       [](Channels& channels) {
         std::vector<Channel> held;
         for (int i = 0; i < 4; ++i) held.push_back(channels.open("x"));
-        EXPECT_EQ(held[0].receive(), std::nullopt);  // 1008
-        EXPECT_FALSE(held[3].is_open());
+        EXPECT_EQ(held[3].receive(), std::nullopt);
+        EXPECT_EQ(held[3].reset_code(), 1013);
+        EXPECT_TRUE(held[0].is_open());
+        held[0].send("fine");
+        EXPECT_EQ(held[0].receive(), std::nullopt);
       },
       {.channels = 3});
   converse([](Channels& channels) { channels.accept(); },
            [](Channels& channels) {
              std::vector<Channel> held;
              EXPECT_THROW(for (;;) held.push_back(channels.open("x")), std::length_error);
-             EXPECT_EQ(held.size(), 100u);
+             EXPECT_EQ(held.size(), 16u);
            });
+}
+
+TEST(Channels, WhatWasSentBeforeAResetIsThereToBeAccepted) {
+  converse(
+      [](Channels& channels) {
+        sleep(1ms);
+        std::optional<Channel> marker;
+        std::vector<std::string> got;
+        while (auto channel = channels.accept()) {
+          while (auto message = channel->receive()) got.push_back(message->data);
+        }
+        EXPECT_EQ(got, (std::vector<std::string>{"line"}));
+      },
+      [](Channels& channels) {
+        {
+          Channel log = channels.open("log");
+          log.send("line");
+        }
+        Channel last = channels.open("last");
+        last.end();
+        EXPECT_EQ(last.receive(), std::nullopt);
+      });
+}
+
+/// A writer that has to wait for the peer, and senders that give up meanwhile.
+TEST(Channels, SendersMayGiveUpWhileTheWriterWaits) {
+  run([&] {
+    RouteOptions options;
+    options.subprotocols = {std::string(kChannelsProtocol)};
+    http::App app;
+    Event go_on;
+    route(
+        app, "/",
+        [&](Stream&) { go_on.wait(); },  // reads nothing: soon its inbox is full, and then the network
+        [&] {
+          RouteOptions narrow = options;
+          narrow.inbox_limit = 1000;
+          return narrow;
+        }());
+    app.listen({"127.0.0.1", 0}).start();
+    ClientOptions client;
+    client.subprotocols = options.subprotocols;
+    client.send_limit = 1000;
+    {
+      Stream stream = connect("ws://127.0.0.1:" + std::to_string(app.port()) + "/", client);
+      Channels channels(stream);
+      std::vector<Channel> all;
+      for (int i = 0; i < 16; ++i) all.push_back(channels.open("x"));
+      int given_up = 0;
+      for (int round = 0; round < 120; ++round) {
+        const std::string text(60'000, 't');
+        const auto sent =
+            with_timeout(2ms, [&] { return all[static_cast<std::size_t>(round) % 16].send(text); });
+        if (!sent) ++given_up;
+      }
+      EXPECT_GT(given_up, 0);
+    }
+    go_on.set();
+    app.stop();
+    app.join();
+  });
 }
 
 TEST(Channels, NeedTheSubprotocol) {

@@ -19,10 +19,10 @@
 // none waits to be taken, else when all are taken. So a reader that is slow stops its own channel and no
 // other, and what waits for it is at most a message and 256 KiB. Frames of control go first; then channels
 // that have data and credit take turns, a frame each.
-//
-// What the peer controls is bounded: channels that are open, the size of a message, the names. What breaks
-// these rules is a fault of the connection (`failed`), a message above the limit resets its channel only
-// (1009).
+// What the peer controls is bounded: channels that are open, the size of a message, of all that have not
+// ended, the names; who feeds frames while controls() is large lets the peer fill memory, and so waits. What
+// breaks these rules is a fault of the connection
+// (`failed`); a message above a limit (1009) or a channel too many (1013) is reset, and concerns no other.
 //
 // Threads: none of its own. Throws std::bad_alloc only.
 #pragma once
@@ -47,8 +47,9 @@ inline constexpr std::size_t kChannelFrameCost = 32;
 inline constexpr std::size_t kMaxChannelName = 255;
 
 struct ChannelLimits {
-  std::size_t channels = 100;  ///< open at once, of both sides together
+  std::size_t channels = 16;  ///< open at once, of each side
   std::size_t message_size = 1'000'000;
+  std::size_t collected = 4'000'000;  ///< of messages that have not ended, on all channels together
 };
 
 struct ChannelEvent {
@@ -56,10 +57,10 @@ struct ChannelEvent {
     none,
     opened,    // by the peer; `text` is its name
     message,   // `text` is the message
-    writable,  // credit has come: frame() may have more
+    writable,  // credit has come: next_frame() may have more
     ended,     // the peer sends no more on it
     reset,     // over, with `code`; what was to be sent is dropped
-    failed     // the connection is to be closed: `code` 1002 or 1008, `text` says why
+    failed     // the connection is to be closed: `code` 1002 or 1007, `text` says why
   };
   Kind kind = Kind::none;
   std::uint32_t channel = 0;
@@ -101,6 +102,8 @@ class ChannelMux {
   Step next_frame(std::string& frame);
 
   std::size_t size() const noexcept;
+  /// Frames of control that wait for next_frame().
+  std::size_t controls() const noexcept { return control_.size(); }
   bool has(std::uint32_t channel) const noexcept;
 
  private:
@@ -118,12 +121,16 @@ class ChannelMux {
   void give_back(Channel& channel, std::uint32_t number);
   void schedule(Channel& channel, std::uint32_t number);
   bool forget_if_over(std::uint32_t number);
+  void send_reset(std::uint32_t number, std::uint16_t code);
+  void forget(std::uint32_t number);
 
   Role role_;
   ChannelLimits limits_;
   std::uint32_t next_;      // of ours
   std::uint32_t last_ = 0;  // of the peer's
-  Map channels_;            // numbers are given in turn: nobody can make them collide
+  std::size_t theirs_ = 0;  // of channels_
+  std::size_t collected_ = 0;
+  Map channels_;  // numbers are given in turn: nobody can make them collide
   std::deque<std::string> control_;
   std::deque<std::uint32_t> turns_;  // channels with something to send, and credit for it
 };

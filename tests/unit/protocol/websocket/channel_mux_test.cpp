@@ -167,6 +167,38 @@ TEST(ChannelMux, WithdrawsWhatHasNotBegun) {
   EXPECT_EQ(next(mux), "nothing");
 }
 
+TEST(ChannelMux, OneChannelTooManyIsResetAndNoOther) {
+  ChannelMux mux(Role::server, {.channels = 2});
+  mux.open("ours");
+  for (std::uint32_t number : {1u, 3u, 5u}) {
+    EXPECT_EQ(mux.feed(frame_of(1, number, "")).kind, number == 5 ? EventKind::none : EventKind::opened);
+  }
+  next(mux);
+  EXPECT_EQ(next(mux), frame_of(5, 5, "\x03\xF5"));
+  EXPECT_EQ(mux.feed(frame_of(2, 5, "\x01x")).kind, EventKind::none);
+  mux.feed(frame_of(5, 3, "\x03\xE8"));
+  EXPECT_EQ(mux.feed(frame_of(1, 7, "")).kind, EventKind::opened);
+  EXPECT_EQ(mux.open(""), 4u);
+  EXPECT_EQ(mux.open(""), 0u);
+}
+
+TEST(ChannelMux, WhatIsCollectedOnAllChannelsIsLimited) {
+  ChannelMux mux(Role::server, {.channels = 10, .message_size = 30'000, .collected = 40'000});
+  const std::string piece = std::string(1, '\0') + std::string(10'000, 'x');
+  for (std::uint32_t number = 1; number < 10; number += 2) {
+    mux.feed(frame_of(1, number, ""));
+    const ChannelEvent event = mux.feed(frame_of(2, number, piece));
+    EXPECT_EQ(event.kind, number == 9 ? EventKind::reset : EventKind::none);
+  }
+  // What ends, in whichever way, makes room.
+  EXPECT_EQ(mux.feed(frame_of(2, 1, "\x01")).kind, EventKind::message);
+  EXPECT_EQ(mux.feed(frame_of(2, 3, piece)).kind, EventKind::none);
+  mux.feed(frame_of(5, 3, "\x03\xE8"));
+  EXPECT_EQ(mux.feed(frame_of(2, 5, piece)).kind, EventKind::none);
+  EXPECT_EQ(mux.feed(frame_of(2, 7, piece)).kind, EventKind::none);
+  EXPECT_EQ(mux.feed(frame_of(2, 7, piece)).kind, EventKind::reset);
+}
+
 TEST(ChannelMux, RefusesWhatBreaksTheRules) {
   const auto code = [](std::vector<std::string> frames) {
     ChannelMux mux(Role::server, {.channels = 2, .message_size = 100'000});
@@ -187,9 +219,9 @@ TEST(ChannelMux, RefusesWhatBreaksTheRules) {
   EXPECT_EQ(code({frame_of(1, 5, ""), frame_of(1, 3, "")}), 1002);  // not in turn
   EXPECT_EQ(code({frame_of(1, 1, std::string(256, 'x'))}), 1002);
   EXPECT_EQ(code({frame_of(1, 1, "\xFF")}), 1002);
-  EXPECT_EQ(code({opened, frame_of(1, 3, "")}), 1008);  // too many
-  EXPECT_EQ(code({frame_of(2, 1, "\x01x")}), 1002);     // not opened
-  EXPECT_EQ(code({frame_of(2, 4, "\x01x")}), 1002);     // not opened by us
+  EXPECT_EQ(code({opened, frame_of(1, 3, ""), frame_of(1, 5, "")}), 0);  // too many: see below
+  EXPECT_EQ(code({frame_of(2, 1, "\x01x")}), 1002);                      // not opened
+  EXPECT_EQ(code({frame_of(2, 4, "\x01x")}), 1002);                      // not opened by us
   EXPECT_EQ(code({frame_of(4, 0, "")}), 1002);
   EXPECT_EQ(code({opened, frame_of(2, 1, "")}), 1002);
   EXPECT_EQ(code({opened, frame_of(2, 1, std::string("\0", 1))}), 1002);
@@ -213,7 +245,8 @@ TEST(ChannelMux, RandomCourses) {
     std::mt19937 random(seed);
     const auto below = [&random](std::size_t n) { return static_cast<std::size_t>(random() % n); };
     struct End {
-      explicit End(Role role) : mux(role, {.channels = 20, .message_size = 200'000}) {}
+      explicit End(Role role)
+          : mux(role, {.channels = 20, .message_size = 200'000, .collected = 4'000'000}) {}
       ChannelMux mux;
       std::deque<std::string> wire;  // to the other
       std::vector<std::uint32_t> numbers;
@@ -254,7 +287,7 @@ TEST(ChannelMux, RandomCourses) {
       const std::uint32_t channel = end.numbers.empty() ? 0 : end.numbers[below(end.numbers.size())];
       switch (below(12)) {
         case 0:
-          if (ends[0].mux.size() + ends[1].mux.size() < 20) {
+          if (end.numbers.size() < 15) {
             if (const std::uint32_t made = end.mux.open("x")) end.numbers.push_back(made);
           }
           break;
