@@ -6,6 +6,7 @@
 #include <verdin/http/endpoint.hpp>
 #include <verdin/http/event_stream.hpp>
 #include <verdin/http/exchange.hpp>
+#include <verdin/http/multipart.hpp>
 #include <verdin/http/options.hpp>
 #include <verdin/http/request.hpp>
 #include <verdin/http/response.hpp>

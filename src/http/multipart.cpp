@@ -1,0 +1,73 @@
+#include <algorithm>
+#include <array>
+
+#include <verdin/http/multipart.hpp>
+
+namespace verdin::http {
+
+namespace {
+
+using FormEvent = http1::MultipartParser::Event;
+constexpr std::size_t kPieceOfForm = 16 * 1024;
+
+std::string boundary_of(const Request& request) {
+  const auto boundary = http1::multipart_boundary(request.header("Content-Type").value_or(""));
+  if (!boundary) throw BodyError(415, "not a form with parts");
+  return *boundary;
+}
+
+}  // namespace
+
+Multipart::Multipart(Request& request, const http1::MultipartLimits& limits)
+    : request_(request), parser_(boundary_of(request), limits) {}
+
+// To the next thing that happens.
+FormEvent Multipart::pump() {
+  while (true) {
+    last_ = parser_.feed(rest_, piece_);
+    if (last_ == FormEvent::failed) throw BodyError(parser_.error().status, parser_.error().reason);
+    if (last_ != FormEvent::more) return last_;
+    buffer_.resize(kPieceOfForm);
+    const std::size_t size = request_.read(std::span(buffer_));
+    if (size == 0) throw BodyError(400, "a form that was cut short");
+    rest_ = std::string_view(buffer_).substr(0, size);
+  }
+}
+
+bool Multipart::next() {
+  piece_ = {};
+  while (last_ == FormEvent::data || last_ == FormEvent::more) pump();
+  piece_ = {};
+  if (last_ == FormEvent::done) {
+    std::array<char, 1024> dropped;  // what may come behind the last part
+    while (request_.read(std::span(dropped)) > 0) {
+    }
+    return false;
+  }
+  name_ = parser_.name();
+  file_name_ = parser_.file_name();
+  content_type_ = parser_.content_type();
+  last_ = FormEvent::data;
+  return true;
+}
+
+std::size_t Multipart::read(std::span<char> into) {
+  while (piece_.empty()) {
+    if (last_ != FormEvent::data || pump() != FormEvent::data) return 0;
+  }
+  const std::size_t size = piece_.copy(into.data(), into.size());
+  piece_.remove_prefix(size);
+  return size;
+}
+
+std::string Multipart::read_all(std::size_t limit) {
+  std::string text;
+  std::array<char, 4096> piece;
+  while (const std::size_t size = read(std::span(piece))) {
+    if (size > limit - text.size()) throw BodyError(413, "a part of a form is too large");
+    text.append(piece.data(), size);
+  }
+  return text;
+}
+
+}  // namespace verdin::http

@@ -1,0 +1,66 @@
+// Forms with files: parts as they come, with routes that have the body whole and with those that do not.
+#include <map>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include <verdin/http/http.hpp>
+#include <verdin/runtime/run.hpp>
+
+namespace multipart_tests {
+namespace {
+
+namespace http = verdin::http;
+
+std::string part_of(const std::string& parameters, const std::string& body) {
+  return "--B\r\nContent-Disposition: form-data; " + parameters + "\r\n\r\n" + body + "\r\n";
+}
+
+TEST(HttpMultipart, PartsOneAfterTheOther) {
+  verdin::run([] {
+    http::App app;
+    const auto handler = [](http::Request& q, http::Response& r) {
+      http::Multipart form(q);
+      std::string seen;
+      while (form.next()) {
+        if (form.name() == "skipped") continue;
+        seen += form.name() + "=";
+        if (form.file_name()) {
+          std::size_t size = 0;
+          char buffer[1000];
+          while (const std::size_t some = form.read(buffer)) size += some;
+          seen += *form.file_name() + ":" + std::to_string(size) + ";";
+        } else {
+          seen += form.read_all(10) + ";";
+        }
+      }
+      EXPECT_FALSE(form.next());
+      r.send(seen);
+    };
+    app.post("/whole", handler);
+    app.post("/streamed", handler, {.stream_body = true});
+    app.listen({"127.0.0.1", 0}).start();
+    http::Client client;
+    const auto answer = [&](const std::string& path, const std::string& body,
+                            std::string_view type = "multipart/form-data; boundary=B") {
+      const http::ClientResponse got =
+          client.post("http://127.0.0.1:" + std::to_string(app.port()) + path, body, type);
+      return got.status() == 200 ? got.body() : std::to_string(got.status());
+    };
+    const std::string file(300'000, 'x');
+    for (const std::string path : {"/whole", "/streamed"}) {
+      EXPECT_EQ(answer(path, part_of("name=a", "1") + part_of("name=skipped", file) +
+                                 part_of("name=f; filename=\"x.bin\"", file) + part_of("name=b", "2") +
+                                 "--B--\r\n"),
+                "a=1;f=x.bin:300000;b=2;");
+      EXPECT_EQ(answer(path, "--B--"), "");
+      EXPECT_EQ(answer(path, part_of("name=a", "1")), "400");
+      EXPECT_EQ(answer(path, "no form"), "400");
+      EXPECT_EQ(answer(path, part_of("name=a", std::string(11, 'x')) + "--B--"), "413");
+      EXPECT_EQ(answer(path, "a=b", "application/x-www-form-urlencoded"), "415");
+    }
+  });
+}
+
+}  // namespace
+}  // namespace multipart_tests
