@@ -3,6 +3,7 @@
 
 #include <verdin/http/app.hpp>
 #include <verdin/http/client.hpp>
+#include <verdin/http/cors.hpp>
 #include <verdin/http/endpoint.hpp>
 #include <verdin/http/event_stream.hpp>
 #include <verdin/http/exchange.hpp>
@@ -10,4 +11,5 @@
 #include <verdin/http/options.hpp>
 #include <verdin/http/request.hpp>
 #include <verdin/http/response.hpp>
+#include <verdin/http/session.hpp>
 #include <verdin/http/template.hpp>

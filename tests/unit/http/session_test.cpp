@@ -1,0 +1,179 @@
+// Sessions in signed cookies, tokens against forged forms, and CORS.
+#include <functional>
+#include <stdexcept>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include <verdin/http/cors.hpp>
+#include <verdin/http/http.hpp>
+#include <verdin/http/session.hpp>
+#include <verdin/runtime/run.hpp>
+
+namespace session_tests {
+namespace {
+
+namespace http = verdin::http;
+using http::Request;
+using http::Response;
+using http::Session;
+using http::Sessions;
+
+constexpr std::time_t kNow = 1'000'000'000;
+const std::string kSecret(32, 's'), kOther(32, 'o');
+
+using Lines = std::vector<std::pair<std::string, std::string>>;
+
+struct Site {
+  Site() {
+    app.any("/", [this](Request& q, Response& r) { handler(q, r); });
+    app.listen({"127.0.0.1", 0}).start();
+  }
+  http::ClientResponse ask(const Lines& headers, const std::string& method = "GET", std::string body = {}) {
+    http::ClientRequest request;
+    request.method = method;
+    request.url = "http://127.0.0.1:" + std::to_string(app.port()) + "/";
+    request.headers = headers;
+    request.body = std::move(body);
+    return client.request(std::move(request));
+  }
+  /// The cookie that `save` makes.
+  std::string saved(const Sessions& sessions, const Session& session) {
+    handler = [&](Request&, Response& r) { sessions.save(session, r, kNow); };
+    const http::ClientResponse answer = ask({});
+    const std::string set(answer.header("Set-Cookie").value_or(""));
+    last_set = set;
+    return set.substr(0, set.find(';'));
+  }
+  /// `key` of the session that comes with `cookie`; "none".
+  std::string value(const Sessions& sessions, const std::string& cookie, std::string_view key,
+                    std::time_t now = kNow) {
+    std::string got;
+    handler = [&](Request& q, Response&) { got = sessions.open(q, now).get(key).value_or("none"); };
+    ask({{"Cookie", cookie}});
+    return got;
+  }
+
+  http::App app;
+  http::Client client;
+  std::function<void(Request&, Response&)> handler;
+  std::string last_set;
+};
+
+TEST(HttpSession, ComesBackAsItWasAndOnlySo) {
+  verdin::run([] {
+    Site site;
+    const Sessions sessions({.secrets = {kSecret}});
+    Session session;
+    session.set("user", "Jürgen & \"Co\"; x=y\n");
+    session.set("", "empty");
+    const std::string cookie = site.saved(sessions, session);
+    for (const char* attribute :
+         {"; HttpOnly", "; Secure", "; SameSite=Lax", "; Path=/", "; Max-Age=1209600"})
+      EXPECT_NE(site.last_set.find(attribute), std::string::npos) << attribute;
+    EXPECT_EQ(site.value(sessions, cookie, "user"), "Jürgen & \"Co\"; x=y\n");
+    EXPECT_EQ(site.value(sessions, cookie, ""), "empty");
+    EXPECT_EQ(site.value(sessions, cookie, "nobody"), "none");
+    for (std::size_t i = sizeof "session"; i < cookie.size(); i += 3) {
+      std::string forged = cookie;
+      forged[i] = forged[i] == 'A' ? 'B' : 'A';
+      EXPECT_EQ(site.value(sessions, forged, "user"), "none") << i;
+    }
+    EXPECT_EQ(site.value(sessions, cookie.substr(0, cookie.size() - 1), "user"), "none");
+    EXPECT_EQ(site.value(sessions, "session=x", "user"), "none");
+    EXPECT_EQ(site.value(sessions, "other" + cookie.substr(7), "user"), "none");
+    EXPECT_EQ(site.value(Sessions({.secrets = {kOther}}), cookie, "user"), "none");
+    EXPECT_NE(site.value(Sessions({.secrets = {kOther, kSecret}}), cookie, "user"), "none");
+    const Sessions renamed({.secrets = {kSecret}, .cookie_name = "admin"});
+    EXPECT_EQ(site.value(renamed, "admin" + cookie.substr(7), "user"), "none");
+    EXPECT_NE(site.value(sessions, cookie, "user", kNow + 14 * 86400 - 1), "none");
+    EXPECT_EQ(site.value(sessions, cookie, "user", kNow + 14 * 86400), "none");
+    session.clear();
+    EXPECT_EQ(site.saved(sessions, session), "session=");
+    EXPECT_NE(site.last_set.find("; Max-Age=0"), std::string::npos);
+    session.set("large", std::string(3000, 'x'));
+    site.handler = [&](Request&, Response& r) { EXPECT_THROW(sessions.save(session, r), std::length_error); };
+    site.ask({});
+    EXPECT_THROW(Sessions({}), std::invalid_argument);
+    EXPECT_THROW(Sessions({.secrets = {kSecret, "short"}}), std::invalid_argument);
+    EXPECT_THROW(Sessions({.secrets = {kSecret}, .cookie_name = "a b"}), std::invalid_argument);
+  });
+}
+
+TEST(HttpSession, FormsOfOthersAreTold) {
+  verdin::run([] {
+    Site site;
+    Session session;
+    bool ok = false;
+    site.handler = [&](Request& q, Response&) { ok = session.csrf_ok(q); };
+    const auto asked = [&](const std::string& method, const Lines& headers, const std::string& body = {}) {
+      site.ask(headers, method, body);
+      return ok;
+    };
+    EXPECT_TRUE(asked("GET", {}));
+    EXPECT_FALSE(asked("POST", {}));
+    EXPECT_FALSE(asked("POST", {{"X-CSRF-Token", ""}})) << "none was made";
+    const std::string token = session.csrf_token();
+    EXPECT_EQ(token.size(), 32u);
+    EXPECT_EQ(session.csrf_token(), token);
+    EXPECT_NE(Session().csrf_token(), token);
+    EXPECT_TRUE(asked("POST", {{"X-CSRF-Token", token}}));
+    EXPECT_FALSE(asked("POST", {{"X-CSRF-Token", token + "x"}}));
+    const Lines form{{"Content-Type", "application/x-www-form-urlencoded"}};
+    EXPECT_TRUE(asked("POST", form, "a=b&csrf_token=" + token));
+    EXPECT_FALSE(asked("POST", form, "a=b&csrf_token=x"));
+    EXPECT_FALSE(asked("DELETE", {}));
+  });
+}
+
+TEST(HttpCors, TheListIsExact) {
+  verdin::run([] {
+    Site site;
+    site.app.use(http::cors({.origins = {"https://a.test"}, .credentials = true, .exposed = "X-Y"}));
+    site.handler = [](Request&, Response& r) { r.send("ok"); };
+    const auto allowed = [&](const std::string& origin) {
+      const http::ClientResponse answer = site.ask({{"Origin", origin}});
+      EXPECT_EQ(answer.body(), "ok");
+      EXPECT_EQ(answer.header("Vary"), "Origin");
+      return std::string(answer.header("Access-Control-Allow-Origin").value_or("none"));
+    };
+    EXPECT_EQ(allowed("https://a.test"), "https://a.test");
+    for (const char* strange : {"http://a.test", "https://a.test:444", "https://b.a.test",
+                                "https://a.test.evil", "https://xa.test", "null", "*", "HTTPS://A.TEST"})
+      EXPECT_EQ(allowed(strange), "none") << strange;
+    http::ClientResponse answer = site.ask({{"Origin", "https://a.test"}});
+    EXPECT_EQ(answer.header("Access-Control-Allow-Credentials"), "true");
+    EXPECT_EQ(answer.header("Access-Control-Expose-Headers"), "X-Y");
+    answer = site.ask({});
+    EXPECT_EQ(answer.header("Access-Control-Allow-Origin"), std::nullopt);
+    EXPECT_EQ(answer.header("Vary"), "Origin");
+    answer = site.ask({{"Origin", "https://a.test"},
+                       {"Access-Control-Request-Method", "PUT"},
+                       {"Access-Control-Request-Headers", "x-a, x-b"}},
+                      "OPTIONS");
+    EXPECT_EQ(answer.status(), 204);
+    EXPECT_EQ(answer.header("Access-Control-Allow-Methods"), "GET, HEAD, POST, PUT, PATCH, DELETE");
+    EXPECT_EQ(answer.header("Access-Control-Allow-Headers"), "x-a, x-b");
+    EXPECT_EQ(answer.header("Access-Control-Max-Age"), "600");
+    answer = site.ask({{"Origin", "https://evil.test"}, {"Access-Control-Request-Method", "PUT"}}, "OPTIONS");
+    EXPECT_EQ(answer.status(), 403);
+    EXPECT_EQ(answer.header("Access-Control-Allow-Methods"), std::nullopt);
+  });
+}
+
+TEST(HttpCors, EverybodyButNotWithCredentials) {
+  verdin::run([] {
+    Site site;
+    site.app.use(http::cors({.origins = {"*"}}));
+    site.handler = [](Request&, Response& r) { r.send("ok"); };
+    const http::ClientResponse answer = site.ask({{"Origin", "https://evil.test"}});
+    EXPECT_EQ(answer.header("Access-Control-Allow-Origin"), "*");
+    EXPECT_EQ(answer.header("Access-Control-Allow-Credentials"), std::nullopt);
+    EXPECT_THROW(http::cors({.origins = {"*"}, .credentials = true}), std::invalid_argument);
+    EXPECT_THROW(http::cors({.origins = {"*", "https://a"}}), std::invalid_argument);
+    EXPECT_THROW(http::cors({.origins = {"https://a"}, .methods = "GET\r\nX: y"}), std::invalid_argument);
+  });
+}
+
+}  // namespace
+}  // namespace session_tests
