@@ -83,9 +83,9 @@ class ClientPool final : public RefCounted<ClientPool> {
   explicit ClientPool(const Limits& limits);
   ~ClientPool();
 
-  /// Waits until there may be one more connection to `origin`. With a kept one if there is one that lives
-  /// (and `may_reuse`); otherwise the caller makes one. net::TimedOut.
-  Lease acquire(const std::string& origin, net::Deadline limit, bool may_reuse);
+  /// Waits until there may be one more connection to the origin of that `name`. With a kept one if there is
+  /// one that lives (and `may_reuse`); otherwise the caller makes one. net::TimedOut.
+  Lease acquire(const std::string& name, net::Deadline limit, bool may_reuse);
   std::size_t idle() const noexcept { return idle_.size(); }
   void close_idle() noexcept;
   /// Keeps nothing any more.

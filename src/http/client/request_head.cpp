@@ -97,7 +97,8 @@ std::string request_head(const ClientRequest& request, const http1::Url& url, co
   std::string cookies = extras.cookies;
   for (const auto& [name, value] : request.headers) {
     if (http1::equals_ignoring_case(name, "Cookie")) {  // one header, whoever they are from
-      cookies = cookies.empty() ? value : value + "; " + cookies;
+      if (!cookies.empty()) cookies.insert(0, "; ");
+      cookies.insert(0, value);
     } else {
       http1::append_header(head, name, value);
     }

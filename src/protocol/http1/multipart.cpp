@@ -207,7 +207,7 @@ MultipartParser::Event MultipartParser::feed_body(std::string_view& data, std::s
   while (matched_ < delimiter_.size()) {
     if (data.empty()) return Event::more;
     if (data.front() != delimiter_[matched_]) {
-      const bool of_headers = head_.size() > 0;  // the CRLF that an empty part would have begun with
+      const bool of_headers = !head_.empty();  // the CRLF that an empty part would have begun with
       kept_.assign(delimiter_, of_headers ? 2 : 0, of_headers ? matched_ - 2 : matched_);
       head_.clear();
       matched_ = 0;

@@ -302,6 +302,11 @@ TEST(HttpClientLife, Tls) {
     EXPECT_EQ(client.idle(), 1u);
     EXPECT_EQ(site.server.connections(), 1u);
     EXPECT_THROW(Client().get(site.url("/")), net::TlsError);  // nobody else trusts it
+    // The timer's callback closes them, too.
+    trusting.idle_time = 50ms;
+    Client forgetful(trusting);
+    forgetful.get(site.url("/a"));
+    EXPECT_TRUE(eventually_holds([&] { return forgetful.idle() == 0 && site.server.connections() == 1; }));
     // An end that was not said is no end of a body that has no other.
     SecureSite rude(certificates, false);
     EXPECT_THROW(client.get(rude.url("/")), ClientError);
