@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <verdin/protocol/http1/media.hpp>
+#include <verdin/protocol/http1/negotiation.hpp>
 #include <verdin/protocol/http1/uri.hpp>
 
 namespace verdin::http {
@@ -11,6 +13,11 @@ namespace {
 bool is_directory(const std::string& name) {
   struct stat info {};
   return ::stat(name.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+bool is_file(const std::string& name) {
+  struct stat info {};
+  return ::stat(name.c_str(), &info) == 0 && S_ISREG(info.st_mode);
 }
 
 }  // namespace
@@ -34,6 +41,14 @@ void StaticFiles::operator()(Request& request, Response& response) const {
     return;
   }
   response.header("Cache-Control", options_.cache_control).header("X-Content-Type-Options", "nosniff");
+  if (options_.precompressed) {
+    response.add_header("Vary", "Accept-Encoding");
+    const bool accepted = http1::encoding_weight(request.header("Accept-Encoding").value_or(""), "gzip") > 0;
+    if (accepted && is_file(file + ".gz")) {
+      response.type(http1::media_type(file)).header("Content-Encoding", "gzip");
+      file += ".gz";
+    }
+  }
   response.send_file(file);
 }
 

@@ -403,6 +403,35 @@ TEST_F(StaticFiles, SingleRanges) {
   });
 }
 
+TEST_F(StaticFiles, ThoseThatLieThereCompressed) {
+  write("/site/packed.css", "plain");
+  write("/site/packed.css.gz", "packed");
+  App other;
+  other.static_files("/static", root + "/site", {.precompressed = true});
+  serve_while(other, [](std::uint16_t port) {
+    Client client(port);
+    std::string answer = client.get("/static/packed.css", "Accept-Encoding: gzip, br\r\n");
+    EXPECT_EQ(body_of(answer), "packed");
+    EXPECT_EQ(header_of(answer, "Content-Encoding"), "gzip");
+    EXPECT_EQ(header_of(answer, "Content-Type"), "text/css; charset=utf-8");
+    EXPECT_EQ(header_of(answer, "Vary"), "Accept-Encoding");
+    const std::string etag = header_of(answer, "ETag");
+    for (const char* accept : {"", "Accept-Encoding: br\r\n", "Accept-Encoding: gzip;q=0\r\n"}) {
+      answer = client.get("/static/packed.css", accept);
+      EXPECT_EQ(body_of(answer), "plain") << accept;
+      EXPECT_EQ(header_of(answer, "Content-Encoding"), "");
+      EXPECT_EQ(header_of(answer, "Vary"), "Accept-Encoding");
+      EXPECT_NE(header_of(answer, "ETag"), etag);
+    }
+    answer = client.get("/static/a%20b.js", "Accept-Encoding: gzip\r\n");
+    EXPECT_EQ(body_of(answer), "0123456789");
+    EXPECT_EQ(header_of(answer, "Content-Encoding"), "");
+  });
+  serve_while(app, [](std::uint16_t port) {
+    EXPECT_EQ(body_of(Client(port).get("/static/packed.css", "Accept-Encoding: gzip\r\n")), "plain");
+  });
+}
+
 TEST_F(StaticFiles, NothingOutsideAndNothingHidden) {
   serve_while(app, [](std::uint16_t port) {
     Client client(port);
