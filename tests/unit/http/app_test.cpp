@@ -3,13 +3,20 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <numeric>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <verdin/runtime/errors.hpp>
+#include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/sleep.hpp>
 
+#include "support/forks.hpp"
 #include "support/http_client.hpp"
 #include "support/wanted_loop.hpp"
 
@@ -484,6 +491,55 @@ TEST(HttpApp, SignalsStopItGracefully) {  // reliability: 67
   EXPECT_TRUE(app.stopped());
   thread.join();
 }
+
+#if !defined(__SANITIZE_THREAD__)  // which starts no threads in a forked child
+
+/// Its child's answer, the second request, and what the app has to say as it ends there: none is heard.
+TEST(HttpApp, AHandlerThatForksIsHeardOnce) {
+  const pid_t parent = ::getpid();
+  int handled = 0;
+  std::atomic<pid_t> child = -1;
+  auto app = std::make_unique<App>();
+  app->get("/", [&](Request&, Response& r) { r.send("here"); });
+  app->get("/fork", [&](Request&, Response& r) {
+    if (++handled == 1) {
+      verdin::test::await_monitor();
+      child = ::fork();
+      if (child == 0) ::alarm(60);
+    }
+    r.send(::getpid() == parent ? "parent" : "child");
+  });
+  auto& client = *new std::thread;  // is not in the child
+  try {
+    verdin::run([&] {
+      app->listen({"127.0.0.1", 0});
+      verdin::Hub& hub = verdin::Hub::current();
+      client = std::thread([&] {
+        Client idle(app->port()), asking(app->port());
+        EXPECT_EQ(body_of(idle.get("/")), "here");
+        asking.send("GET /fork HTTP/1.1\r\nHost: x\r\n\r\nGET /fork HTTP/1.1\r\nHost: x\r\n\r\n");
+        for (int i = 0; i < 2; ++i) EXPECT_EQ(body_of(asking.receive()), "parent");
+        int status = -1;
+        EXPECT_EQ(::waitpid(child, &status, 0), child);
+        EXPECT_EQ(status, 0);
+        for (Client* const each : {&idle, &asking}) EXPECT_EQ(body_of(each->get("/")), "here");
+        hub.post([&] { app->stop(); });
+      });
+      app->serve_forever();
+    });
+  } catch (const verdin::GreenletKilled&) {  // the main one is not in the child
+    EXPECT_NE(::getpid(), parent);
+  }
+  if (child == 0) {
+    app.reset();
+    ::_exit(handled == 1 ? 0 : 1);
+  }
+  client.join();
+  delete &client;
+  EXPECT_EQ(handled, 2);
+}
+
+#endif
 
 TEST(HttpApp, EndToEndBadInput) {
   Options options;

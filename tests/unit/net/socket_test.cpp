@@ -668,11 +668,19 @@ TEST(OneSocket, that_nobody_ever_writes_to_is_a_deadlock_only_without_a_peer) {
 }
 
 TEST(OneSocket, is_unwound_with_its_hub) {
-  verdin::run([] {
+  std::weak_ptr<Socket> unwound;
+  Socket peer;
+  verdin::run([&] {
     auto [a, b] = Socket::pair();
-    verdin::spawn_detached([a = std::make_shared<Socket>(std::move(a))] { a->recv(1); });
+    auto socket = std::make_shared<Socket>(std::move(a));
+    unwound = socket;
+    peer = std::move(b);
+    verdin::spawn_detached([socket = std::move(socket)] { socket->recv(1); });
     let_run();
+    EXPECT_FALSE(unwound.expired());
   });
+  EXPECT_TRUE(unwound.expired());
+  EXPECT_TRUE(peer.readable());  // its end
 }
 
 // ---- Connecting, ending.
