@@ -76,12 +76,17 @@ bool BackgroundThreads::withdraw(const BackgroundJob& job) noexcept {
   return true;
 }
 
-/// Somebody may wait for it: where there is no memory to tell him, it is tried again.
-void BackgroundThreads::report(IntrusivePtr<BackgroundJob> job) noexcept {
-  const HubRef hub = std::move(job->hub_);
+/// Gives the hub the job, and a reference to it. Somebody may wait for it: where there is no memory to tell
+/// him, it is tried again.
+void BackgroundThreads::report(BackgroundJob& job) noexcept {
+  const HubRef hub = std::move(job.hub_);
   for (;;) {
     try {
-      hub.post([job] { job->finish(); });
+      const bool told = hub.post([&job] {
+        job.finish();
+        job.release();
+      });
+      if (!told) job.release();
       return;
     } catch (const std::bad_alloc&) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -103,7 +108,10 @@ void BackgroundThreads::work_off(Crew& crew) noexcept {
     crew.jobs.pop_front();
     lock.unlock();
     job->work();
-    report(std::move(job));
+    BackgroundJob& done = *job;
+    done.add_ref();
+    job = {};  // it goes in the hub
+    report(done);
     lock.lock();
   }
 }

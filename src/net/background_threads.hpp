@@ -77,7 +77,7 @@ class BackgroundThreads {
   Crew& crew() const;
   /// False: it has begun.
   bool withdraw(const BackgroundJob& job) noexcept;
-  static void report(IntrusivePtr<BackgroundJob> job) noexcept;
+  static void report(BackgroundJob& job) noexcept;
   static void work_off(Crew& crew) noexcept;
 
   const std::size_t most_;

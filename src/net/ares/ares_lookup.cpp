@@ -54,7 +54,7 @@ ResolveErrc error_of_ares(int status) {
 /// has given up.
 template <typename Answer>
 struct Query : RefCounted<Query<Answer>> {
-  const loop::ProcessMark asked;
+  const loop::ProcessMark asked{};
   Event done;
   Answer answer;
   bool no_memory = false;  // for the answer
