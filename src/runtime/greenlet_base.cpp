@@ -37,12 +37,30 @@ struct GreenletBase::PendingThrow : Runnable {
   std::exception_ptr reason;
 };
 
-/// The stack of one that is killed after thousands of others is far away, and so is what tells where its page
-/// lies: that much is looked up while the one before it is unwound. Fetching more of it was no gain.
+/// One that is killed after thousands of others is far away: its object, its stack and what tells where their
+/// pages lie. They are fetched while those before it are unwound, the object one earlier. Of 1.17 us for each
+/// of 20,000 that left 0.74; a throw alone takes 0.6 where all is near.
 void GreenletBase::prefetch_for_throw(const Runnable& next) noexcept {
   if (next.callback != &PendingThrow::deliver) return;
-  const GreenletBase& target = *static_cast<const PendingThrow&>(next).target;
-  __builtin_prefetch(static_cast<const char*>(target.context_.suspension().stack_pointer) - 1, 1);
+  static_cast<const PendingThrow&>(next).target->prefetch_stack();
+  if (next.next->callback != &PendingThrow::deliver) return;
+  static_cast<const PendingThrow&>(*next.next).target->prefetch_object();
+}
+
+void GreenletBase::prefetch_stack() const noexcept {
+  // Its frames, and what the unwinder will use below them. Fewer lines of either kind cost more.
+  constexpr std::uintptr_t kAbove = 7 * std::uintptr_t{64};
+  constexpr std::uintptr_t kBelow = 22 * std::uintptr_t{64};
+  if (state_ != State::suspended) return;
+  const auto at = reinterpret_cast<std::uintptr_t>(context_.suspension().stack_pointer);
+  for (std::uintptr_t line = at - kBelow; line <= at + kAbove; line += 64) {
+    __builtin_prefetch(reinterpret_cast<const void*>(line), 1);  // NOLINT(performance-no-int-to-ptr)
+  }
+}
+
+void GreenletBase::prefetch_object() const noexcept {
+  const auto* const lines = reinterpret_cast<const char*>(this);
+  for (std::size_t i = 0; i < sizeof(GreenletBase); i += 64) __builtin_prefetch(lines + i, 1);
 }
 
 namespace {

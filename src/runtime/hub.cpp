@@ -300,7 +300,10 @@ void Hub::throw_into_each(std::vector<impl::OnlookerPtr>& targets, const std::ex
   } const restored{*this, std::exchange(dispatching_, true)};
   through_hub_ = true;
   std::size_t left = 0;
-  for (auto& target : targets) {
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    if (i + 2 < targets.size()) targets[i + 2]->prefetch_object();
+    if (i + 1 < targets.size()) targets[i + 1]->prefetch_stack();
+    impl::OnlookerPtr& target = targets[i];
     if (target->room_for_throw()) [[likely]] {
       target->throw_now(reason);
     } else {

@@ -105,6 +105,9 @@ class GreenletBase : public Runnable,
   WaitList& links() noexcept { return links_; }
   void add_link(Link& link) noexcept;
   void prefetch_links() const noexcept { __builtin_prefetch(&links_, 1); }
+  /// What throw_now() will use.
+  void prefetch_object() const noexcept;
+  void prefetch_stack() const noexcept;
   /// False if it bears this mark already (a hub's newest): finds what is named twice.
   bool mark(std::uint64_t mark) noexcept { return std::exchange(mark_, mark) != mark; }
   /// Throws WrongThread where its hub has ended, or is another thread's.
