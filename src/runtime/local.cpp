@@ -159,7 +159,7 @@ LocalStore& GreenletBase::make_locals() {
 
 void GreenletBase::clear_locals() noexcept {
   if (!locals()) return;
-  const Shield shield;  // destructors are about to run: nothing may be thrown into them
+  const FullShield shield;  // destructors are about to run: nothing may be thrown into them
   extras_->locals->clear();
   extras_->locals.reset();
 }

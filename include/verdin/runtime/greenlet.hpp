@@ -58,7 +58,7 @@ class GreenletWithResult : public GreenletBase {
  protected:
   void drop_result() noexcept override {
     if constexpr (!std::is_trivially_destructible_v<T>) {
-      const Shield shield;
+      const FullShield shield;
       result_.reset();
     }
   }

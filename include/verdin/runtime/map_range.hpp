@@ -24,7 +24,8 @@
 //
 // The destructor kills what is under way and waits for it: functions may refer to variables that outlive this
 // object. (In the hub, where nothing can wait, it only kills; the function, and the ranges that were kept
-// here, live until all has ended.) Hub-local; an input range: all its iterators are at the same place.
+// here, live until all has ended. A function that destroys its own range goes on.) Hub-local; an input range:
+// all its iterators are at the same place.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
 #include <deque>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -179,6 +180,36 @@ TEST(MapRange, may_be_dropped_when_its_hub_has_ended) {
     EXPECT_EQ(range->next(), 1);
   });
   range.reset();
+}
+
+TEST(MapRange, may_be_dropped_by_who_works_for_it) {
+  verdin::run([] {
+    Group group;
+    Event go;
+    int ended = 0;
+    for (const bool ordered : {false, true}) {
+      ended = 0;
+      go.clear();
+      std::function<void()> drop;
+      const auto work = [&](int i) {
+        go.wait();
+        if (i == 1) drop();
+        verdin::yield();
+        ++ended;
+      };
+      auto range = std::make_unique<std::optional<verdin::MapRange<void>>>();
+      const std::vector<int> items{1, 2};
+      range->emplace(ordered ? group.imap(work, items) : group.imap_unordered(work, items));
+      drop = [&] { range->reset(); };
+      auto taker = verdin::spawn([&] { (*range)->next(); });
+      while (group.size() < 2) verdin::yield();
+      taker.kill();
+      verdin::yield();
+      go.set();
+      group.join();
+      EXPECT_EQ(ended, 1);  // the other was killed
+    }
+  });
 }
 
 /// What cannot be interrupted while it waits for its item is waited for, also by the main greenlet, whom

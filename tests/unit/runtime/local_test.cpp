@@ -143,6 +143,26 @@ TEST(Local, the_destructor_may_block_and_no_kill_interrupts_it) {
   });
 }
 
+TEST(Local, the_destructor_of_the_main_greenlets_waits_until_something_can_happen) {
+  struct Waits {
+    verdin::Event* event = nullptr;
+    ~Waits() {
+      if (event) event->wait();
+    }
+  };
+  verdin::Event event;
+  Local<Waits> last;
+  std::thread helper;
+  verdin::set_log_sink([&](verdin::LogLevel, std::string_view) {
+    if (helper.joinable()) return;
+    helper = std::thread([&, hub = verdin::Hub::current().ref()] { hub.post([&] { event.set(); }); });
+  });
+  verdin::run([&] { last->event = &event; });
+  verdin::set_log_sink(nullptr);
+  EXPECT_TRUE(event.is_set());
+  helper.join();
+}
+
 TEST(Local, a_destructor_may_use_locals) {
   verdin::run([] {
     Local<int> other;

@@ -25,6 +25,7 @@ namespace verdin::impl {
 class MapWorkers : public GroupBase {
  public:
   void add(GreenletBase& spawned) { track_new(spawned); }
+  void leave_out(const GreenletBase& greenlet) noexcept { untrack(greenlet); }
 };
 
 template <typename T>
@@ -113,11 +114,13 @@ class MapState : public RefCounted<MapState<T>> {
   /// The range is gone. Needs no memory.
   void end(Greenlet<>& feeder) noexcept {
     if (!feeder.valid() || (feeder.ready() && workers_.empty())) return;
-    feeder.kill_async();
+    const GreenletBase* const self = Hub::current().running();
+    if (self) workers_.leave_out(*self);  // it would wait for itself
+    if (self != &feeder.base()) feeder.kill_async();
     workers_.kill_async();
-    if (Hub::current().in_hub()) return;
+    if (!self) return;
     const FullShield shield;
-    feeder.join();
+    if (self != &feeder.base()) feeder.join();
     workers_.kill();
   }
 
