@@ -6,6 +6,10 @@
 // Returns what the function returns (0 if nothing), or throws what it throws. Greenlets that are left are
 // killed and unwound first, so destructors run. Blocks the thread; one hub a thread (std::logic_error
 // otherwise).
+//
+// In a child of fork() the greenlet that forked is the main one, and run() returns when it ends. If it is not
+// the one that run() began with, there is nothing to be returned: run() throws GreenletKilled then (at once
+// where the hub forked, and no greenlet). A child that does not go on with its parent's work calls _exit().
 #pragma once
 
 #include <type_traits>

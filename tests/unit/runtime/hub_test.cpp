@@ -911,6 +911,38 @@ TEST(Fork, in_another_greenlet_makes_it_the_main_one) {
   });
 }
 
+TEST(Fork, in_another_greenlet_has_run_throw_in_the_child) {
+  for (const bool in_hub : {false, true}) {
+    const pid_t parent = ::getpid();
+    pid_t child = -1;
+    bool killed = false;
+    try {
+      verdin::run([&] {
+        verdin::test::await_monitor();
+        verdin::Event forked;
+        const auto fork = [&] {
+          child = ::fork();
+          if (child == 0) ::alarm(60);
+          forked.set();
+        };
+        if (in_hub) {
+          verdin::Hub::current().post(fork);
+        } else {
+          verdin::spawn(fork);
+        }
+        forked.wait();
+      });
+    } catch (const verdin::GreenletKilled&) {
+      killed = true;
+    }
+    if (::getpid() != parent) ::_exit(killed ? 0 : 1);
+    EXPECT_FALSE(killed);
+    int status = -1;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
+}
+
 #endif
 
 }  // namespace
