@@ -175,9 +175,25 @@ bool Hub::end_main(impl::GreenletBase& greenlet, const std::exception_ptr& reaso
   return true;
 }
 
+/// While one lives, a greenlet that suspends or ends goes back to the hub.
+struct Hub::Dispatching {
+  explicit Dispatching(Hub& of) : hub(of), before(std::exchange(of.dispatching_, true)) {
+    hub.through_hub_ = true;
+  }
+  Dispatching(const Dispatching&) = delete;
+  Dispatching& operator=(const Dispatching&) = delete;
+  ~Dispatching() {
+    hub.dispatching_ = before;
+    hub.through_hub_ = before || hub.observer_;
+  }
+  Hub& hub;
+  bool before;
+};
+
 /// What there was no memory for, as one event; what is held off by a shield, and cannot be kept, comes again.
 void Hub::kill_without_memory(impl::Runnable*) {
   Hub& hub = current();
+  const Dispatching nothing_between(hub);
   bool again = false;
   for (impl::GreenletBase* each = hub.all_; each;) {
     const bool wanted = each->killed_without_memory_;
@@ -290,15 +306,7 @@ void Hub::run_item(impl::Runnable& item) {
 }
 
 void Hub::throw_into_each(std::vector<impl::OnlookerPtr>& targets, const std::exception_ptr& reason) {
-  struct Dispatching {
-    ~Dispatching() {
-      hub.dispatching_ = before;
-      hub.through_hub_ = before || hub.observer_;
-    }
-    Hub& hub;
-    bool before;
-  } const restored{*this, std::exchange(dispatching_, true)};
-  through_hub_ = true;
+  const Dispatching nothing_between(*this);
   std::size_t left = 0;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     if (i + 2 < targets.size()) targets[i + 2]->prefetch_object();

@@ -57,7 +57,7 @@ bool kill(GreenletBase& greenlet, std::exception_ptr reason, std::optional<loop:
   return join(greenlet, due, "Greenlet::kill");
 }
 
-void kill_async(GreenletBase& greenlet, std::exception_ptr reason) { greenlet.throw_into(reason); }
+void kill_async(GreenletBase& greenlet, const std::exception_ptr& reason) { greenlet.throw_into(reason); }
 
 void kill_whatever_comes(GreenletBase& greenlet) noexcept {
   const FullShield shield;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 
 #include <verdin/base/fork_safe_mutex.hpp>
@@ -25,6 +26,20 @@ Slots& slots() {
 }
 
 thread_local LocalStore thread_store;
+
+/// Values that were given up: see LocalStore::clear(). In a list, so that they count as reachable.
+struct GivenUp {
+  std::vector<LocalStore::Value> values;
+  GivenUp* next;
+};
+std::atomic<GivenUp*> given_up{nullptr};
+
+void give_up(std::vector<LocalStore::Value>&& values) {
+  log(LogLevel::error, "verdin: destructors of Locals make new values for ever: they are left");
+  auto* const rest = new GivenUp{std::move(values), given_up.load()};
+  while (!given_up.compare_exchange_weak(rest->next, rest)) {
+  }
+}
 
 // Out of line on purpose: a compiler may keep the address of a thread_local across a switch.
 [[gnu::noinline]] LocalStore& of_thread() noexcept { return thread_store; }
@@ -105,8 +120,7 @@ void LocalStore::clear() noexcept {
   for (std::size_t left = values_.size() + kMostAnew; newest_ != kNone && left > 0; --left) {
     destroy(take_at(newest_));
   }
-  if (newest_ != kNone)
-    log(LogLevel::error, "verdin: destructors of Locals make new values for ever: they are left");
+  if (newest_ != kNone) give_up(std::move(values_));
   newest_ = oldest_ = kNone;
   values_ = {};
   context_.reset();

@@ -44,7 +44,7 @@ bool join(GreenletBase& greenlet, std::optional<loop::Clock::time_point> due,
           const char* what = "Greenlet::join");
 /// Throws `reason` (null: GreenletExit) into `greenlet`, and waits for its end; false if `due` comes first.
 bool kill(GreenletBase& greenlet, std::exception_ptr reason, std::optional<loop::Clock::time_point> due);
-void kill_async(GreenletBase& greenlet, std::exception_ptr reason);
+void kill_async(GreenletBase& greenlet, const std::exception_ptr& reason);
 /// Kills it and waits for its end, behind a FullShield. Needs no memory.
 void kill_whatever_comes(GreenletBase& greenlet) noexcept;
 [[noreturn]] void throw_killed(const GreenletBase& greenlet);

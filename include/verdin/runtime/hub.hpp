@@ -171,6 +171,7 @@ class Hub {
   friend struct impl::HubInspector;
   friend class Shield;
   class Worker;
+  struct Dispatching;
 
   void switch_into(impl::GreenletBase& greenlet);
   void enter(impl::GreenletBase& greenlet);

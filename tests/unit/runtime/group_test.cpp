@@ -134,7 +134,7 @@ TEST(AnyGreenlet, keeps_no_value_and_neither_do_those_who_kill_or_join) {
     };
     const auto spawned = [&] {
       where = nullptr;
-      const verdin::AnyGreenlet any = verdin::spawn(work);
+      verdin::AnyGreenlet any = verdin::spawn(work);
       verdin::yield();
       return any;
     };

@@ -104,8 +104,8 @@ class MapState : public RefCounted<MapState<T>> {
       });
       workers_.add(greenlet.base());
       result.under_way = true;
-    } catch (...) {  // there is no such greenlet, and will be no result
-      list.erase(at);
+    } catch (...) {  // there will be no result. Its greenlet, if it was made, may still be there
+      dropped_.splice(dropped_.end(), list, at);
       --started_;
       throw;
     }
@@ -198,6 +198,7 @@ class MapState : public RefCounted<MapState<T>> {
   std::exception_ptr source_error_;
   Results results_;    // those that are there; ordered: of the items from taken_ on
   Results under_way_;  // of the others, if they are not ordered
+  Results dropped_;    // the one that could not be started
   WaitList consumers_;
   WaitQueue feeders_;
   MapWorkers workers_;
