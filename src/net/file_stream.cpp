@@ -91,6 +91,15 @@ void FileState::await(loop::Interest interest) {
 
 /// What they have taken comes before what is there now.
 void FileState::await_stray_reads() {
+  if (stray_reads_ == 0) return;
+  // A thread will tell: this is no wait for ever.
+  struct External {
+    explicit External(Hub& its_hub) : hub(its_hub) { hub.expect_external(1); }
+    External(const External&) = delete;
+    External& operator=(const External&) = delete;
+    ~External() { hub.expect_external(-1); }
+    Hub& hub;
+  } const external(Hub::current());
   while (stray_reads_ > 0) {
     Event over;
     const Waiting waiting(waiting_, over);

@@ -122,7 +122,10 @@ void Hub::keep_after_fork(impl::GreenletBase* kept) noexcept {
   }
   if (!kept || !main_) return;
   // It takes the main greenlet's place; that is never freed now.
-  if (kept != main_) kept->add_ref();
+  if (kept != main_) {
+    kept->add_ref();
+    fatal_without_memory_ = nullptr;  // of the one before
+  }
   main_ = kept;
 }
 

@@ -145,7 +145,7 @@ bool is_fatal(const std::exception_ptr& error) noexcept {
 
 void Hub::report_error(std::string_view where, const std::exception_ptr& error) noexcept {
   try {
-    if (main_ && running_ != main_ && is_fatal(error)) return main_->throw_into(error);
+    if (main_ && running_ != main_ && is_fatal(error)) return throw_into_main(error);
     if (error_hook_) return error_hook_(where, error);
     log_error(where, error);
   } catch (...) {
@@ -164,14 +164,18 @@ void Hub::report_error_of(std::string_view where, const std::exception_ptr& erro
   log_error(where, error);
 }
 
-bool Hub::end_main(impl::GreenletBase& greenlet, const std::exception_ptr& reason) {
-  if (!main_ || main_ == &greenlet || main_->finished()) return false;
+void Hub::throw_into_main(const std::exception_ptr& reason) {
   try {
     main_->throw_into(reason);
   } catch (const std::bad_alloc&) {
     fatal_without_memory_ = reason;
     make_ready(kills_without_memory_);
   }
+}
+
+bool Hub::end_main(impl::GreenletBase& greenlet, const std::exception_ptr& reason) {
+  if (!main_ || main_ == &greenlet || main_->finished()) return false;
+  throw_into_main(reason);
   return true;
 }
 

@@ -60,6 +60,7 @@ bool kill(GreenletBase& greenlet, std::exception_ptr reason, std::optional<loop:
 void kill_async(GreenletBase& greenlet, const std::exception_ptr& reason) { greenlet.throw_into(reason); }
 
 void kill_whatever_comes(GreenletBase& greenlet) noexcept {
+  if (greenlet.hub().running() == &greenlet) return;  // it cannot wait for itself
   const FullShield shield;
   greenlet.throw_into(nullptr);
   join(greenlet, std::nullopt, "Greenlet::kill");

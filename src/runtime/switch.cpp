@@ -226,8 +226,9 @@ void Hub::Worker::run_task() {
   } catch (...) {
     hub().report_error(name(), std::current_exception());
   }
+  task_ = nullptr;  // what it holds goes before its Locals, and these before the worker is offered for the
+                    // next one
   clear_locals();
-  task_ = nullptr;  // what it holds goes before the worker is offered for the next one
 }
 
 Shield::Shield() : greenlet_(Hub::current().running()) {

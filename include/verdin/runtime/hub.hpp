@@ -150,6 +150,7 @@ class Hub {
   /// want of memory.
   void throw_into_each(std::vector<impl::OnlookerPtr>& targets, const std::exception_ptr& reason);
   /// What escaped from `greenlet` ends the main greenlet; false if it is that itself.
+  void throw_into_main(const std::exception_ptr& reason);
   bool end_main(impl::GreenletBase& greenlet, const std::exception_ptr& reason);
   /// Every greenlet that was started and has not ended, in the order of their starts. For reports.
   std::vector<impl::GreenletBase*> living() const;

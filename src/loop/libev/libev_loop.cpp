@@ -229,6 +229,8 @@ void LibevLoop::turn(bool may_block) {
   flush_dirty();
   // Whoever was told has perhaps queued something, or woken somebody outside of the loop: no wait now.
   const bool reported = report_broken();
+  after_fork();
+  if (newly_forked_) return;  // a handler has forked: the rest of the turn is the parent's
   const bool closed = looks_for_closed() && look_for_closed();
   const bool wait = may_block && !reported && !closed;
   if (wait) arm_timer();

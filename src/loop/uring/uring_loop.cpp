@@ -251,6 +251,7 @@ void UringLoop::deliver() {
   while (told_ < std::ssize(completions_)) {
     const Completion completion = completions_[static_cast<std::size_t>(told_++)];
     deliver_one(completion);
+    after_fork();  // a loop without a hub is told by nobody else
   }
 }
 
@@ -308,6 +309,8 @@ void UringLoop::turn(bool may_block) {
   ++turns_;
   // Whoever was told has perhaps woken somebody outside of the loop: no wait now.
   const bool reported = report_broken();
+  after_fork();
+  if (!ring_.is_open()) return;  // a handler has forked: the rest of the turn is the parent's
   prepare();
   const bool wait = may_block && !reported && dirty_.empty() && drained_.empty() && resumed_.empty() &&
                     completions_.empty();

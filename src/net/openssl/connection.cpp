@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 #include <openssl/x509v3.h>
@@ -320,7 +321,9 @@ std::size_t TlsConnection::recv(std::span<char> into, Deadline limit, std::error
     if (got > 0) return got;
     error = failure_;
     if (error || wish == Wish::none) return 0;
-    SSL_free_buffers(ssl_.get());  // after what is no data it keeps the one for writing: 16.6 KB
+    // After what is no data it keeps the one for writing, 16.6 KB. Only between records: OpenSSL
+    // before 3.0.14 frees what it still reads from otherwise (CVE-2024-4741).
+    if (std::string_view(SSL_rstate_string(ssl_.get())) == "RH") SSL_free_buffers(ssl_.get());
     if (!await(wish, limit, error)) return 0;
     calls_at_once_ = 0;
   }

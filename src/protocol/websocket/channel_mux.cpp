@@ -15,7 +15,7 @@ constexpr std::size_t kHead = 5;
 constexpr unsigned kLast = 1;
 constexpr unsigned kText = 2;
 
-using Kind = ChannelEvent::Kind;
+using MuxKind = ChannelEvent::Kind;
 
 std::uint32_t read_number(std::string_view octets) noexcept {
   std::uint32_t number = 0;
@@ -35,13 +35,13 @@ std::string head(FrameKind kind, std::uint32_t channel) {
 
 ChannelEvent failed(std::uint16_t code, const char* why) {
   ChannelEvent event;
-  event.kind = Kind::failed;
+  event.kind = MuxKind::failed;
   event.code = code;
   event.text = why;
   return event;
 }
 
-ChannelEvent about(std::uint32_t channel, Kind kind) {
+ChannelEvent about(std::uint32_t channel, MuxKind kind) {
   ChannelEvent event;
   event.kind = kind;
   event.channel = channel;
@@ -142,7 +142,7 @@ ChannelEvent ChannelMux::feed_open(std::uint32_t channel, std::string_view name)
   }
   channels_.emplace(channel, std::make_unique<Channel>());
   ++theirs_;
-  ChannelEvent event = about(channel, Kind::opened);
+  ChannelEvent event = about(channel, MuxKind::opened);
   event.text = name;
   return event;
 }
@@ -178,7 +178,7 @@ ChannelEvent ChannelMux::feed_data(std::uint32_t number, std::string_view rest) 
     return failed(close_code::kInvalidData, "text that is not UTF-8");
   }
   ++channel.untaken;
-  ChannelEvent event = about(number, Kind::message);
+  ChannelEvent event = about(number, MuxKind::message);
   event.is_text = channel.is_text;
   event.text = std::exchange(channel.incoming, {});
   return event;
@@ -186,7 +186,7 @@ ChannelEvent ChannelMux::feed_data(std::uint32_t number, std::string_view rest) 
 
 ChannelEvent ChannelMux::over_limit(std::uint32_t number) {
   reset(number, close_code::kMessageTooBig);
-  ChannelEvent event = about(number, Kind::reset);
+  ChannelEvent event = about(number, MuxKind::reset);
   event.code = close_code::kMessageTooBig;
   return event;
 }
@@ -199,7 +199,7 @@ ChannelEvent ChannelMux::feed_credit(std::uint32_t number, std::string_view rest
   }
   channel.credit += more;
   schedule(channel, number);
-  return about(number, Kind::writable);
+  return about(number, MuxKind::writable);
 }
 
 ChannelEvent ChannelMux::feed_end(std::uint32_t number) {
@@ -208,7 +208,7 @@ ChannelEvent ChannelMux::feed_end(std::uint32_t number) {
     return failed(close_code::kProtocolError, "an end within a message, or behind an end");
   }
   channel.peer_ended = true;
-  ChannelEvent event = about(number, Kind::ended);
+  ChannelEvent event = about(number, MuxKind::ended);
   event.over = forget_if_over(number);
   return event;
 }
@@ -216,7 +216,7 @@ ChannelEvent ChannelMux::feed_end(std::uint32_t number) {
 ChannelEvent ChannelMux::feed_reset(std::uint32_t number, std::string_view rest) {
   if (rest.size() != 2) return failed(close_code::kProtocolError, "a reset without a code");
   forget(number);
-  ChannelEvent event = about(number, Kind::reset);
+  ChannelEvent event = about(number, MuxKind::reset);
   event.code = static_cast<std::uint16_t>(read_number(rest));
   return event;
 }

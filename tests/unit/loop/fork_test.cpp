@@ -40,7 +40,10 @@ struct Connection final : StreamHandler {
     if (then) then();
   }
   void on_eof() override { ended = true; }
-  void on_error(std::error_code) override { ended = true; }
+  void on_error(std::error_code) override {
+    ended = true;
+    if (then_broken) then_broken();
+  }
 
   void say(const std::string& text) const {
     EXPECT_EQ(::send(peer, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
@@ -60,6 +63,7 @@ struct Connection final : StreamHandler {
   std::string received;
   bool ended = false;
   std::function<void()> then;
+  std::function<void()> then_broken;
 };
 
 class ForkedLoop : public testing::TestWithParam<const char*> {
@@ -225,6 +229,36 @@ TEST_P(ForkedLoop, made_in_a_callback_leaves_the_rest_of_the_turn_to_the_parent)
     turn_until([&] { return each->received == "something more"; });
     EXPECT_EQ(each->heard(), "");
   }
+}
+
+TEST_P(ForkedLoop, made_as_broken_connections_are_told_leaves_the_rest_of_the_turn_to_the_parent) {
+  std::vector<std::unique_ptr<Connection>> all;
+  pid_t child = -1;
+  int told = 0;
+  for (int i = 0; i < 4; ++i) {
+    all.push_back(std::make_unique<Connection>(*loop));
+    all.back()->then_broken = [&] {
+      if (++told == 2) child = ::fork();
+    };
+  }
+  turn_a_few_times();
+  for (const auto& each : all) {
+    each->stream->pause();  // so that it is the sending that finds out
+    ::shutdown(each->peer, SHUT_RD);
+    each->stream->send("nobody hears it");
+    each->stream->flush();
+  }
+  turn_until([&] { return child >= 0; });
+  if (child == 0) {
+    ::alarm(60);
+    for (const auto& each : all) each->stream.reset();
+    Connection own(*loop);
+    own.say("for the child");
+    turn_until([&] { return own.received == "for the child"; });
+    ::_exit(HasFailure() ? 1 : 0);
+  }
+  EXPECT_TRUE(ended_well(child));
+  turn_until([&] { return told == 4; });
 }
 
 TEST_P(ForkedLoop, drops_the_rest_of_a_turn_of_its_parents) {

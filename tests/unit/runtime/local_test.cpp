@@ -255,7 +255,9 @@ Pong::~Pong() {
 
 TEST(Local, two_that_make_one_another_as_they_go_are_given_up) {
   int logged = 0;
-  verdin::set_log_sink([&](verdin::LogLevel, std::string_view) { ++logged; });
+  verdin::set_log_sink([&](verdin::LogLevel, std::string_view) {
+    if (verdin::Hub::current_or_null()) ++logged;  // not what another thread says of a machine that is slow
+  });
   verdin::run([] {
     Local<Ping> ping;
     Local<Pong> pong;
