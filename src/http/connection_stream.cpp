@@ -46,8 +46,10 @@ void Connection::end(Exchange& exchange) {
 }
 
 std::optional<std::size_t> Connection::take_body(Exchange& exchange, std::span<char> into) {
-  while (exchange.held_used_ < held_.size()) {
-    std::string_view data = std::string_view(held_).substr(exchange.held_used_, into.size());
+  // As much as there is, however small the chunks.
+  std::size_t size = 0;
+  while (exchange.held_used_ < held_.size() && size < into.size()) {
+    std::string_view data = std::string_view(held_).substr(exchange.held_used_, into.size() - size);
     const std::size_t given = data.size();
     std::string_view piece;
     const http1::ParseState state = exchange.decoder_.feed(data, piece, server_.options().limits);
@@ -61,21 +63,21 @@ std::optional<std::size_t> Connection::take_body(Exchange& exchange, std::span<c
       fail_body(exchange, 413);
       return std::nullopt;
     }
-    if (!piece.empty()) std::memcpy(into.data(), piece.data(), piece.size());
-    const std::size_t size = piece.size();
+    if (!piece.empty()) std::memcpy(into.data() + size, piece.data(), piece.size());
+    size += piece.size();
     if (exchange.decoder_.done()) {
       end_body(exchange);
       return size;
     }
-    if (size > 0) return size;
   }
+  if (exchange.held_used_ < held_.size()) return size;
   held_.clear();
   exchange.held_used_ = 0;
   if (paused_) {
     paused_ = false;
     stream_->resume();
   }
-  return std::nullopt;
+  return size > 0 ? std::optional(size) : std::nullopt;
 }
 
 // What is left is the next request's.

@@ -51,6 +51,10 @@ void Exchange::start(int status, std::span<const Header> headers) {
 bool Exchange::write(std::string_view piece) {
   const ExchangePtr self(this);
   if (!connection_ || !started_) return false;
+  if (!has_body_) {  // HEAD, 204, 304: the head was all of it, and nobody waits for more
+    connection_->end(*this);
+    return false;
+  }
   connection_->send_piece(*this, piece);
   if (!connection_->output_is_high()) return true;
   bool waited = false;

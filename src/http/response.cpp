@@ -119,16 +119,19 @@ void Response::send(const SharedBuffer& body) {
 }
 
 bool Response::write(std::string_view piece) {
+  if (gone_) return false;
   if (!exchange_->started()) {
     check_unsent();
     if (!has_header("Content-Type")) type("text/plain; charset=utf-8");
     exchange_->start(status_, header_views());
     sent_ = true;
+    gone_ = !exchange_->started();  // the peer has left before
   }
   return exchange_->write(piece);
 }
 
 void Response::end() {
+  if (gone_) return;
   if (!exchange_->started()) {
     send();
   } else {

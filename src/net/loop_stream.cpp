@@ -22,7 +22,7 @@ namespace verdin::net {
 namespace {
 
 constexpr std::size_t kPiece = 4096;
-constexpr std::size_t kSlice = 64 * 1024;
+constexpr std::size_t kSlice = 16 * 1024;  // a record of TLS
 constexpr std::size_t kKept = 16 * 1024;
 constexpr std::chrono::seconds kFarewell(5);
 

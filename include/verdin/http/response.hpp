@@ -94,6 +94,7 @@ class Response {
   std::size_t compress_from_ = 0;
   int status_ = 200;
   bool sent_ = false;
+  bool gone_ = false;  // the peer, before the first write()
 };
 
 }  // namespace verdin::http

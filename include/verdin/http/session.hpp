@@ -5,6 +5,7 @@
 //   app.post("/login", [&](http::Request& q, http::Response& r) {
 //     http::Session session = sessions.open(q);
 //     if (!session.csrf_ok(q)) { r.status(403).send(); return; }
+//     session.clear();  // whoever he was before, and the token that somebody may know
 //     session.set("user", name);
 //     sessions.save(session, r);
 //     r.redirect("/", 303);

@@ -44,16 +44,15 @@ std::string ClientStream::read(std::size_t most) {
 
 std::string ClientStream::read_all(std::size_t limit) {
   std::string text;
-  while (true) {
-    const std::size_t before = text.size();
-    text.resize(std::min(limit, before + std::max(before, kReadPiece)) + 1);
-    const std::size_t size = exchange_->read(std::span(text).subspan(before));
-    text.resize(before + size);
-    if (size == 0) return text;
-    if (text.size() <= limit) continue;
-    close();
-    throw ClientError(ClientError::Kind::too_large, "the answer's body is too large");
+  std::string piece(kReadPiece, '\0');
+  while (const std::size_t size = exchange_->read(std::span(piece))) {
+    if (size > limit - text.size()) {
+      close();
+      throw ClientError(ClientError::Kind::too_large, "the answer's body is too large");
+    }
+    text.append(piece, 0, size);
   }
+  return text;
 }
 
 void ClientStream::close() noexcept { exchange_->close(); }

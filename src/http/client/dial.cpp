@@ -27,6 +27,7 @@ void ask_for_tunnel(net::Socket& socket, const ClientOptions& options, const htt
   http1::ResponseParser head;
   std::array<char, 2048> buffer;
   while (true) {
+    if (limit.passed()) throw net::TimedOut("verdin: asking a proxy");
     const std::size_t size = socket.recv(buffer, limit);
     if (size == 0) throw ClientError(ClientError::Kind::proxy, "the proxy closed the connection");
     std::string_view data(buffer.data(), size);

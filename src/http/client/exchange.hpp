@@ -50,6 +50,7 @@ class ClientExchange {
   bool send_piece(std::span<const std::string_view> pieces);
   void send_upload(std::string_view head, ClientRequest& request);
   net::Deadline step() const;
+  void check_limit() const;
   void begin_body(const http1::ResponseParser& head, std::string_view method);
   std::size_t read_some(std::span<char> into);
   std::size_t decode(std::span<char> into);
@@ -59,6 +60,7 @@ class ClientExchange {
   ClientPool::Lease lease_;
   Settings settings_;
   net::Deadline limit_;
+  std::size_t for_nothing_ = 0;  // coded octets since the last that stood for something
   std::error_code send_error_;
   http1::BodyDecoder body_;
   http1::ContentDecoder content_;

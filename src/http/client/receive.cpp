@@ -15,6 +15,7 @@ namespace {
 
 constexpr int kMostInterim = 20;  // answers before the answer
 constexpr std::size_t kDecodedPiece = 64 * 1024;
+constexpr std::size_t kMostForNothing = 1024 * 1024;  // coded octets in a row of which nothing comes
 
 }  // namespace
 
@@ -22,6 +23,7 @@ void ClientExchange::read_head(std::string_view method, ClientHead& to) {
   ClientConnection& connection = *lease_;
   http1::ResponseParser head;
   for (int interim = 0;;) {
+    check_limit();
     if (connection.unread().empty() && !connection.fill(step())) {
       if (send_error_) net::throw_error(send_error_, "verdin: sending a request");
       if (!answered_) throw net::EndOfStream("verdin: the connection ended without an answer");
@@ -99,14 +101,24 @@ std::size_t ClientExchange::read_some(std::span<char> into) {
 std::size_t ClientExchange::decode(std::span<char> into) {
   const std::size_t room = std::min(into.size(), kDecodedPiece);
   decoded_.clear();
+  const std::size_t before = piece_.size();
   if (content_.feed(piece_, decoded_, room) == http1::ContentDecoder::State::failed)
     throw ClientError(ClientError::Kind::content, "the answer is not in the coding that it says");
+  for_nothing_ = decoded_.empty() ? for_nothing_ + before - piece_.size() : 0;
+  if (for_nothing_ > kMostForNothing)
+    throw ClientError(ClientError::Kind::content, "the coding of the answer stands for nothing");
   decoder_is_full_ = decoded_.size() == room;
   std::memcpy(into.data(), decoded_.data(), decoded_.size());
   return decoded_.size();
 }
 
+/// A socket looks at its limit only where it has to wait, and a peer may always have something ready.
+void ClientExchange::check_limit() const {
+  if (limit_.passed()) throw net::TimedOut("verdin: an answer");
+}
+
 void ClientExchange::next_piece() {
+  check_limit();
   ClientConnection& connection = *lease_;
   if (connection.unread().empty()) {
     bool more;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <new>
 
@@ -82,17 +83,21 @@ ContentDecoder::State ContentDecoder::step(std::string_view& data, std::string& 
     if (::inflateReset(&stream) != Z_OK) return state_ = State::failed;
     inflater.between = false;
   }
-  const std::size_t before = to.size();
   constexpr std::size_t kMost = std::numeric_limits<uInt>::max() / 2;
-  room = std::min(room, kMost);
-  to.resize(before + room);
+  thread_local std::array<char, 16 * 1024> piece;
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(from.data()));
   stream.avail_in = static_cast<uInt>(std::min(from.size(), kMost));
-  stream.next_out = reinterpret_cast<Bytef*>(to.data() + before);
-  stream.avail_out = static_cast<uInt>(room);
   const uInt given = stream.avail_in;
-  const int result = ::inflate(&stream, Z_NO_FLUSH);
-  to.resize(before + room - stream.avail_out);
+  int result;
+  do {
+    const std::size_t now = std::min(room, piece.size());
+    stream.next_out = reinterpret_cast<Bytef*>(piece.data());
+    stream.avail_out = static_cast<uInt>(now);
+    result = ::inflate(&stream, Z_NO_FLUSH);
+    const std::size_t made = now - stream.avail_out;
+    to.append(piece.data(), made);
+    room -= made;
+  } while (result == Z_OK && stream.avail_out == 0 && room > 0);
   const std::size_t used = given - stream.avail_in;
   stream.next_in = nullptr;
   if (from_first) {

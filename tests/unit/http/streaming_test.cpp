@@ -6,6 +6,7 @@
 
 #include <verdin/http/http.hpp>
 #include <verdin/net/error.hpp>
+#include <verdin/runtime/event.hpp>
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/runtime/spawn.hpp>
@@ -94,6 +95,68 @@ TEST(HttpStreaming, PiecesAreChunks) {
     EXPECT_TRUE(has(answer, "\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n"));
     EXPECT_EQ(site.errors, 0);
     EXPECT_EQ(site.app.connections(), 1u);
+  });
+}
+
+TEST(HttpStreaming, NobodyWritesForEverWhereThereIsNoBody) {
+  verdin::run([] {
+    Site site;
+    site.app.get("/for-ever", [](Request&, Response& r) {
+      while (r.write("x")) {
+      }
+      EXPECT_FALSE(r.write("x"));
+    });
+    site.app.get("/", [](Request&, Response& r) { r.send("next"); });
+    const auto peer = site.connect();
+    peer->send("HEAD /for-ever HTTP/1.1\r\nHost: x\r\n\r\n" + get("/"));
+    EXPECT_TRUE(soon(peer, [&] { return has(peer->received, "next"); }));
+    EXPECT_EQ(site.errors, 0);
+  });
+}
+
+TEST(HttpStreaming, APeerThatHasLeftBeforeTheFirstPieceIsNoError) {
+  verdin::run([] {
+    Site site;
+    bool wrote = true;
+    bool done = false;
+    verdin::Event left;
+    site.app.get("/", [&](Request&, Response& r) {
+      left.wait();
+      wrote = r.write("a") || r.write("b");
+      r.end();
+      done = true;
+    });
+    const auto peer = site.connect();
+    peer->send(get("/"));
+    peer->fail();
+    left.set();
+    EXPECT_TRUE(verdin::tests::eventually([&] { return done; }));
+    EXPECT_FALSE(wrote);
+    EXPECT_EQ(site.errors, 0);
+  });
+}
+
+TEST(HttpStreaming, ChunksOfOneOctetAreReadTogether) {
+  verdin::run([] {
+    Site site;
+    int reads = 0;
+    std::size_t octets = 0;
+    http::RouteOptions options;
+    options.stream_body = true;
+    site.app.route(
+        "POST", "/",
+        [&](Request& q, Response& r) {
+          for (std::string piece; !(piece = q.read(64 * 1024)).empty(); ++reads) octets += piece.size();
+          r.send("read");
+        },
+        options);
+    const auto peer = site.connect();
+    std::string body;
+    for (int i = 0; i < 5000; ++i) body += "1\r\nx\r\n";
+    peer->send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + body + "0\r\n\r\n");
+    EXPECT_TRUE(soon(peer, [&] { return has(peer->received, "read"); }));
+    EXPECT_EQ(octets, 5000u);
+    EXPECT_LE(reads, 10);
   });
 }
 
