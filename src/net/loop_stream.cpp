@@ -72,7 +72,7 @@ class LoopStream final : public loop::Stream, public RefCounted<LoopStream> {
 
  private:
   friend class RefCounted<LoopStream>;
-  ~LoopStream() = default;
+  ~LoopStream() override = default;
 
   void close() override {
     handler_ = nullptr;

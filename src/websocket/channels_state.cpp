@@ -188,7 +188,7 @@ ChannelsState::ChannelPtr ChannelsState::accept() {
     acceptable_.clear();
     acceptable_.wait();
   }
-  const ChannelPtr channel = std::move(opened_.front());
+  ChannelPtr channel = std::move(opened_.front());
   opened_.pop_front();
   return channel;
 }

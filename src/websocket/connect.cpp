@@ -129,26 +129,26 @@ Agreement shake_hands(net::StreamSocket& socket, const http1::Url& url, const Cl
 
 }  // namespace
 
-Stream connect(std::string_view text, const ClientOptions& options) {
-  const http1::Url url = parse_websocket_url(text);
-  static_cast<void>(make_request(url, {}, options));  // says what is wrong with it before anybody is asked
+Stream connect(std::string_view url, const ClientOptions& options) {
+  const http1::Url where = parse_websocket_url(url);
+  static_cast<void>(make_request(where, {}, options));  // says what is wrong with it before anybody is asked
   net::Deadline limit;
   if (options.handshake_limit.count() > 0) limit = options.handshake_limit;
   const auto kept = std::make_shared<const StreamOptions>(options);
   auto state = make_intrusive<impl::StreamState>(nullptr, kept, Hub::current().loop(), nullptr);
   std::string early_input;
-  if (url.secure) {
+  if (where.secure) {
     net::TlsConnectOptions tls;
     tls.context = options.tls;
     tls.resolve = options.resolve;
-    auto socket = std::make_unique<net::TlsStream>(net::tls_connect(url.host, url.port, limit, tls));
-    Agreement agreed = shake_hands(*socket, url, options, limit, early_input);
+    auto socket = std::make_unique<net::TlsStream>(net::tls_connect(where.host, where.port, limit, tls));
+    Agreement agreed = shake_hands(*socket, where, options, limit, early_input);
     state->begin_as_client(net::loop_stream(std::move(socket)), early_input, agreed.deflate,
                            std::move(agreed.subprotocol));
   } else {
-    net::Socket socket = options.resolve ? net::connect(url.host, url.port, options.resolve, limit)
-                                         : net::connect(url.host, url.port, limit);
-    Agreement agreed = shake_hands(socket, url, options, limit, early_input);
+    net::Socket socket = options.resolve ? net::connect(where.host, where.port, options.resolve, limit)
+                                         : net::connect(where.host, where.port, limit);
+    Agreement agreed = shake_hands(socket, where, options, limit, early_input);
     state->begin_as_client(Hub::current().loop().adopt(socket.release()), early_input, agreed.deflate,
                            std::move(agreed.subprotocol));
   }

@@ -75,7 +75,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (event.kind == ChannelEvent::Kind::message && event.text.size() > 5000) std::abort();
       }
     }
-    if (mux.size() > 8) std::abort();
+    if (mux.size() > 16) std::abort();  // of both sides
   }
   return 0;
 }

@@ -49,22 +49,21 @@ class Topics {
   ~Topics();
 
   /// False if it has subscribed already, or is not open.
-  bool subscribe(Subscriber subscriber, std::string_view topic);
+  bool subscribe(Subscriber subscriber, std::string_view name);
   /// False if it has not subscribed.
-  bool unsubscribe(Subscriber subscriber, std::string_view topic);
+  bool unsubscribe(Subscriber subscriber, std::string_view name);
 
   /// To all subscribers but `except`; returns to how many. `text` is UTF-8.
-  std::size_t publish(std::string_view topic, std::string_view text, Subscriber except = {});
-  std::size_t publish(std::string_view topic, const Message& message, Subscriber except = {}) {
-    return message.binary ? publish_binary(topic, message.data, except)
-                          : publish(topic, message.data, except);
+  std::size_t publish(std::string_view name, std::string_view text, Subscriber except = {});
+  std::size_t publish(std::string_view name, const Message& message, Subscriber except = {}) {
+    return message.binary ? publish_binary(name, message.data, except) : publish(name, message.data, except);
   }
-  std::size_t publish_binary(std::string_view topic, std::string_view octets, Subscriber except = {});
+  std::size_t publish_binary(std::string_view name, std::string_view octets, Subscriber except = {});
   /// One message to several topics: encoded once for all of them.
-  std::size_t publish(std::string_view topic, SharedMessage& message, Subscriber except = {});
+  std::size_t publish(std::string_view name, SharedMessage& message, Subscriber except = {});
 
-  std::size_t subscribers(std::string_view topic) const noexcept;
-  bool is_subscribed(Subscriber subscriber, std::string_view topic) const noexcept;
+  std::size_t subscribers(std::string_view name) const noexcept;
+  bool is_subscribed(Subscriber subscriber, std::string_view name) const noexcept;
   /// Topics with subscribers.
   std::size_t size() const noexcept;
 

@@ -80,18 +80,18 @@ class ChannelMux {
   /// What a binary message of the peer means.
   ChannelEvent feed(std::span<const char> frame);
   /// A message was taken by the application.
-  void taken(std::uint32_t channel);
+  void taken(std::uint32_t number);
 
   /// A new channel; 0: there are too many. The name is cut to kMaxChannelName octets.
   std::uint32_t open(std::string_view name);
   /// Queues a message, whose octets must stay where they are until next_frame() or a reset says that `token`
   /// is done with, or withdraw() was called. False if the channel is over, or end() was called.
-  bool send(std::uint32_t channel, std::string_view message, bool is_text, void* token);
+  bool send(std::uint32_t number, std::string_view message, bool is_text, void* token);
   /// Takes a message back. False if a part of it is sent: then only reset() helps.
-  bool withdraw(std::uint32_t channel, void* token);
+  bool withdraw(std::uint32_t number, void* token);
   /// No more is sent on it, behind what is queued.
-  void end(std::uint32_t channel);
-  void reset(std::uint32_t channel, std::uint16_t code);
+  void end(std::uint32_t number);
+  void reset(std::uint32_t number, std::uint16_t code);
 
   struct Step {
     bool made = false;         // there is a frame
@@ -113,11 +113,11 @@ class ChannelMux {
   Channel* find(std::uint32_t channel) noexcept;
   bool is_ours(std::uint32_t channel) const noexcept;
   ChannelEvent feed_open(std::uint32_t channel, std::string_view name);
-  ChannelEvent feed_data(std::uint32_t channel, std::string_view rest);
-  ChannelEvent feed_credit(std::uint32_t channel, std::string_view rest);
-  ChannelEvent feed_end(std::uint32_t channel);
-  ChannelEvent feed_reset(std::uint32_t channel, std::string_view rest);
-  ChannelEvent over_limit(std::uint32_t channel);
+  ChannelEvent feed_data(std::uint32_t number, std::string_view rest);
+  ChannelEvent feed_credit(std::uint32_t number, std::string_view rest);
+  ChannelEvent feed_end(std::uint32_t number);
+  ChannelEvent feed_reset(std::uint32_t number, std::string_view rest);
+  ChannelEvent over_limit(std::uint32_t number);
   void give_back(Channel& channel, std::uint32_t number);
   void schedule(Channel& channel, std::uint32_t number);
   bool forget_if_over(std::uint32_t number);
