@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <stdexcept>
 
 #include <verdin/http/exchange.hpp>
@@ -7,6 +8,10 @@
 #include "http/connection.hpp"
 
 namespace verdin::http {
+
+namespace {
+constexpr std::chrono::seconds kLook{1};
+}
 
 Exchange::~Exchange() {
   if (connection_) connection_->abandon(*this);
@@ -97,7 +102,10 @@ bool Exchange::peer_leaves(loop::Clock::duration limit) {
   const auto due = loop::Clock::now() + limit;
   if (connection_ && !aborted_) on_abort([] {});
   for (auto left = limit; connection_ && left.count() > 0; left = due - loop::Clock::now()) {
-    wait(left);
+    // What came behind the request keeps the connection from being read, and the end from being seen by
+    // itself.
+    wait(std::min<loop::Clock::duration>(left, kLook));
+    if (connection_) connection_->abort_if_half_closed();
   }
   return !connection_;
 }

@@ -44,6 +44,7 @@ bool Multipart::next() {
     }
     return false;
   }
+  if (last_ == FormEvent::failed) throw BodyError(400, "the form is not one");
   name_ = parser_.name();
   file_name_ = parser_.file_name();
   content_type_ = parser_.content_type();

@@ -29,17 +29,25 @@ void Server::serve_tls(loop::StreamPtr accepted, const net::TlsContext& context)
   const int fd = ::fcntl(accepted->fd(), F_DUPFD_CLOEXEC, 0);
   accepted.reset();
   if (fd < 0) return;
-  ++handshakes_;
+  // Counted from here on, whether or not the greenlet comes to run.
+  class Count {
+   public:
+    explicit Count(Server& server) : server_(&server) { ++server.handshakes_; }
+    Count(Count&& other) noexcept : server_(std::move(other.server_)) {}
+    Count& operator=(Count&&) = delete;
+    ~Count() {
+      if (server_) --server_->handshakes_;
+    }
+
+   private:
+    IntrusivePtr<Server> server_;
+  };
   const IntrusivePtr<Server> self(this);
   spawn_detached(
-      [self, context, socket = net::Socket::adopt(fd)]() mutable {
-        struct Count {
-          Server& server;
-          ~Count() { --server.handshakes_; }
-        };
+      [self, context, count = Count(*this), socket = net::Socket::adopt(fd)]() mutable {
         auto stream = std::make_unique<net::TlsStream>();
         try {
-          const Count count{*self};
+          const Count until_here = std::move(count);
           *stream = net::TlsStream(std::move(socket), context);
           stream->handshake();
         } catch (const std::system_error&) {

@@ -23,6 +23,7 @@ struct MemoryPeer {
   std::size_t window = static_cast<std::size_t>(-1);  // octets that the "kernel" will still take
   std::string waiting;                                // sent, and not read by the server
   bool paused = false;
+  bool left = false;      // the peer has gone, and nothing reads that
   bool finished = false;  // retired: FIN behind what was queued
   bool closed = false;    // dropped
   MemoryStream* stream = nullptr;
@@ -63,6 +64,7 @@ class MemoryStream final : public loop::Stream {
   void pause() override { peer_->paused = true; }
   void resume() override { peer_->paused = false; }
   loop::Loop& loop() const override { return Hub::current().loop(); }
+  bool peer_gone() const override { return peer_->left; }
   int fd() const override { return -1; }
   std::string peer_address() const override { return "192.0.2.1"; }
 

@@ -62,7 +62,7 @@ struct ClientError : std::runtime_error {
   Kind kind;
 };
 
-/// A limit of zero means none.
+/// A time of zero means no limit.
 struct ClientOptions {
   std::chrono::milliseconds total{60'000};    ///< of a request with its redirects, to the end of its answer
   std::chrono::milliseconds connect{10'000};  ///< of looking up, connecting, TLS and the proxy together

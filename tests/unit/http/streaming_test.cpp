@@ -136,6 +136,23 @@ TEST(HttpStreaming, APeerThatHasLeftBeforeTheFirstPieceIsNoError) {
   });
 }
 
+TEST(HttpStreaming, APeerThatLeavesBehindASecondRequestIsMissed) {
+  verdin::run([] {
+    Site site;
+    bool began = false;
+    bool left = false;
+    site.app.get("/", [&](Request&, Response& r) {
+      began = true;
+      left = r.peer_leaves(60s);
+    });
+    const auto peer = site.connect();
+    peer->send(get("/") + "G");
+    EXPECT_TRUE(soon(peer, [&] { return began; }));
+    peer->left = true;  // on a connection that is not read
+    EXPECT_TRUE(verdin::tests::eventually([&] { return left; }));
+  });
+}
+
 TEST(HttpStreaming, ChunksOfOneOctetAreReadTogether) {
   verdin::run([] {
     Site site;
@@ -384,7 +401,7 @@ TEST(HttpStreaming, ContinueIsSentWhenTheHandlerReads) {
 TEST(HttpStreaming, BodiesThatAreNone) {
   verdin::run([] {
     Options options;
-    options.body_timeout = 30ms;
+    options.body_timeout = 500ms;
     options.body_rate = 0;
     Site site(options);
     int thrown = 0;
