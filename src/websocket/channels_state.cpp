@@ -41,9 +41,11 @@ void ChannelsState::stop() {
 
 // The two greenlets.
 
-void ChannelsState::read() {
+/// A greenlet of ours that ends by an exception leaves nobody waiting.
+template <typename F>
+void ChannelsState::guarded(F&& body) {
   try {
-    carry_back();
+    body();
   } catch (const Interrupt&) {
     all_over();
     throw;
@@ -51,6 +53,10 @@ void ChannelsState::read() {
     fail(close_code::kInternalError, {});
     throw;
   }
+}
+
+void ChannelsState::read() {
+  guarded([this] { carry_back(); });
   all_over();
 }
 
@@ -74,15 +80,7 @@ void ChannelsState::wait_for_room() {
 }
 
 void ChannelsState::write() {
-  try {
-    carry();
-  } catch (const Interrupt&) {
-    all_over();
-    throw;
-  } catch (...) {
-    fail(close_code::kInternalError, {});
-    throw;
-  }
+  guarded([this] { carry(); });
 }
 
 void ChannelsState::carry() {

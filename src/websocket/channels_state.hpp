@@ -67,6 +67,8 @@ class ChannelsState final : public RefCounted<ChannelsState> {
  private:
   void read();
   void write();
+  template <typename F>
+  void guarded(F&& body);
   void carry();
   void carry_back();
   void wait_for_room();

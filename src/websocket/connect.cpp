@@ -5,6 +5,7 @@
 #include <verdin/base/random.hpp>
 #include <verdin/net/loop_stream.hpp>
 #include <verdin/net/tls_connect.hpp>
+#include <verdin/protocol/http1/chars.hpp>
 #include <verdin/protocol/http1/response_head.hpp>
 #include <verdin/protocol/http1/response_parser.hpp>
 #include <verdin/protocol/http1/url.hpp>
@@ -13,7 +14,6 @@
 #include <verdin/runtime/hub.hpp>
 #include <verdin/websocket/connect.hpp>
 
-#include "websocket/ascii.hpp"
 #include "websocket/stream_state.hpp"
 
 namespace verdin::websocket {
@@ -28,20 +28,21 @@ constexpr int kMostInterim = 16;
 
 /// "wss" is "https", and "ws" is "http", with other letters (RFC 6455, section 3).
 http1::Url parse_websocket_url(std::string_view text) {
-  const std::string scheme = impl::lower(text.substr(0, std::min(text.find("://"), text.size())));
-  if (scheme == "ws" || scheme == "wss") {
+  const std::string_view scheme = text.substr(0, std::min(text.find("://"), text.size()));
+  const bool secure = http1::equals_ignoring_case(scheme, "wss");
+  if (secure || http1::equals_ignoring_case(scheme, "ws")) {
     const std::string_view rest = text.substr(scheme.size());
-    if (auto url = http1::parse_url((scheme == "ws" ? "http" : "https") + std::string(rest))) return *url;
+    if (auto url = http1::parse_url((secure ? "https" : "http") + std::string(rest))) return *url;
   }
   throw std::invalid_argument("verdin: not a WebSocket URL: " + std::string(text.substr(0, 200)));
 }
 
 bool is_ours(std::string_view name) {
-  const std::string small = impl::lower(name);
-  for (const char* ours : {"host", "upgrade", "connection", "content-length", "transfer-encoding"}) {
-    if (small == ours) return true;
+  constexpr std::string_view kPrefix = "Sec-WebSocket-";
+  for (const char* ours : {"Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding"}) {
+    if (http1::equals_ignoring_case(name, ours)) return true;
   }
-  return small.starts_with("sec-websocket-");
+  return http1::equals_ignoring_case(name.substr(0, kPrefix.size()), kPrefix);
 }
 
 std::string make_request(const http1::Url& url, std::string_view key, const ClientOptions& options) {
@@ -66,7 +67,8 @@ std::optional<std::string> joined(const http1::HeaderBlock& headers, std::string
   if (headers.count(name) == 0) return std::nullopt;
   std::string all;
   for (const http1::HeaderField& field : headers) {
-    if (impl::equals_ignoring_case(field.name, name)) all.append(all.empty() ? "" : ", ").append(field.value);
+    if (http1::equals_ignoring_case(field.name, name))
+      all.append(all.empty() ? "" : ", ").append(field.value);
   }
   return all;
 }

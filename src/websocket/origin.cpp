@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <string_view>
 
-#include "websocket/ascii.hpp"
+#include <verdin/protocol/http1/chars.hpp>
 
 namespace verdin::websocket {
 
-using impl::equals_ignoring_case;
+using protocol::http1::equals_ignoring_case;
 
 bool is_same_host(std::string_view origin, std::string_view host) noexcept {
   for (std::string_view scheme : {"http://", "https://"}) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <verdin/protocol/base64.hpp>
+#include <verdin/protocol/http1/chars.hpp>
 #include <verdin/protocol/websocket/client_handshake.hpp>
 #include <verdin/protocol/websocket/handshake.hpp>
 
@@ -43,10 +44,10 @@ AnswerVerdict check_answer(const HandshakeAnswer& answer, std::string_view key,
                            std::span<const std::string> subprotocols,
                            const std::optional<DeflateOptions>& deflate) {
   if (answer.status != 101) return unfit("the server did not switch to WebSocket");
-  if (!answer.upgrade || !names_token(*answer.upgrade, "websocket")) {
+  if (!answer.upgrade || !http1::list_contains(*answer.upgrade, "websocket")) {
     return unfit("Upgrade does not name websocket");
   }
-  if (!answer.connection || !names_token(*answer.connection, "upgrade")) {
+  if (!answer.connection || !http1::list_contains(*answer.connection, "upgrade")) {
     return unfit("Connection does not name Upgrade");
   }
   const AcceptKey expected = accept_key(key);

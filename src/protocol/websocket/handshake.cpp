@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include <verdin/protocol/http1/chars.hpp>
 #include <verdin/protocol/websocket/handshake.hpp>
 
 #include "protocol/websocket/header_list.hpp"
@@ -27,8 +28,9 @@ HandshakeVerdict check_handshake(const HandshakeRequest& request) {
   if (request.method != "GET") return refuse(405, "method is not GET");
   if (!request.http_1_1) return refuse(400, "HTTP version below 1.1");
   if (!request.upgrade) return refuse(426, "no Upgrade header");
-  if (!names_token(*request.upgrade, "websocket")) return refuse(400, "Upgrade does not name websocket");
-  if (!request.connection || !names_token(*request.connection, "upgrade")) {
+  if (!http1::list_contains(*request.upgrade, "websocket"))
+    return refuse(400, "Upgrade does not name websocket");
+  if (!request.connection || !http1::list_contains(*request.connection, "upgrade")) {
     return refuse(400, "Connection does not name Upgrade");
   }
   if (!request.version) return refuse(426, "no Sec-WebSocket-Version header");

@@ -54,22 +54,6 @@ std::string_view trim(std::string_view text) noexcept {
   return text;
 }
 
-bool names_token(std::string_view list, std::string_view lower_case) noexcept {
-  const auto lower = [](char c) noexcept {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  };
-  while (!list.empty()) {
-    const std::size_t comma = std::min(list.find(','), list.size());
-    const std::string_view token = trim(list.substr(0, comma));
-    if (std::equal(token.begin(), token.end(), lower_case.begin(), lower_case.end(),
-                   [&](char a, char b) { return lower(a) == b; })) {
-      return true;
-    }
-    list.remove_prefix(std::min(comma + 1, list.size()));
-  }
-  return false;
-}
-
 void HeaderReader::skip_blanks() noexcept {
   while (!rest_.empty() && is_blank(rest_.front())) rest_.remove_prefix(1);
 }

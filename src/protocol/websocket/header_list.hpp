@@ -9,9 +9,6 @@ namespace verdin::protocol::websocket {
 /// Without the blanks and tabs at both ends.
 std::string_view trim(std::string_view text) noexcept;
 
-/// Whether a list of tokens has that one, in whatever case.
-bool names_token(std::string_view list, std::string_view lower_case) noexcept;
-
 /// Reads a header value from the front, each octet once.
 class HeaderReader {
  public:
