@@ -41,13 +41,11 @@ struct Crossing {
 
 #else
 
-/// Loads the modes of floating-point arithmetic, which hardly ever differ.
+/// Loads the modes of floating-point arithmetic. That of SSE always: to look whether it differs would mean to
+/// read what `stmxcsr` has just written, which costs AMD's processors more than loading it. What comes with
+/// it are the flags of exceptions, which are each context's own therefore.
 [[gnu::always_inline]] inline void Context::arrive(const Context& from, const Context& here) noexcept {
-  constexpr std::uint32_t kControl =
-      ~std::uint32_t{0x3f};  // the lowest six bits are flags, which are no one's
-  if (((from.floats_.sse ^ here.floats_.sse) & kControl) != 0) [[unlikely]] {
-    asm volatile("ldmxcsr %0" : : "m"(here.floats_.sse));
-  }
+  asm volatile("ldmxcsr %0" : : "m"(here.floats_.sse));
   if (from.floats_.x87 != here.floats_.x87) [[unlikely]] {
     asm volatile("fldcw %0" : : "m"(here.floats_.x87));
   }
@@ -62,7 +60,8 @@ struct Crossing {
   void* fake_stack = nullptr;
   sanitizer::start_switch(for_good ? nullptr : &fake_stack, to.stack_);
   sanitizer::switch_fiber(to.sanitizer_fiber_);
-  asm volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(floats_.sse), "=m"(floats_.x87));
+  if (!for_good) asm volatile("stmxcsr %0" : "=m"(floats_.sse));
+  asm volatile("fnstcw %0" : "=m"(floats_.x87));  // read by who arrives
   Context* from = this;
   Context* into = &to;
   const ThreadState* state = &thread;

@@ -91,7 +91,8 @@ class Context {
  private:
   friend struct ContextEntry;
 
-  /// The parts of MXCSR and of the x87 control word that a called function must preserve.
+  /// MXCSR and the x87 control word: modes that a called function must preserve, and flags of SSE's
+  /// exceptions.
   struct FloatControl {
     std::uint32_t sse = 0;
     std::uint16_t x87 = 0;

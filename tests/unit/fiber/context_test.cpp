@@ -135,6 +135,23 @@ TEST(Context, keeps_rounding_modes_apart_and_starts_with_its_makers) {
   EXPECT_EQ(std::fegetround(), FE_TONEAREST);
 }
 
+TEST(Context, keeps_the_flags_of_floating_point_exceptions_apart) {
+  volatile double one = 1;
+  volatile double zero = 0;
+  std::feclearexcept(FE_ALL_EXCEPT);
+  Fiber fiber([&](auto& self) {
+    volatile double infinite = one / zero;
+    static_cast<void>(infinite);
+    EXPECT_TRUE(std::fetestexcept(FE_DIVBYZERO));
+    self.suspend();
+    EXPECT_TRUE(std::fetestexcept(FE_DIVBYZERO));
+  });
+  fiber.resume();
+  EXPECT_FALSE(std::fetestexcept(FE_DIVBYZERO));
+  fiber.resume();
+  EXPECT_FALSE(std::fetestexcept(FE_DIVBYZERO));
+}
+
 /// Enough live values to fill every register that a switch could spoil.
 template <typename F>
 double many_values(double seed, F&& between) {
