@@ -19,14 +19,26 @@ void DeadlineTimer::stop() noexcept {
   if (active()) loop_->deadlines().remove(*this);
 }
 
-void DeadlineHeap::place(std::size_t at, const Entry& entry) noexcept {
+inline void DeadlineHeap::place(std::size_t at, const Entry& entry) noexcept {
   entries_[at] = entry;
   (entry.timer ? entry.timer->index_ : hole_) = at;
 }
 
+inline void DeadlineHeap::sift_up(std::size_t at, Entry entry) noexcept {
+  while (at > 0) {
+    const std::size_t parent = (at - 1) / kArity;
+    if (!entry.before(entries_[parent])) break;
+    place(at, entries_[parent]);
+    at = parent;
+  }
+  place(at, entry);
+}
+
 void DeadlineHeap::insert(DeadlineTimer& timer, Clock::time_point due) {
   const Entry entry{due, next_sequence_++, &timer};
-  if (hole_ == kNone) entries_.push_back(entry);  // may throw: nothing is changed then
+  // May throw: nothing is changed then. Filled below, and not copied from here: what was stored in words and
+  // is loaded in vectors at once waits for its way through the cache.
+  if (hole_ == kNone) entries_.emplace_back();
   if (!timer.ref_) ++without_ref_;
   if (hole_ != kNone) return settle(std::exchange(hole_, kNone), entry);
   sift_up(entries_.size() - 1, entry);
@@ -50,19 +62,10 @@ void DeadlineHeap::settle(std::size_t at, const Entry& entry) noexcept {
 }
 
 void DeadlineHeap::take_out(std::size_t at) noexcept {
+  if (at + 1 == entries_.size()) return entries_.pop_back();
   const Entry last = entries_.back();
   entries_.pop_back();
-  if (at < entries_.size()) settle(at, last);
-}
-
-void DeadlineHeap::sift_up(std::size_t at, Entry entry) noexcept {
-  while (at > 0) {
-    const std::size_t parent = (at - 1) / kArity;
-    if (!entry.before(entries_[parent])) break;
-    place(at, entries_[parent]);
-    at = parent;
-  }
-  place(at, entry);
+  settle(at, last);
 }
 
 void DeadlineHeap::sift_down(std::size_t at, Entry entry) noexcept {
