@@ -283,7 +283,7 @@ void GreenletBase::tell_first(Runnable* runnable) {
     if (self.hub_.tell_next(link) || told == kTellsATurn) return;
     self.unqueue();
   }
-  if (self.ref_count() > 1) return self.release();
+  if (self.ref_count() > 1 || self.ends_quietly()) return self.release();
   // What it holds is destroyed with it, and not on a stack that came by.
   self.callback = [](Runnable* last) { static_cast<GreenletBase*>(last)->release(); };
   self.light = false;

@@ -105,6 +105,7 @@ class GreenletOf final : public GreenletWithResult<T> {
       Call call(std::move(call_));
       has_call_ = false;
       call_.~Call();
+      if constexpr (std::is_void_v<T> || std::is_trivially_destructible_v<T>) this->set_holds_nothing();
       if constexpr (std::is_void_v<T>) {
         invoke(call);
       } else {

@@ -164,6 +164,8 @@ class GreenletBase : public Runnable,
       keep_failure();
     }
   }
+  /// From now on nothing but exceptions and Extras are destroyed with it: no code of the user's.
+  void set_holds_nothing() noexcept { holds_nothing_ = true; }
   void set_label(const char* label) noexcept { label_ = label; }
   /// On its own stack, when its function (or a worker's task) has ended.
   void clear_locals() noexcept;
@@ -204,6 +206,8 @@ class GreenletBase : public Runnable,
   void schedule_links() noexcept;
   /// Its hub has given it up: it serves no links any more.
   bool abandoned() const noexcept { return next == this; }
+  /// May its memory be given back on any stack?
+  bool ends_quietly() const noexcept { return holds_nothing_ && !failure_ && !thrown_ && !extras_; }
   bool shielded() const noexcept { return shields_ > 0 || suspended_unwinding_; }
   Extras& extras();
   bool room_while_shielded() noexcept;
@@ -222,6 +226,7 @@ class GreenletBase : public Runnable,
   State state_ = State::unstarted;
   bool killed_ : 1 = false;
   bool killed_without_memory_ : 1 = false;  // a kill is on its way: see Hub::kill_without_memory()
+  bool holds_nothing_ : 1 = false;          // see set_holds_nothing()
   bool observed_ = false;
   bool listed_ = false;
   bool incoming_ = false;               // thrown_ is thrown as soon as it runs
