@@ -1,3 +1,5 @@
+#include "net/openssl/loop_stream.hpp"
+
 #include <array>
 #include <chrono>
 #include <span>
@@ -242,6 +244,10 @@ std::string LoopStream::peer_address() const {
 }  // namespace
 
 loop::StreamPtr loop_stream(std::unique_ptr<StreamSocket> socket) {
+  // Before the handshake it needs a greenlet that does it.
+  if (auto* const tls = dynamic_cast<TlsStream*>(socket.get());
+      tls && tls->open() && impl::TlsStreamInside::connection(*tls).shaken())
+    return impl::tls_loop_stream(impl::TlsStreamInside::take(*tls));
   auto stream = make_intrusive<LoopStream>(std::move(socket));
   stream->begin();
   return loop::StreamPtr(stream.get());

@@ -154,9 +154,9 @@ class App {
   /// machine only.
   App& listen(std::uint16_t port) { return listen(Address{"0.0.0.0", port}); }
   App& listen(const Address& address);
-  /// The same over TLS, of a server's context (net/tls_context.hpp): "https" and "wss". A connection costs a
-  /// greenlet each way besides (net/loop_stream.hpp). Handshakes are limited by the context; one that fails
-  /// concerns nobody else.
+  /// The same over TLS, of a server's context (net/tls_context.hpp): "https" and "wss". A connection keeps
+  /// some 17 KB (net/loop_stream.hpp). Handshakes are limited by the context; one that fails concerns nobody
+  /// else.
   App& listen(const Address& address, const net::TlsContext& context);
   /// The port that the first listen() got.
   std::uint16_t port() const;

@@ -34,7 +34,8 @@ namespace verdin::net {
 
 namespace impl {
 class TlsConnection;
-}
+struct TlsStreamInside;
+}  // namespace impl
 
 class TlsStream final : public StreamSocket {
  public:
@@ -82,6 +83,7 @@ class TlsStream final : public StreamSocket {
   void do_close() noexcept override;
   impl::TlsConnection& connection() const;
 
+  friend struct impl::TlsStreamInside;
   std::unique_ptr<impl::TlsConnection> connection_;
 };
 

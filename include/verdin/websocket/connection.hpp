@@ -8,8 +8,7 @@
 // A message whose length is not known is sent in parts (begin_message()), and received in parts where
 // receive_parts() asks for it.
 //
-// Threads: of the stream's loop only; all callbacks come from the loop, in hub context (over
-// net::loop_stream(), TLS say, on a greenlet of its own), and must not block.
+// Threads: of the stream's loop only; all callbacks come from the loop, in hub context, and must not block.
 // No call on a Connection calls back into the handler: not even abort(). Nothing throws but std::bad_alloc.
 //
 // Ownership: held by IntrusivePtr; the handler must outlive it or be taken off by set_handler(nullptr). A

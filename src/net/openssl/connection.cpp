@@ -266,7 +266,6 @@ bool TlsConnection::await(Wish wish, Deadline limit, std::error_code& error) {
   }
 }
 
-/// Sends what the kernel takes; false if that is not all.
 bool TlsConnection::flush_now(std::error_code& error) noexcept {
   while (pending() > 0) {
     const ssize_t n = ::send(socket_.fd(), out_.data() + sent_, pending(), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -301,32 +300,36 @@ std::size_t TlsConnection::recv(std::span<char> into, Deadline limit, std::error
   if (error || into.empty()) return 0;
   let_others_run();
   for (;;) {
-    forget_if_calm();
-    const unsigned before = records_without_data_ + messages_without_data_;
-    std::size_t got = 0;
-    Wish wish = Wish::none;
-    {
-      const ErrorQueue errors;
-      const int result = SSL_read_ex(ssl_.get(), into.data(), into.size(), &got);
-      if (result != 1) wish = wish_of(result, errors);
-    }
-    calls_at_once_ += records_without_data_;
-    if (got > 0) {
-      forget_what_came_without_data();
-    } else if (records_without_data_ + messages_without_data_ != before) {
-      last_without_data_ = loop::Clock::now();
-    }
-    std::error_code ignored;
-    if (pending() > 0 && !writing_) flush_now(ignored);  // an alert, or the answer to a change of keys
-    if (got > 0) return got;
+    const Attempt attempt = try_recv(into);
+    if (attempt.size > 0) return attempt.size;
     error = failure_;
-    if (error || wish == Wish::none) return 0;
-    // After what is no data it keeps the one for writing, 16.6 KB. Only between records: OpenSSL
-    // before 3.0.14 frees what it still reads from otherwise (CVE-2024-4741).
-    if (std::string_view(SSL_rstate_string(ssl_.get())) == "RH") SSL_free_buffers(ssl_.get());
-    if (!await(wish, limit, error)) return 0;
+    if (error || attempt.wish == Wish::none || !await(attempt.wish, limit, error)) return 0;
     calls_at_once_ = 0;
   }
+}
+
+TlsConnection::Attempt TlsConnection::try_recv(std::span<char> into) {
+  forget_if_calm();
+  const unsigned before = records_without_data_ + messages_without_data_;
+  Attempt attempt;
+  {
+    const ErrorQueue errors;
+    const int result = SSL_read_ex(ssl_.get(), into.data(), into.size(), &attempt.size);
+    if (result != 1) attempt.wish = wish_of(result, errors);
+  }
+  calls_at_once_ += records_without_data_;
+  if (attempt.size > 0) {
+    forget_what_came_without_data();
+  } else if (records_without_data_ + messages_without_data_ != before) {
+    last_without_data_ = loop::Clock::now();
+  }
+  std::error_code ignored;
+  if (pending() > 0 && !writing_) flush_now(ignored);  // an alert, or the answer to a change of keys
+  // After what is no data it keeps the one for writing, 16.6 KB. Only between records: OpenSSL
+  // before 3.0.14 frees what it still reads from otherwise (CVE-2024-4741).
+  if (attempt.wish != Wish::none && std::string_view(SSL_rstate_string(ssl_.get())) == "RH")
+    SSL_free_buffers(ssl_.get());
+  return attempt;
 }
 
 std::size_t TlsConnection::send(std::span<const std::string_view> pieces, Deadline limit,
@@ -354,24 +357,28 @@ std::size_t TlsConnection::send(std::span<const std::string_view> pieces, Deadli
 std::size_t TlsConnection::encode(std::string_view data, Deadline limit, std::error_code& error) {
   using std::chrono::milliseconds;
   for (milliseconds pause{1}; !error; pause = std::min(pause * 2, milliseconds(20))) {
-    std::size_t size = 0;
-    Wish wish = Wish::none;
-    {
-      const ErrorQueue errors;
-      const int result = SSL_write_ex(ssl_.get(), data.data(), data.size(), &size);
-      if (result == 1) return size;
-      wish = wish_of(result, errors);
-    }
-    if (wish == Wish::none && !failure_) note_early_end();
-    if (wish == Wish::write) {
+    const Attempt attempt = try_send(data);
+    if (attempt.size > 0) return attempt.size;
+    if (attempt.wish == Wish::write) {
       flush(limit, error);
-    } else if (wish == Wish::read) {
+    } else if (attempt.wish == Wish::read) {
       await_rest(pause, limit, error);
     } else {
       error = failure_;
     }
   }
   return 0;
+}
+
+TlsConnection::Attempt TlsConnection::try_send(std::string_view data) {
+  Attempt attempt;
+  const ErrorQueue errors;
+  const int result = SSL_write_ex(ssl_.get(), data.data(), std::min(data.size(), kRecord), &attempt.size);
+  if (result == 1) return attempt;
+  attempt.size = 0;
+  attempt.wish = wish_of(result, errors);
+  if (attempt.wish == Wish::none && !failure_) note_early_end();
+  return attempt;
 }
 
 /// The peer has begun a message (new keys, say) and not ended it, and OpenSSL writes nothing until it has. It
@@ -386,7 +393,6 @@ void TlsConnection::await_rest(std::chrono::milliseconds pause, Deadline limit, 
   if (!socket_.open()) error = Errc::closed;
 }
 
-/// close_notify, if there is anybody to say it to.
 bool TlsConnection::say_goodbye() {
   if (!shaken_ || failure_ || said_goodbye_) return false;
   const ErrorQueue errors;

@@ -22,6 +22,14 @@ namespace verdin::net::impl {
 
 class TlsConnection {
  public:
+  /// What OpenSSL waits for.
+  enum class Wish { none, read, write };
+  /// What was done without waiting. Nothing, and no wish: the end, or a failure().
+  struct Attempt {
+    std::size_t size = 0;
+    Wish wish = Wish::none;
+  };
+
   TlsConnection(Socket socket, std::shared_ptr<TlsContextState> context, std::string_view host);
   TlsConnection(const TlsConnection&) = delete;
   TlsConnection& operator=(const TlsConnection&) = delete;
@@ -32,6 +40,21 @@ class TlsConnection {
   std::size_t send(std::span<const std::string_view> pieces, Deadline limit, std::error_code& error);
   void shutdown_write(Deadline limit, std::error_code& error);
   void close() noexcept;
+
+  // ---- After the handshake, for who is told by the loop when to go on (TlsLoopStream).
+  bool shaken() const noexcept { return shaken_ && !failure_; }
+  Attempt try_recv(std::span<char> into);
+  /// Has OpenSSL read what it has not given?
+  bool holds_input() const noexcept { return SSL_has_pending(ssl_.get()) == 1; }
+  /// Encodes some of `data`, which flush_now() sends. A retry is of the same and what has come to it.
+  Attempt try_send(std::string_view data);
+  /// Sends what the kernel takes; false if that is not all.
+  bool flush_now(std::error_code& error) noexcept;
+  /// Encoded and not sent.
+  std::size_t pending() const noexcept { return out_.size() - sent_; }
+  /// close_notify, if there is anybody to say it to: it is encoded.
+  bool say_goodbye();
+  const std::error_code& failure() const noexcept { return failure_; }
 
   Socket& socket() noexcept { return socket_; }
   SSL* ssl() noexcept { return ssl_.get(); }
@@ -48,8 +71,6 @@ class TlsConnection {
                          void*);
 
  private:
-  enum class Wish { none, read, write };
-
   Wish step_handshake();
   Wish wish_of(int result, const ErrorQueue& errors);
   void prepare_client(std::string_view host);
@@ -63,10 +84,7 @@ class TlsConnection {
   void forget_what_came_without_data();
   void forget_if_calm();
   bool await(Wish wish, Deadline limit, std::error_code& error);
-  bool say_goodbye();
   bool flush(Deadline limit, std::error_code& error);
-  bool flush_now(std::error_code& error) noexcept;
-  std::size_t pending() const noexcept { return out_.size() - sent_; }
   void let_others_run();
 
   Socket socket_;

@@ -21,70 +21,74 @@
 
 #include "support/certificates.hpp"
 #include "support/socket_pairs.hpp"
+#include "support/stream_teller.hpp"
 
 namespace verdin::net {
 namespace {
 
 using test::kLong;
+using Teller = test::StreamTeller;
 
-/// Writes down what it is told.
-struct Teller final : loop::StreamHandler {
-  void on_data(std::span<char> data) override {
-    got.append(data.data(), data.size());
-    // As promised: these may be written.
-    std::fill_n(data.data() + data.size(), loop::kReadPadding, '#');
-    news.set();
-    if (then) then();
-  }
-  void on_eof() override {
-    eof = true;
-    news.set();
-  }
-  void on_error(std::error_code reason) override {
-    error = reason;
-    news.set();
-  }
-  void on_drained() override {
-    drained = true;
-    news.set();
-  }
-  template <typename Condition>
-  bool wait_until(Condition condition) {
-    while (!condition()) {
-      news.clear();
-      if (!news.wait_for(kLong)) return false;
-    }
-    return true;
-  }
-  bool wait_for(std::string_view text) {
-    return wait_until([&] { return got == text; });
+enum class Kind { plain, tls };
+
+void PrintTo(Kind kind, std::ostream* out) { *out << (kind == Kind::plain ? "plain" : "tls"); }
+
+struct TlsContexts {
+  TlsContexts() {
+    certificates.sign("server", "DNS:server.test");
+    server = TlsContext::server({.identities = {{.certificate_file = certificates.path("server.pem"),
+                                                 .key_file = certificates.path("server.key")}}});
+    client = TlsContext::client({.system_roots = false, .ca_file = certificates.path("ca.pem")});
   }
 
-  std::string got;
-  bool eof = false;
-  bool drained = false;
-  std::optional<std::error_code> error;
-  std::function<void()> then;
-  Event news;
+  test::Certificates certificates;
+  std::optional<TlsContext> server;
+  std::optional<TlsContext> client;
 };
 
-struct LoopStreamTest : testing::Test {
+/// Both ends of a connection, the handshake done.
+std::pair<std::unique_ptr<StreamSocket>, std::unique_ptr<StreamSocket>> shaken_pair() {
+  static const TlsContexts contexts;
+  auto [ours, theirs] = test::tcp_pair();
+  auto server = std::make_unique<TlsStream>(std::move(ours), *contexts.server);
+  auto client = std::make_unique<TlsStream>(std::move(theirs), *contexts.client, "server.test");
+  auto shaking = spawn([&] { client->handshake(kLong); });
+  server->handshake(kLong);
+  shaking.get();
+  return {std::move(server), std::move(client)};
+}
+
+Socket& carrier(StreamSocket& stream) {
+  auto* const tls = dynamic_cast<TlsStream*>(&stream);
+  return tls ? tls->socket() : dynamic_cast<Socket&>(stream);
+}
+
+struct LoopStreamTest : testing::TestWithParam<Kind> {
+  static std::pair<std::unique_ptr<StreamSocket>, std::unique_ptr<StreamSocket>> pair() {
+    if (GetParam() == Kind::tls) return shaken_pair();
+    auto [ours, theirs] = test::tcp_pair();
+    return {std::make_unique<Socket>(std::move(ours)), std::make_unique<Socket>(std::move(theirs))};
+  }
+
   /// Runs `body` with one end as a stream, whose handler is `teller`, and the other as a socket.
   template <typename Body>
   void with_pair(Body body) {
     run([&] {
-      auto [ours, theirs] = test::tcp_pair();
-      loop::StreamPtr stream = loop_stream(std::make_unique<Socket>(std::move(ours)));
+      auto [ours, theirs] = pair();
+      loop::StreamPtr stream = loop_stream(std::move(ours));
       Teller teller;
       stream->set_handler(&teller);
-      body(stream, theirs, teller);
+      body(stream, *theirs, teller);
       stream.reset();
     });
   }
 };
 
-TEST_F(LoopStreamTest, CarriesOctetsBothWays) {
-  with_pair([](loop::StreamPtr& stream, Socket& peer, Teller& teller) {
+INSTANTIATE_TEST_SUITE_P(Kinds, LoopStreamTest, testing::Values(Kind::plain, Kind::tls),
+                         [](const auto& each) { return each.param == Kind::plain ? "plain" : "tls"; });
+
+TEST_P(LoopStreamTest, CarriesOctetsBothWays) {
+  with_pair([](loop::StreamPtr& stream, StreamSocket& peer, Teller& teller) {
     peer.send_all("hello");
     EXPECT_TRUE(teller.wait_for("hello"));
     stream->send("one ");
@@ -98,8 +102,8 @@ TEST_F(LoopStreamTest, CarriesOctetsBothWays) {
   });
 }
 
-TEST_F(LoopStreamTest, TellsTheEnd) {
-  with_pair([](loop::StreamPtr& stream, Socket& peer, Teller& teller) {
+TEST_P(LoopStreamTest, TellsTheEnd) {
+  with_pair([](loop::StreamPtr& stream, StreamSocket& peer, Teller& teller) {
     EXPECT_FALSE(stream->peer_gone());
     peer.send_all("bye");
     peer.shutdown_write();
@@ -111,16 +115,16 @@ TEST_F(LoopStreamTest, TellsTheEnd) {
   });
 }
 
-TEST_F(LoopStreamTest, TellsThatTheConnectionIsBroken) {
-  with_pair([](loop::StreamPtr&, Socket& peer, Teller& teller) {
-    test::close_hard(peer);
+TEST_P(LoopStreamTest, TellsThatTheConnectionIsBroken) {
+  with_pair([](loop::StreamPtr&, StreamSocket& peer, Teller& teller) {
+    test::close_hard(carrier(peer));
     EXPECT_TRUE(teller.wait_until([&] { return teller.error.has_value(); }));
     EXPECT_EQ(*teller.error, std::errc::connection_reset);
   });
 }
 
-TEST_F(LoopStreamTest, DeliversNothingWhilePaused) {
-  with_pair([](loop::StreamPtr& stream, Socket& peer, Teller& teller) {
+TEST_P(LoopStreamTest, DeliversNothingWhilePaused) {
+  with_pair([](loop::StreamPtr& stream, StreamSocket& peer, Teller& teller) {
     stream->pause();
     peer.send_all("later");
     peer.shutdown_write();
@@ -134,8 +138,8 @@ TEST_F(LoopStreamTest, DeliversNothingWhilePaused) {
   });
 }
 
-TEST_F(LoopStreamTest, SaysWhenAllIsWritten) {
-  with_pair([](loop::StreamPtr& stream, Socket& peer, Teller& teller) {
+TEST_P(LoopStreamTest, SaysWhenAllIsWritten) {
+  with_pair([](loop::StreamPtr& stream, StreamSocket& peer, Teller& teller) {
     const std::string much(20'000'000, 'm');
     stream->send(much);
     stream->flush();
@@ -147,8 +151,8 @@ TEST_F(LoopStreamTest, SaysWhenAllIsWritten) {
   });
 }
 
-TEST_F(LoopStreamTest, RetiringSendsWhatIsQueuedAndWaitsForThePeer) {
-  with_pair([](loop::StreamPtr& stream, Socket& peer, Teller& teller) {
+TEST_P(LoopStreamTest, RetiringSendsWhatIsQueuedAndWaitsForThePeer) {
+  with_pair([](loop::StreamPtr& stream, StreamSocket& peer, Teller& teller) {
     peer.send_all("unread");
     EXPECT_TRUE(teller.wait_for("unread"));
     const std::string much(5'000'000, 'm');
@@ -161,8 +165,8 @@ TEST_F(LoopStreamTest, RetiringSendsWhatIsQueuedAndWaitsForThePeer) {
   });
 }
 
-TEST_F(LoopStreamTest, ShowsWhatThePeerTakesPieceByPiece) {
-  with_pair([](loop::StreamPtr& stream, Socket& peer, Teller&) {
+TEST_P(LoopStreamTest, ShowsWhatThePeerTakesPieceByPiece) {
+  with_pair([](loop::StreamPtr& stream, StreamSocket& peer, Teller&) {
     const std::string much(20'000'000, 'm');
     stream->send(much);
     EXPECT_EQ(peer.recv_exactly(1'000'000, kLong).size(), 1'000'000u);
@@ -171,8 +175,8 @@ TEST_F(LoopStreamTest, ShowsWhatThePeerTakesPieceByPiece) {
   });
 }
 
-TEST_F(LoopStreamTest, APeerThatNeverReadsDoesNotKeepWhatIsRetired) {
-  with_pair([](loop::StreamPtr& stream, Socket& peer, Teller&) {
+TEST_P(LoopStreamTest, APeerThatNeverReadsDoesNotKeepWhatIsRetired) {
+  with_pair([](loop::StreamPtr& stream, StreamSocket& peer, Teller&) {
     const std::string much(20'000'000, 'm');
     stream->send(much);
     char octet;
@@ -183,8 +187,8 @@ TEST_F(LoopStreamTest, APeerThatNeverReadsDoesNotKeepWhatIsRetired) {
   });
 }
 
-TEST_F(LoopStreamTest, WhatComesWithoutAHandlerWaitsForOne) {
-  with_pair([](loop::StreamPtr& stream, Socket& peer, Teller& teller) {
+TEST_P(LoopStreamTest, WhatComesWithoutAHandlerWaitsForOne) {
+  with_pair([](loop::StreamPtr& stream, StreamSocket& peer, Teller& teller) {
     peer.send_all("one");
     EXPECT_TRUE(teller.wait_for("one"));
     stream->set_handler(nullptr);
@@ -198,17 +202,17 @@ TEST_F(LoopStreamTest, WhatComesWithoutAHandlerWaitsForOne) {
   });
 }
 
-TEST_F(LoopStreamTest, DroppingClosesAtOnce) {
-  with_pair([](loop::StreamPtr& stream, Socket& peer, Teller& teller) {
+TEST_P(LoopStreamTest, DroppingClosesAtOnce) {
+  with_pair([](loop::StreamPtr& stream, StreamSocket& peer, Teller& teller) {
     stream.reset();
     EXPECT_EQ(peer.recv(1, kLong), "");
     EXPECT_FALSE(teller.eof || teller.error);
   });
 }
 
-TEST_F(LoopStreamTest, MayBeDroppedInACallback) {
+TEST_P(LoopStreamTest, MayBeDroppedInACallback) {
   for (const bool politely : {false, true}) {
-    with_pair([&](loop::StreamPtr& stream, Socket& peer, Teller& teller) {
+    with_pair([&](loop::StreamPtr& stream, StreamSocket& peer, Teller& teller) {
       teller.then = [&] {
         stream->send("last");
         if (politely) return loop::retire(std::move(stream));
@@ -221,15 +225,15 @@ TEST_F(LoopStreamTest, MayBeDroppedInACallback) {
   }
 }
 
-TEST_F(LoopStreamTest, MayBeDroppedBeforeItHasAHandler) {
+TEST_P(LoopStreamTest, MayBeDroppedBeforeItHasAHandler) {
   run([] {
-    auto [ours, theirs] = test::tcp_pair();
-    loop_stream(std::make_unique<Socket>(std::move(ours))).reset();
-    EXPECT_EQ(theirs.recv(1, kLong), "");
+    auto [ours, theirs] = pair();
+    loop_stream(std::move(ours)).reset();
+    EXPECT_EQ(theirs->recv(1, kLong), "");
   });
 }
 
-TEST_F(LoopStreamTest, OverTls) {
+TEST(LoopStreamOverTls, ShakesHandsItself) {
   test::Certificates certificates;
   certificates.sign("server", "DNS:server.test");
   run([&] {

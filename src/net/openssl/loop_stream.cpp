@@ -1,0 +1,311 @@
+#include "net/openssl/loop_stream.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <new>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <verdin/base/intrusive_ptr.hpp>
+#include <verdin/loop/fork_generation.hpp>
+#include <verdin/loop/loop.hpp>
+#include <verdin/loop/timer.hpp>
+#include <verdin/net/address.hpp>
+#include <verdin/runtime/event.hpp>
+#include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/spawn.hpp>
+
+namespace verdin::net::impl {
+namespace {
+
+constexpr std::size_t kReadSize = 16 * 1024;     // a record of TLS
+constexpr std::size_t kEncodeAhead = 64 * 1024;  // what waits for the kernel
+constexpr std::size_t kKeptQueue = 16 * 1024;    // of one that is empty
+constexpr int kReadsATurn = 8;
+constexpr std::size_t kEncodedATurn = 1024 * 1024;
+constexpr std::chrono::milliseconds kRetry(5);
+constexpr std::chrono::seconds kLeaveWithin(5);
+
+class TlsLoopStream final : public loop::Stream,
+                            public RefCounted<TlsLoopStream>,
+                            private verdin::impl::Runnable {
+ public:
+  explicit TlsLoopStream(std::unique_ptr<TlsConnection> connection)
+      : hub_(Hub::current()),
+        connection_(std::move(connection)),
+        readable_(hub_.loop().readiness(fd(), loop::Interest::read, &TlsLoopStream::on_readable, this)),
+        writable_(hub_.loop().readiness(fd(), loop::Interest::write, &TlsLoopStream::on_turn_of, this)),
+        timer_(hub_.loop(), loop::on_timer<&TlsLoopStream::on_timer>, this) {
+    callback = &TlsLoopStream::on_turn;
+  }
+  /// The holder of the StreamPtr has a reference.
+  void begin() { self_ = IntrusivePtr<TlsLoopStream>(this); }
+
+  void set_handler(loop::StreamHandler* handler) override {
+    handler_ = handler;
+    read_soon();
+  }
+
+  void send(std::string_view bytes) override { send_in_place().append(bytes); }
+  void send(const SharedBuffer& buffer) override { send(buffer.view()); }
+  std::string& send_in_place() override {
+    work_soon();
+    return queue_;
+  }
+  std::size_t unsent() const override { return queue_.size() - encoded_ + connection_->pending(); }
+  void flush() override {
+    if (unsent() == 0) return;
+    blocked_ = true;
+    work_soon();
+  }
+
+  void pause() override { paused_ = true; }
+  void resume() override {
+    paused_ = false;
+    read_soon();
+  }
+  bool peer_gone() const override;
+
+  loop::Loop& loop() const override { return hub_.loop(); }
+  int fd() const override { return connection_->socket().fd(); }
+  std::string peer_address() const override;
+
+ private:
+  friend class RefCounted<TlsLoopStream>;
+  using Wish = TlsConnection::Wish;
+  ~TlsLoopStream() override { unqueue(); }
+
+  void close() override {
+    handler_ = nullptr;
+    const IntrusivePtr<TlsLoopStream> last = std::move(self_);
+    end();
+  }
+
+  /// In a child of fork() the connection is the parent's, and so is what it had queued. A greenlet holds what
+  /// is retired, so that the hub's end is its end, too.
+  void finish() override {
+    handler_ = nullptr;
+    const IntrusivePtr<TlsLoopStream> self = std::move(self_);
+    if (closed_ || made_.is_parents()) return end();
+    finishing_ = true;
+    try {
+      spawn_detached([self] { self->gone_.wait(); }, "retired TLS stream");
+    } catch (const std::bad_alloc&) {
+      return end();
+    }
+    timer_.start(kLeaveWithin);
+    read_soon();
+  }
+
+  void end() noexcept {
+    if (std::exchange(closed_, true)) return;
+    timer_.stop();
+    unqueue();
+    readable_.reset();
+    writable_.reset();
+    connection_->close();
+    gone_.set();
+  }
+
+  /// Nothing is done where it was asked for: the callers may stand in a callback of this, or in a greenlet.
+  void work_soon() noexcept {
+    if (!closed_ && !queued()) hub_.make_ready(static_cast<verdin::impl::Runnable&>(*this));
+  }
+  void read_soon() noexcept {
+    read_due_ = true;
+    work_soon();
+  }
+  static void on_turn(verdin::impl::Runnable* self) { static_cast<TlsLoopStream*>(self)->work(); }
+  static void on_turn_of(void* self) { static_cast<TlsLoopStream*>(self)->work(); }
+  static void on_readable(void* self) {
+    static_cast<TlsLoopStream*>(self)->read_due_ = true;
+    static_cast<TlsLoopStream*>(self)->work();
+  }
+  void on_timer() {
+    if (!finishing_) return work();
+    const IntrusivePtr<TlsLoopStream> alive(this);
+    end();
+  }
+
+  void work() {
+    const IntrusivePtr<TlsLoopStream> alive(this);
+    if (made_.is_parents()) [[unlikely]]
+      return work_in_child();
+    try {
+      write_some();
+      if (read_due_) read_some();
+      if (unsent() > 0) write_some();  // answers to what was read
+    } catch (const std::bad_alloc&) {
+      failed_ = std::make_error_code(std::errc::not_enough_memory);
+    }
+    if (closed_) return;
+    if (failed_) tell_failure();
+    if (finishing_ && (failed_ || (ended_ && said_goodbye_))) end();
+  }
+
+  void work_in_child() {
+    forget_queue();
+    if (std::exchange(blocked_, false) && handler_) handler_->on_drained();
+  }
+
+  void forget_queue() noexcept {
+    queue_.clear();
+    encoded_ = 0;
+  }
+
+  void tell_failure() {
+    forget_queue();
+    if (handler_ && !std::exchange(told_, true)) handler_->on_error(failed_);
+  }
+
+  // ---- Reading
+
+  bool wants_to_read() const noexcept {
+    return !closed_ && !ended_ && !failed_ && (finishing_ || (handler_ && !paused_));
+  }
+
+  void read_some() {
+    std::array<char, kReadSize + loop::kReadPadding> buffer;
+    for (int i = 0; i < kReadsATurn; ++i) {
+      if (!wants_to_read()) return;
+      const auto [size, wish] = connection_->try_recv(std::span(buffer).first(kReadSize));
+      const bool more = size == kReadSize || connection_->holds_input();
+      if (size > 0) {
+        if (!more) await_input();
+        if (handler_) handler_->on_data(std::span(buffer).first(size));
+        if (!more) return;
+      } else if (connection_->failure()) {
+        failed_ = connection_->failure();
+        return;
+      } else if (wish == Wish::none) {
+        ended_ = true;
+        if (handler_) handler_->on_eof();
+        return;
+      } else {
+        return wish == Wish::read ? await_input() : writable_->arm();
+      }
+    }
+    work_soon();  // others have their turn meanwhile
+  }
+
+  /// What is there already counts, so this may be said before it is known that there is no more.
+  void await_input() {
+    read_due_ = false;
+    readable_->arm();
+  }
+
+  // ---- Writing
+
+  void write_some() {
+    std::size_t encoded = 0;
+    while (!closed_ && !failed_) {
+      if (!flush_encoded()) return;
+      if (encoded_ == queue_.size()) return all_written();
+      if (encoded >= kEncodedATurn) return work_soon();
+      const std::size_t size = encode_some();
+      if (size == 0) return;
+      encoded += size;
+    }
+  }
+
+  /// False: it is waited for, or has failed.
+  bool flush_encoded() {
+    std::error_code error;
+    if (connection_->pending() == 0 || connection_->flush_now(error)) return true;
+    if (error) {
+      failed_ = error;
+    } else {
+      writable_->arm();
+    }
+    return false;
+  }
+
+  /// How much of the queue. Nothing: it is waited for, or has failed.
+  std::size_t encode_some() {
+    std::size_t encoded = 0;
+    while (encoded_ < queue_.size() && connection_->pending() < kEncodeAhead) {
+      const auto [size, wish] = connection_->try_send(std::string_view(queue_).substr(encoded_));
+      encoded_ += size;
+      encoded += size;
+      if (size > 0) continue;
+      if (wish == Wish::none) {
+        failed_ = connection_->failure();
+      } else if (wish == Wish::read && !finishing_) {
+        // The peer has begun a message (new keys, say), and OpenSSL writes nothing until all of it is here.
+        // It reads on as it is asked to write; a handler that has paused need not be read for.
+        timer_.start(kRetry);
+      }
+      break;
+    }
+    drop_encoded();
+    return encoded;
+  }
+
+  /// A queue that is never empty must not grow for ever.
+  void drop_encoded() {
+    if (encoded_ < queue_.size() && encoded_ < std::max(kEncodeAhead, queue_.size() / 2)) return;
+    queue_.erase(0, encoded_);
+    encoded_ = 0;
+    if (queue_.empty() && queue_.capacity() > kKeptQueue) queue_.shrink_to_fit();
+  }
+
+  void all_written() {
+    if (std::exchange(blocked_, false) && handler_) handler_->on_drained();
+    if (!finishing_ || closed_ || std::exchange(said_goodbye_, true)) return;
+    connection_->say_goodbye();
+    std::error_code error;
+    connection_->flush_now(error);  // some octets, behind nothing
+    ::shutdown(fd(), SHUT_WR);
+  }
+
+  Hub& hub_;
+  std::unique_ptr<TlsConnection> connection_;
+  const loop::ProcessMark made_;
+  IntrusivePtr<TlsLoopStream> self_;  // the holder's
+  Event gone_;
+  loop::StreamHandler* handler_ = nullptr;
+  loop::ReadinessPtr readable_;
+  loop::ReadinessPtr writable_;
+  loop::Timer timer_;  // to write again; retired: how long that may take
+  std::string queue_;
+  std::size_t encoded_ = 0;  // of that
+  std::error_code failed_;
+  bool read_due_ = false;
+  bool paused_ = false;
+  bool blocked_ = false;       // on_drained() is due
+  bool finishing_ = false;     // retired
+  bool said_goodbye_ = false;  // and nothing comes behind that
+  bool closed_ = false;
+  bool ended_ = false;  // nothing more comes
+  bool told_ = false;   // on_error(), which is the last
+};
+
+bool TlsLoopStream::peer_gone() const {
+  if (ended_ || closed_) return true;
+  // Behind what is not read yet.
+  pollfd state{fd(), POLLRDHUP, 0};
+  return ::poll(&state, 1, 0) == 1;
+}
+
+std::string TlsLoopStream::peer_address() const {
+  try {
+    return connection_->socket().peer_address().host();
+  } catch (const std::system_error&) {
+    return {};
+  }
+}
+
+}  // namespace
+
+loop::StreamPtr tls_loop_stream(std::unique_ptr<TlsConnection> connection) {
+  auto stream = make_intrusive<TlsLoopStream>(std::move(connection));
+  stream->begin();
+  return loop::StreamPtr(stream.get());
+}
+
+}  // namespace verdin::net::impl
