@@ -105,7 +105,7 @@ export const phone = { viewport: { width: 360, height: 720 }, deviceScaleFactor:
 export const desktop = { viewport: { width: 1180, height: 760 } };
 
 /// One browser; each person is a profile of its own (cookies, storage).
-export class Browser {
+class Browser {
   #browser;
   #contexts = [];
   complaints = [];  // errors of scripts and violations of the content security policy, on any page
@@ -152,22 +152,54 @@ function inTime(promise) {
 
 export const test = (name, body) => tests.push({ name, body });
 
-export async function runAll(context) {
+/// The first line of why it failed: a log that is cut short shows it, a stack below it may be lost.
+const reason = (error) => String(error?.message ?? error).split("\n")[0].slice(0, 300);
+
+/// Open while tests run.
+export let browser;
+
+async function runAll() {
   const only = process.env.VERDIN_ONLY ?? "";
+  const times = Number(process.env.VERDIN_TIMES ?? 1);
+  const chosen = tests.filter((each) => each.name.includes(only));
+  const failures = [];
   let passed = 0;
-  let failed = 0;
-  for (const { name, body } of tests.filter((each) => each.name.includes(only))) {
+  for (const { name, body } of Array.from({ length: times }, () => chosen).flat()) {
     const start = Date.now();
     try {
-      await inTime(body(context));
+      await inTime(body());
       passed += 1;
       console.log(`ok      ${name} (${Date.now() - start} ms)`);
     } catch (error) {
-      failed += 1;
-      console.log(`FAILED  ${name}\n${error.stack.replace(/^/gm, "        ")}`);
+      failures.push(`FAILED  ${name}: ${reason(error)}`);
+      const stack = String(error?.stack ?? error).replace(/^/gm, "        ");
+      console.log(`${failures.at(-1)}\n        after ${Date.now() - start} ms\n${stack}`);
     }
-    await inTime(context.browser.forget()).catch(() => {});
+    await inTime(browser.forget()).catch(() => {});
   }
-  console.log(`${passed} passed, ${failed} failed`);
-  return passed > 0 && failed === 0;
+  return { passed, failures };
+}
+
+/// Starts the server and a browser, runs the tests and ends the process. What failed, and why, is said last.
+export async function main(server) {
+  const result = { passed: 0, failures: [] };
+  try {
+    await server.start();
+    browser = await Browser.open();
+    Object.assign(result, await runAll());
+    await browser.close();
+  } catch (error) {
+    console.log(error.stack);
+    result.failures.push(`FAILED  the suite: ${reason(error)}`);
+  }
+  try {
+    await server.end();
+  } catch (error) {
+    result.failures.push(`FAILED  the end of the server: ${reason(error)}`);
+  }
+  const fine = result.passed > 0 && result.failures.length === 0;
+  if (!fine) console.log(`the server said:\n${server.output.slice(-4000)}`);
+  for (const line of result.failures) console.log(line);
+  console.log(`${result.passed} passed, ${result.failures.length} failed`);
+  process.exit(fine ? 0 : 1);
 }
