@@ -85,7 +85,9 @@ void Connection::on_kept_input() {
   std::string octets = std::exchange(extras_->input, {});
   release_extras();
   decode({octets.data(), octets.size() - kPadding});
-  if (eof_ && alive() && !holds_input()) on_eof();
+  if (!alive() || holds_input()) return;
+  update_reading();
+  if (eof_) on_eof();
 }
 
 bool Connection::holds_input() const noexcept { return extras_ && !extras_->input.empty(); }
@@ -192,7 +194,8 @@ void Connection::resume() {
 
 void Connection::update_reading() {
   if (!stream_) return;
-  const bool wanted = state_ == State::closing || (!paused_ && !congested_);
+  // Not while octets wait that came before: who takes one message and pauses again would gather ever more.
+  const bool wanted = state_ == State::closing || (!paused_ && !congested_ && !holds_input());
   if (wanted == reading_) return;
   reading_ = wanted;
   wanted ? stream_->resume() : stream_->pause();

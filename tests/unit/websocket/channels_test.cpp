@@ -15,6 +15,9 @@
 #include <verdin/websocket/channels.hpp>
 #include <verdin/websocket/connect.hpp>
 
+#include "support/websocket_client_frames.hpp"
+#include "support/websocket_raw_client.hpp"
+
 namespace verdin::websocket {
 namespace {
 
@@ -305,6 +308,51 @@ TEST(Channels, SendersMayGiveUpWhileTheWriterWaits) {
       EXPECT_GT(given_up, 0);
     }
     go_on.set();
+    app.stop();
+    app.join();
+  });
+}
+
+/// One that opens channels without end, and does not read that they are too many.
+TEST(Channels, AFloodOfControlFramesWaitsForItsAnswersToBeRead) {
+  run([] {
+    RouteOptions options;
+    options.subprotocols = {std::string(kChannelsProtocol)};
+    http::App app;
+    route(
+        app, "/",
+        [](Stream& stream) {
+          Channels channels(stream, {.channels = 1});
+          const std::optional<Channel> first = channels.accept();
+          while (channels.accept()) ADD_FAILURE();
+        },
+        options);
+    test::RawClient peer(app);
+    peer.send(test::upgrade_request("/", "Sec-WebSocket-Protocol: channels.v1.verdin\r\n"));
+    peer.read_until("\r\n\r\n");
+    peer.pause();
+    constexpr std::uint32_t kOpens = 200'000;
+    std::string flood;
+    for (std::uint32_t i = 0; i < kOpens; ++i) {
+      std::string open(1, '\x01');
+      for (int shift = 24; shift >= 0; shift -= 8) open.push_back(static_cast<char>((2 * i + 1) >> shift));
+      flood += test::client_binary(open);
+    }
+    peer.send(flood);
+    // Until nothing moves any more: both ends are on this hub.
+    std::size_t before = 0;
+    for (int still = 0; still < 50; ++still) {
+      if (std::exchange(before, peer.unsent()) != peer.unsent()) still = 0;
+      sleep(1ms);
+    }
+    EXPECT_GT(peer.unsent(), flood.size() / 2);
+    // And none of them is lost.
+    peer.resume();
+    constexpr std::size_t kReset = 2 + 5 + 2;
+    const std::string answers = peer.read((kOpens - 1) * kReset);
+    ASSERT_EQ(answers.size(), (kOpens - 1) * kReset);
+    EXPECT_EQ(answers.substr(answers.size() - kReset, 7), std::string("\x82\x07\x05\x00\x06\x1A\x7F", 7));
+    peer.disconnect();
     app.stop();
     app.join();
   });

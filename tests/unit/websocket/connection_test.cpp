@@ -440,6 +440,25 @@ TEST_F(ConnectionTest, WhatWasReadBeforeAPauseComesAfterIt) {
   EXPECT_FALSE(peer.paused);
 }
 
+// Else each message that is taken would let in another block from the kernel.
+TEST_F(ConnectionTest, NothingIsReadWhileWhatWasReadBeforeAPauseWaits) {
+  open();
+  handler.then = [&](std::string_view) { connection->pause(); };
+  peer.deliver(client_text("a") + client_text("b") + client_text("c"));
+  for (const Log& log : {Log{"text:a", "text:b"}, Log{"text:a", "text:b", "text:c"}}) {
+    connection->resume();
+    EXPECT_TRUE(peer.paused);
+    loop.advance(1s);
+    EXPECT_EQ(handler.log, log);
+    EXPECT_TRUE(peer.paused);
+  }
+  connection->resume();
+  EXPECT_FALSE(peer.paused);
+  connection->pause();
+  connection->resume();
+  EXPECT_FALSE(peer.paused);
+}
+
 TEST_F(ConnectionTest, TheEndComesBehindWhatWasReadBeforeAPause) {
   for (const bool resumes : {true, false}) {
     peer = {};
