@@ -11,7 +11,8 @@ BUILD_PACKAGES=(
 
 # clang 14 is Debian 12's: its formatting and its checks are those that the repository is written to.
 TEST_PACKAGES=(
-  clang clang-format-14 clang-tidy-14 libclang-rt-14-dev
+  clang clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14
+  libhttp-parser-dev
   git valgrind gdb openssl python3 python3-gevent procps util-linux netbase fonts-liberation
 )
 
