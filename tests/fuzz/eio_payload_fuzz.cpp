@@ -47,6 +47,25 @@ void check_open(const std::string& data) {
   require(decode_open(again.root(), twice) && twice.open.sid == received.open.sid);
 }
 
+/// An error tells its code and whatever is said of it.
+void check_error(const std::string& text) {
+  static verdin::json::Document document;
+  const auto code = static_cast<ErrorCode>(text.size() % 6);
+  require(document.parse(error_json(code, text)) == verdin::json::ParseError::none);
+  require(document.root()["code"].as_int64() == static_cast<int>(code) && http_status(code) >= 400);
+  require(document.root()["message"].as_string()->empty() == false);
+}
+
+void check_base64(std::string_view text) {
+  std::string in_place(text);
+  const auto size = verdin::protocol::decode_base64_in_place(in_place);
+  const auto apart = verdin::protocol::decode_base64(text);
+  require(size.has_value() == apart.has_value() && (!size || *size == apart->size()));
+  std::string again;
+  if (size) verdin::protocol::append_base64(again, std::string_view(in_place).substr(0, *size));
+  require(!size || again == text);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -61,11 +80,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       expected_size += payload_size_of_binary(packet.data.size());
     } else {
       append_to_payload(built, packet.type, packet.data);
+      std::string packet_alone, payload_of_it;
+      append_to_payload(packet_alone, packet.type, packet.data);
+      append_encoded_to_payload(payload_of_it, packet_alone);
+      require(payload_of_it == packet_alone);
       expected_size += payload_size_of_text(packet.data.size());
     }
+    require(!describe(packet.type).empty());
     if (packet.type == PacketType::open) check_open(packet.data);
   }
-  if (packets.empty()) return 0;
+  check_error(body);
+  check_base64(body);
+  if (packets.empty()) {
+    require(!describe(error).empty());
+    return 0;
+  }
   require(built.size() + 1 == expected_size);
   // Base64 is strict, so there is one payload for a list of packets.
   require(error == PacketError::none ? built == body : body.starts_with(built));

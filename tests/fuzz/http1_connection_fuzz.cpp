@@ -8,6 +8,7 @@
 #include <verdin/runtime/run.hpp>
 
 #include "../support/memory_stream.hpp"
+#include "answers.hpp"
 
 namespace {
 
@@ -41,13 +42,6 @@ class Endpoint : public verdin::http::Endpoint {
   std::string leftover;
 };
 
-/// Without what may differ: dates, and the 100 that is not sent when the body has begun.
-void erase_differences(std::string& text) {
-  constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-  for (std::size_t at; (at = text.find("Date: ")) != text.npos;) text.erase(at, text.find('\n', at) - at + 1);
-  for (std::size_t at; (at = text.find(kContinue)) != text.npos;) text.erase(at, kContinue.size());
-}
-
 /// Reads its body in pieces, and answers in some.
 void serve_in_pieces(verdin::http::Request& request, verdin::http::Response& response) {
   std::string body;
@@ -57,13 +51,6 @@ void serve_in_pieces(verdin::http::Request& request, verdin::http::Response& res
   for (std::size_t at = 0; at < body.size(); at += 5) {
     if (!response.write(std::string_view(body).substr(at, 5))) return;
   }
-}
-
-/// Those of failures are new each time.
-void erase_ids(std::string& text) {
-  constexpr std::string_view kBefore = "Internal Server Error (";
-  for (std::size_t at = 0; (at = text.find(kBefore, at)) != text.npos; at += kBefore.size())
-    text.erase(at + kBefore.size(), 16);
 }
 
 std::string answer_to(std::string_view octets, std::size_t piece_size, std::size_t window, bool in_pieces) {
@@ -96,7 +83,7 @@ std::string answer_to(std::string_view octets, std::size_t piece_size, std::size
   if (peer->stream && endpoint.stream) endpoint.stream.reset();
   require(app.connections() == 0);
   std::string answer = peer->take();
-  erase_differences(answer);
+  verdin::fuzz::erase_differences(answer);
   return answer;
 }
 
@@ -109,8 +96,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const bool in_pieces = data[0] >= 128;
     std::string whole = answer_to(octets, size, 1'000'000, in_pieces);
     std::string cut = answer_to(octets, 1 + data[0] % 32u, 100 + data[1], in_pieces);
-    erase_ids(whole);
-    erase_ids(cut);
+    verdin::fuzz::erase_ids(whole);
+    verdin::fuzz::erase_ids(cut);
     require(whole == cut);
   });
   return 0;

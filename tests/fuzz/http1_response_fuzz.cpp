@@ -35,6 +35,23 @@ std::string content_of(std::string_view octets, http1::ContentCoding coding, std
   return content + (decoder.complete() ? "." : "");
 }
 
+/// What we compress comes back.
+void check_round_trip(std::string_view content, std::size_t piece) {
+  for (const auto coding :
+       {http1::ContentCoding::gzip, http1::ContentCoding::deflate, http1::ContentCoding::identity}) {
+    const std::string encoded = http1::encode_content(content, coding);
+    if (http1::parse_coding(http1::to_string(coding)) != coding) std::abort();
+    if (content.size() >= kMostContent) continue;
+    http1::ContentDecoder moved(coding), decoder;
+    decoder = http1::ContentDecoder(std::move(moved));
+    std::string_view rest = encoded;
+    std::string back;
+    decoder.feed(rest, back, content.size() + 1);
+    if (back != content || !decoder.complete()) std::abort();
+    if (content_of(encoded, coding, piece, 1 + piece) != std::string(content) + ".") std::abort();
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -60,5 +77,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string pieces = content_of(whole.body, coding, 1 + data[1] % 16u, 1 + data[2] * 16u);
   // One that fails may have grown too large first, in larger steps.
   if (content != pieces && content.size() < kMostContent && pieces.size() < kMostContent) std::abort();
+  check_round_trip(octets, 1 + data[1] % 16u);
+  const std::string_view line = octets.substr(0, octets.find('\n'));
+  const auto chosen = http1::choose_coding(line);
+  if (const auto named = http1::parse_coding(line);
+      named && http1::parse_coding(http1::to_string(*named)) != *named)
+    std::abort();
+  if (http1::to_string(chosen).empty()) std::abort();
   return 0;
 }

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string>
 
+#include <verdin/protocol/http1/chars.hpp>
 #include <verdin/protocol/http1/cookie.hpp>
 #include <verdin/protocol/http1/date.hpp>
 #include <verdin/protocol/http1/header_block.hpp>
@@ -51,6 +52,7 @@ void check_headers(std::string_view text) {
   require(lines <= text.size());
   http1::HeaderBlock(text).find("host");
   http1::HeaderBlock(text).find("");
+  require(http1::HeaderBlock(text).count("host") <= lines);
   if (http1::is_valid_header_value(text))
     require(text.find_first_of(std::string_view("\r\n\0", 3)) == text.npos);
 }
@@ -59,7 +61,10 @@ void check_values(std::string_view text) {
   http1::query_value(text, "transport");
   require(http1::parse_query(text, 10).size() <= 10);
   http1::cookie_value(text, "io");
-  http1::etag_matches(text, "\"etag\"");
+  // Who matches strongly matches weakly too.
+  require(!http1::etag_matches_strongly(text, "\"etag\"") || http1::etag_matches(text, "\"etag\""));
+  require(!http1::etag_matches_strongly(text, "W/\"etag\"") || http1::trim(text) == "*");
+  require(!http1::media_type(text).empty());
   const int weight = http1::encoding_weight(text, "gzip");
   require(weight >= 0 && weight <= 1000);
   http1::ByteRange part;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <verdin/protocol/websocket/deflate_offer.hpp>
 #include <verdin/protocol/websocket/deflater.hpp>
@@ -21,15 +22,20 @@ using namespace verdin::protocol::websocket;
 using Kind = DecoderEvent::Kind;
 
 constexpr std::size_t kLimit = 20'000;
+const std::string kFailed = std::to_string(static_cast<int>(Kind::failed)) + ":10";  // 1002, 1007, 1009
+constexpr std::size_t kMostInParts = 200'000;  // of what comes out: the rest of a bomb tells nothing new
 
 void require(bool condition) {
   if (!condition) std::abort();
 }
 
-std::string run(std::string_view octets, const DeflateParams& params, std::size_t piece) {
+/// `in_parts`: messages are put together from their parts, which have no limit.
+std::string run(std::string_view octets, const DeflateParams& params, std::size_t piece,
+                bool in_parts = false) {
   FrameDecoder decoder(Role::client, kLimit);  // unmasked frames are what the fuzzer writes best
   decoder.enable_deflate(params);
-  std::string events;
+  decoder.deliver_parts(in_parts);
+  std::string events, message;
   for (std::size_t at = 0; at < octets.size();) {
     const std::size_t size = std::min(piece, octets.size() - at);
     const std::unique_ptr<char[]> block(new char[size + kMessagePadding]());
@@ -38,11 +44,21 @@ std::string run(std::string_view octets, const DeflateParams& params, std::size_
     at += size;
     for (;;) {
       const DecoderEvent event = decoder.next(input);
-      require(decoder.memory() <= 2 * at + 2 * kLimit + 60'000);
+      require(in_parts || decoder.memory() <= 2 * at + 2 * kLimit + 60'000);
       if (event.kind == Kind::need_more) break;
-      require(event.payload.size() <= kLimit);
+      if (event.part) {
+        message.append(event.payload.data(), event.payload.size());
+        if (events.size() + message.size() > kMostInParts) return events;
+        if (!event.last) continue;
+      } else {
+        require(event.payload.size() <= kLimit);
+      }
       events += std::to_string(static_cast<int>(event.kind)) + ':' + std::to_string(event.code) + ':';
-      events.append(event.payload.data(), event.payload.size());
+      if (event.part) {
+        events += std::exchange(message, {});
+      } else {
+        events.append(event.payload.data(), event.payload.size());
+      }
       events += '\n';
     }
   }
@@ -94,6 +110,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string whole = run(rest, params, rest.size() + 1);
   require(run(rest, params, 1 + data[2] % 50) == whole);
   require(run(rest, params, 1) == whole);
+  const std::string parts = run(rest, params, rest.size() + 1, true);
+  const std::string small_parts = run(rest, params, 1 + data[3] % 50, true);
+  // In parts a fault is found in a message that has not ended. How much of it came before, the pieces say.
+  for (const std::string* each : {&parts, &small_parts}) {
+    require(*each == whole || each->find(kFailed) != each->npos || whole.find(kFailed) != whole.npos ||
+            each->size() > kMostInParts / 2);
+  }
   check_round_trip(rest, params, options);
   return 0;
 }

@@ -23,11 +23,32 @@ void require(bool condition) {
   if (!condition) std::abort();
 }
 
+/// What came, written by us: by a client, and in every way by a server, it is the same for who reads it.
+void check_written(Opcode opcode, std::string_view payload) {
+  char header[kMaxFrameHeader];
+  FrameHeader read;
+  const MaskKey mask{{1, 2, 3, 4}};
+  const std::size_t size = write_header(header, opcode, payload.size(), mask);
+  require(read_header({header, size}, Role::server, read).size == size &&
+          read.payload_size == payload.size());
+  require(read.opcode == opcode && read.fin && read.mask.octets[3] == 4);
+  const std::size_t third = payload.size() / 3;
+  const verdin::SharedBuffer frame = make_frame(opcode, {payload});
+  require(read_header(frame.view(), Role::client, read).status == HeaderResult::Status::ok);
+  require(frame.view().ends_with(payload) && frame.size() == header_size(payload.size()) + payload.size());
+  require(make_frame(opcode, {payload.substr(0, third), payload.substr(third)}).view() == frame.view());
+  require(
+      make_frame(opcode, {payload.substr(0, third), payload.substr(third, third), payload.substr(2 * third)})
+          .view() == frame.view());
+  require(payload.size() > 0 || make_frame(opcode, {}).view() == frame.view());
+}
+
 void check(const DecoderEvent& event, std::size_t limit) {
   const std::string_view payload(event.payload.data(), event.payload.size());
   if (event.kind == Kind::text) require(verdin::protocol::is_utf8(payload));
   if (event.kind == Kind::text || event.kind == Kind::binary) {
     require(payload.size() <= limit);
+    check_written(event.kind == Kind::text ? Opcode::text : Opcode::binary, payload);
     volatile char last = payload.data()[payload.size() + kMessagePadding - 1];
     static_cast<void>(last);
   } else {
@@ -38,6 +59,10 @@ void check(const DecoderEvent& event, std::size_t limit) {
     char again[kMaxControlPayload];
     if (close.error == 0)
       require(std::string_view(again, write_close_payload(again, close.code, close.reason)) == payload);
+    // Whatever is to be said, what is written may be read.
+    const std::size_t size =
+        write_close_payload(again, close.code, std::string(60, 'x') + std::string(payload));
+    require(parse_close_payload({again, size}).error == 0);
   }
 }
 
