@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include <verdin/loop/deadline_timer.hpp>
@@ -35,7 +36,8 @@ inline void DeadlineHeap::sift_up(std::size_t at, Entry entry) noexcept {
 }
 
 void DeadlineHeap::insert(DeadlineTimer& timer, Clock::time_point due) {
-  const Entry entry{due, next_sequence_++, &timer};
+  // What was over before the clock began is over. (The difference from now could not be told otherwise.)
+  const Entry entry{std::max(due, Clock::time_point()), next_sequence_++, &timer};
   // May throw: nothing is changed then. Filled below, and not copied from here: what was stored in words and
   // is loaded in vectors at once waits for its way through the cache.
   if (hole_ == kNone) entries_.emplace_back();

@@ -146,7 +146,7 @@ Socket connect(std::string_view host, std::uint16_t port, const ResolveFunction&
   const auto ask = [&] { addresses = resolve(host, port, limit); };
   if (!limit.limited()) {
     ask();
-  } else if (!with_timeout(*limit.due() - Clock::now(), ask)) {
+  } else if (!with_timeout(loop::time_until(*limit.due()), ask)) {
     throw TimedOut("verdin: no answer in time to who this is: " + printable(host));
   }
   if (addresses.empty())

@@ -135,7 +135,7 @@ std::optional<ProcessResult> Process::communicate_until(std::optional<loop::Cloc
     if (!impl::wait_fds(wishes, due)) return std::nullopt;
   }
   if (due) {
-    if (!wait_for(*due - loop::Clock::now())) return std::nullopt;
+    if (!wait_for(loop::time_until(*due))) return std::nullopt;
   } else {
     wait();
   }

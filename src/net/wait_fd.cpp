@@ -16,7 +16,7 @@ bool wait_fds(std::span<const FdWish> wishes, std::optional<loop::Clock::time_po
   loop::Loop& loop = Hub::current().loop();
   for (const FdWish& wish : wishes)
     watches.push_back(loop.watch(wish.fd, wish.interest, [&ready] { ready.set(); }));
-  if (due) return ready.wait_for(*due - loop::Clock::now());
+  if (due) return ready.wait_for(loop::time_until(*due));
   ready.wait();
   return true;
 }

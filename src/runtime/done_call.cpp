@@ -34,7 +34,7 @@ void DoneCall::cancel() noexcept {
 }
 
 void DoneCall::drop(Link& link) noexcept {
-  if (link.told_by(&DoneCall::on_told)) static_cast<DoneCall&>(link).cancel();
+  if (is(link)) static_cast<DoneCall&>(link).cancel();
 }
 
 bool DoneCall::wanted() const noexcept {

@@ -156,14 +156,26 @@ void GreenletBase::drop_starter() noexcept {
 void GreenletBase::add_link(Link& link) noexcept {
   links_.push_back(link);
   if (!finished()) return;
-  if (!abandoned()) return schedule_links();
+  if (!abandoned() && at_home()) return schedule_links();
   link.unlink();
   link.tell();
 }
 
-void GreenletBase::check_hub() const {
-  const bool here = Hub::current_or_null() == &hub_ && ((hub_.last_serial_ ^ serial_) & ~kSerialBits) == 0;
-  if (!here) throw WrongThread("verdin: a greenlet was used whose hub has ended, or is another thread's");
+bool GreenletBase::at_home() const noexcept {
+  return Hub::current_or_null() == &hub_ && ((hub_.last_serial_ ^ serial_) & ~kSerialBits) == 0;
+}
+
+void GreenletBase::refuse_strangers() {
+  throw WrongThread("verdin: a greenlet was used whose hub has ended, or is another thread's");
+}
+
+/// It was never started, and its hub is gone: nobody can call what was to be called there.
+void GreenletBase::tell_without_hub() noexcept {
+  while (!links_.empty()) {
+    Link& link = links_.front();
+    link.unlink();
+    DoneCall::is(link) ? DoneCall::drop(link) : link.tell();
+  }
 }
 
 bool GreenletBase::cancel_start(const std::exception_ptr& reason) {
@@ -171,6 +183,7 @@ bool GreenletBase::cancel_start(const std::exception_ptr& reason) {
   const bool owned_by_hub = listed_;
   failure_ = reason;
   killed_ = is_exit(reason);
+  if (!at_home()) tell_without_hub();
   finish();
   if (owned_by_hub) release();
   return true;
@@ -256,7 +269,7 @@ void GreenletBase::finish() noexcept {
   unqueue();
   state_ = State::finished;
   drop_starter();
-  hub_.forget(*this);
+  if (listed_) hub_.forget(*this);
   if (!links_.empty()) schedule_links();
 }
 

@@ -40,6 +40,7 @@ GroupBase::Member* GroupBase::find(const GreenletBase* greenlet) const noexcept 
 
 GroupBase::Member* GroupBase::track(GreenletBase& greenlet) {
   if (greenlet.finished()) return nullptr;
+  greenlet.check_hub();
   const auto [at, is_new] = index_.try_emplace(&greenlet);
   Member& member = at->second;
   if (!is_new) return &member;
@@ -101,7 +102,7 @@ bool GroupBase::join_until(std::optional<loop::Clock::time_point> due, Errors er
   Joining joining(*this, errors);
   bool done = true;
   if (due) {
-    done = empty_.wait_for(*due - loop::Clock::now());
+    done = empty_.wait_for(loop::time_until(*due));
   } else {
     empty_.wait();
   }

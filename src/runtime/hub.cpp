@@ -244,7 +244,6 @@ void Hub::remember(impl::GreenletBase& greenlet) noexcept {
 }
 
 void Hub::forget(impl::GreenletBase& greenlet) noexcept {
-  if (!greenlet.listed_) return;
   greenlet.listed_ = false;
   if (greenlet.id_ != 0) {
     lowest_free_number_ = std::min<std::size_t>(lowest_free_number_, greenlet.id_ - 1);

@@ -71,6 +71,7 @@ std::vector<IntrusivePtr<GreenletBase>> join_all(std::span<GreenletBase* const> 
   for (std::size_t i = 0; i < greenlets.size(); ++i) {
     GreenletBase& greenlet = *greenlets[i];
     if (i + kAhead < greenlets.size()) greenlets[i + kAhead]->prefetch_links();
+    greenlet.check_hub_if_alive();
     if (!greenlet.mark(mark)) continue;
     ++distinct;
     join.link(i);
@@ -111,6 +112,7 @@ WaitEnd join_quietly(GreenletBase& greenlet, const Due& due, const char* what) {
 
 bool join(GreenletBase& greenlet, std::optional<loop::Clock::time_point> due, const char* what) {
   if (greenlet.finished()) return true;
+  greenlet.check_hub();
   const OnlookerPtr alive(greenlet);  // the last handle may go meanwhile
   return settle(join_quietly(greenlet, due, what));
 }

@@ -42,6 +42,7 @@ struct PendingKills : Runnable {
 }  // namespace
 
 bool kill(GreenletBase& greenlet, std::exception_ptr reason, std::optional<loop::Clock::time_point> due) {
+  greenlet.check_hub_if_alive();
   if (greenlet.finished() || greenlet.cancel_start(reason)) return true;
   // Its own wish, so that no shield holds it off.
   if (greenlet.hub().running() == &greenlet) {
@@ -57,7 +58,10 @@ bool kill(GreenletBase& greenlet, std::exception_ptr reason, std::optional<loop:
   return join(greenlet, due, "Greenlet::kill");
 }
 
-void kill_async(GreenletBase& greenlet, const std::exception_ptr& reason) { greenlet.throw_into(reason); }
+void kill_async(GreenletBase& greenlet, const std::exception_ptr& reason) {
+  greenlet.check_hub_if_alive();
+  greenlet.throw_into(reason);
+}
 
 void kill_whatever_comes(GreenletBase& greenlet) noexcept {
   if (greenlet.hub().running() == &greenlet) return;  // it cannot wait for itself
@@ -72,6 +76,7 @@ void kill_all(std::span<GreenletBase* const> greenlets, const KillOptions& optio
   std::vector<GreenletBase*> alive;
   std::vector<OnlookerPtr> kept;  // the handles may go meanwhile
   for (GreenletBase* greenlet : greenlets) {
+    greenlet->check_hub_if_alive();
     if (greenlet->finished() || greenlet->cancel_start(reason)) continue;
     if (!kills) kills = std::make_unique<PendingKills>(greenlet->hub());
     kills->targets.emplace_back(*greenlet);

@@ -231,7 +231,9 @@ void Hub::Worker::run_task() {
   clear_locals();
 }
 
-Shield::Shield() : greenlet_(Hub::current().running()) {
+Shield::Shield() {
+  // Destructors use it, which may run where there is no hub.
+  if (Hub* const hub = Hub::current_or_null()) greenlet_ = hub->running();
   if (greenlet_) ++greenlet_->shields_;
 }
 

@@ -83,7 +83,7 @@ std::optional<loop::Clock::time_point> deadline() noexcept {
 std::optional<loop::Clock::duration> time_left() noexcept {
   const auto due = deadline();
   if (!due) return std::nullopt;
-  return std::max(*due - loop::Clock::now(), loop::Clock::duration::zero());
+  return loop::time_until(*due);
 }
 
 }  // namespace verdin

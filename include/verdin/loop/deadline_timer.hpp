@@ -14,6 +14,12 @@ namespace verdin::loop {
 
 using Clock = std::chrono::steady_clock;
 
+/// Zero if that is over, however long.
+inline Clock::duration time_until(Clock::time_point due) noexcept {
+  const auto now = Clock::now();
+  return due > now ? due - now : Clock::duration::zero();
+}
+
 class Loop;
 class DeadlineHeap;
 

@@ -37,7 +37,10 @@ class AnyGreenlet {
   void kill_async() const { impl::kill_async(*state_, nullptr); }
   std::string_view name() const noexcept { return state_->name(); }
   unsigned minimal_ident() const { return state_->minimal_ident(); }
-  void add_link(impl::Link& link) const noexcept { state_->add_link(link); }
+  void add_link(impl::Link& link) const {
+    state_->check_hub_if_alive();
+    state_->add_link(link);
+  }
   impl::GreenletBase& base() const noexcept { return *state_; }
 
   friend bool operator==(const AnyGreenlet& a, const AnyGreenlet& b) noexcept {

@@ -71,25 +71,26 @@ DoneCall::Call done_call(Target&& target) {
   const auto handle = [](GreenletBase& base) {
     return G(IntrusivePtr(static_cast<GreenletWithResult<typename G::Result>*>(&base)));
   };
-  if constexpr (std::invocable<D&, G&>) {
-    return [handle, call = D(std::forward<Target>(target))](GreenletBase& base) mutable {
-      G greenlet = handle(base);
-      std::invoke(call, greenlet);
-    };
-  } else if constexpr (std::invocable<D&>) {
-    return [call = D(std::forward<Target>(target))](GreenletBase&) mutable { std::invoke(call); };
-  } else if constexpr (QueueOf<D, G>) {
-    static_assert(std::is_lvalue_reference_v<Target>, "a queue is linked by reference");
+  // A queue or a promise may be callable, too (Promise is): by reference it is what it is.
+  constexpr bool by_reference = std::is_lvalue_reference_v<Target>;
+  if constexpr (by_reference && QueueOf<D, G>) {
     return [handle, queue = &target](GreenletBase& base) {
       if (!queue->try_put(handle(base))) throw std::runtime_error("verdin: the linked queue is full");
     };
-  } else {
-    static_assert(PromiseLike<D>, "a link's target is a function, a queue or a promise");
-    static_assert(std::is_lvalue_reference_v<Target>, "a promise is linked by reference");
+  } else if constexpr (by_reference && PromiseLike<D>) {
     return [handle, promise = &target](GreenletBase& base) {
       G greenlet = handle(base);
       settle(*promise, greenlet);
     };
+  } else if constexpr (std::invocable<D&, G&>) {
+    return [handle, call = D(std::forward<Target>(target))](GreenletBase& base) mutable {
+      G greenlet = handle(base);
+      std::invoke(call, greenlet);
+    };
+  } else {
+    static_assert(!QueueOf<D, G> && !PromiseLike<D>, "a queue or a promise is linked by reference");
+    static_assert(std::invocable<D&>, "a link's target is a function, a queue or a promise");
+    return [call = D(std::forward<Target>(target))](GreenletBase&) mutable { std::invoke(call); };
   }
 }
 

@@ -230,7 +230,10 @@ class Greenlet {
   unsigned minimal_ident() const { return state_->minimal_ident(); }
 
   /// For wait() over several objects: see linkable.hpp.
-  void add_link(impl::Link& link) const noexcept { state_->add_link(link); }
+  void add_link(impl::Link& link) const {
+    state_->check_hub_if_alive();
+    state_->add_link(link);
+  }
 
   impl::GreenletBase& base() const { return *state_; }
 

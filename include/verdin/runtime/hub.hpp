@@ -240,8 +240,8 @@ class Hub {
   impl::Runnable kills_without_memory_;      // queued while there are such
   std::exception_ptr fatal_without_memory_;  // what ends the main greenlet then
   int external_ = 0;
-  std::uint64_t last_mark_ = 0;
-  std::exception_ptr no_stack_;  // of those that found no stack since the last one that did
+  std::uint64_t last_mark_ = last_serial_;  // one hub's are not another's
+  std::exception_ptr no_stack_;             // of those that found no stack since the last one that did
   ErrorHook error_hook_;
   IntrusivePtr<impl::Inbox> inbox_;
   std::vector<impl::Inbox::Task> posted_;  // taken from the inbox; kept for its memory
@@ -264,7 +264,7 @@ class Shield {
 
  private:
   friend class FullShield;
-  impl::GreenletBase* greenlet_;
+  impl::GreenletBase* greenlet_ = nullptr;
 };
 
 /// A Shield that holds off LoopExit as well: where the main greenlet would wait for ever, that is logged as

@@ -58,7 +58,7 @@ shared::Future<TlsContext> making() {
 TlsContext default_context(Deadline limit) {
   const auto made = making();
   const auto due = limit.due();
-  if (due && !made.wait_for(*due - std::min(*due, Deadline::Clock::now())))
+  if (due && !made.wait_for(loop::time_until(*due)))
     throw TimedOut("verdin: the system's certificates took too long");
   return made.get();
 }

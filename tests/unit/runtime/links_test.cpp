@@ -156,6 +156,20 @@ TEST(Links, feed_a_queue) {
   });
 }
 
+TEST(Links, settle_verdins_own_promise) {
+  verdin::run([] {
+    verdin::Promise<int> good;
+    verdin::Promise<int> bad;
+    verdin::Promise<void> nothing;
+    verdin::spawn([] { return 3; }).on_done(good);
+    verdin::spawn([]() -> int { throw std::runtime_error("x"); }).on_done(bad);
+    verdin::spawn([] {}).on_done(nothing);
+    EXPECT_EQ(good.future().get(), 3);
+    EXPECT_THROW(bad.future().get(), std::runtime_error);
+    nothing.future().get();
+  });
+}
+
 TEST(Links, settle_a_promise) {
   struct Promise {
     int value = 0;

@@ -9,10 +9,13 @@
 
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/greenlet.hpp>
+#include <verdin/runtime/group.hpp>
 #include <verdin/runtime/join.hpp>
+#include <verdin/runtime/mutex.hpp>
 #include <verdin/runtime/queue.hpp>
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/sleep.hpp>
+#include <verdin/runtime/spawn.hpp>
 #include <verdin/runtime/timeout.hpp>
 #include <verdin/runtime/wait.hpp>
 
@@ -194,6 +197,36 @@ TEST(Deadline, is_the_nearest_of_the_scopes_and_of_this_greenlet_only) {
     EXPECT_GT(*verdin::deadline(), now + 90s);
     second.reset();
     EXPECT_GE(*verdin::deadline(), now + 1h);
+  });
+}
+
+TEST(Limits, that_no_clock_can_tell_the_distance_to_are_over) {
+  using Clock = verdin::loop::Clock;
+  static constexpr auto kLeast = Clock::duration::min();
+  verdin::run([] {
+    auto other = verdin::spawn([] { verdin::sleep(1h); });
+    EXPECT_EQ(verdin::spawn_after(kLeast, [] { return 1; }).get(), 1);
+    verdin::sleep_until(Clock::time_point::min());
+    EXPECT_FALSE(verdin::with_timeout(kLeast, [] { verdin::sleep(1h); }));
+    verdin::Event event;
+    EXPECT_FALSE(event.wait_for(kLeast));
+    verdin::Queue<int> queue;
+    EXPECT_EQ(queue.get_for(kLeast), std::nullopt);
+    EXPECT_FALSE(other.join_for(kLeast));
+    EXPECT_FALSE(verdin::join_all(kLeast, other));
+    verdin::Group group;
+    group.add(other);
+    EXPECT_FALSE(group.join_for(kLeast));
+    verdin::Mutex mutex;
+    mutex.lock();
+    EXPECT_FALSE(verdin::spawn([&] {
+                   return mutex.try_lock_until(std::chrono::system_clock::time_point::min()) ||
+                          mutex.try_lock_for(kLeast);
+                 }).get());
+    mutex.unlock();
+    EXPECT_TRUE(mutex.try_lock_until(std::chrono::system_clock::time_point::min()));
+    mutex.unlock();
+    other.kill();
   });
 }
 

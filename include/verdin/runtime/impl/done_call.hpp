@@ -30,6 +30,7 @@ class DoneCall final : public RefCounted<DoneCall>, private Link, private Runnab
   /// It will not be called any more.
   void cancel() noexcept;
   bool pending() const noexcept { return held_; }
+  static bool is(const Link& link) noexcept { return link.told_by(&DoneCall::on_told); }
   /// The owner of the list goes without having ended.
   static void drop(Link& link) noexcept;
 

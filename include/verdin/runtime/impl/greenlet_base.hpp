@@ -111,7 +111,14 @@ class GreenletBase : public Runnable,
   /// False if it bears this mark already (a hub's newest): finds what is named twice.
   bool mark(std::uint64_t mark) noexcept { return std::exchange(mark_, mark) != mark; }
   /// Throws WrongThread where its hub has ended, or is another thread's.
-  void check_hub() const;
+  void check_hub() const {
+    if (!at_home()) [[unlikely]]
+      refuse_strangers();
+  }
+  /// The same, but for one that has ended or was never started: these need no hub.
+  void check_hub_if_alive() const {
+    if (state_ != State::unstarted && !finished()) check_hub();
+  }
   /// Throws `reason` (null: a GreenletExit) into the greenlet where it is suspended, as a queued event of its
   /// own; ends it at once if it has not started. Without memory for that event, several plain kills that are
   /// on their way are one, and come together with those of others; one with a reason is refused
@@ -204,6 +211,10 @@ class GreenletBase : public Runnable,
   void keep_fatal() noexcept;
   void keep_failure() noexcept;
   void schedule_links() noexcept;
+  /// Does its hub run on this thread, now?
+  bool at_home() const noexcept;
+  [[noreturn]] static void refuse_strangers();
+  void tell_without_hub() noexcept;
   /// Its hub has given it up: it serves no links any more.
   bool abandoned() const noexcept { return next == this; }
   /// May its memory be given back on any stack?

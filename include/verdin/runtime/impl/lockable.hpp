@@ -27,7 +27,8 @@ class TimedLock {
   }
   template <typename OtherClock, typename Duration>
   bool try_lock_until(const std::chrono::time_point<OtherClock, Duration>& due) {
-    return try_lock_for(due - OtherClock::now());
+    const auto now = OtherClock::now();  // which a time long past may be too far from
+    return due > now ? try_lock_for(due - now) : self().try_acquire();
   }
   void unlock() { self().release(); }
 
