@@ -1,19 +1,16 @@
-// Which origins may talk to an Engine.IO server, and what the answers tell a browser about it (Fetch
-// standard, 3.2).
+// Which origins may talk to an Engine.IO server (http/origin.hpp has the rule), and what a preflight is told.
 #pragma once
 
 #include <vector>
 
 #include <verdin/engineio/options.hpp>
-#include <verdin/http/exchange.hpp>
+#include <verdin/http/origin.hpp>
 
 namespace verdin::eio {
 
-/// No Origin header, the server's own origin, or one on the list.
-bool origin_allowed(const Cors& cors, const http::Request& request);
+/// Throws std::invalid_argument.
+http::Origins origins_of(const Cors& cors);
 
-/// Headers for an answer to `request`; they refer to it and to `cors`.
-void append_cors_headers(const Cors& cors, const http::Request& request, std::vector<http::Header>& to);
 /// Those that a preflight gets besides.
 void append_preflight_headers(const http::Request& request, std::vector<http::Header>& to);
 

@@ -23,10 +23,10 @@ bool is_octet_stream(std::string_view content_type) noexcept {
   return protocol::http1::equals_ignoring_case(media_type, "application/octet-stream");
 }
 
-void respond(http::Exchange& exchange, const Cors& cors, int status, std::string_view type,
+void respond(http::Exchange& exchange, const http::Origins& origins, int status, std::string_view type,
              std::string_view body) {
   std::vector<http::Header> headers;
-  append_cors_headers(cors, exchange.request(), headers);
+  origins.append_headers(exchange.request(), headers);
   headers.push_back({"Content-Type", type});
   headers.push_back({"Cache-Control", "no-store"});
   exchange.respond(status, headers, body);
@@ -45,11 +45,11 @@ void Session::begin_polling(http::ExchangePtr first_get) {
 }
 
 void Session::on_get(http::ExchangePtr exchange) {
-  const Cors& cors = server_->options_.cors;
-  if (!polling_) return respond(*exchange, cors, 400, kHtml, "");
+  const http::Origins& origins = server_->origins_;
+  if (!polling_) return respond(*exchange, origins, 400, kHtml, "");
   if (polling_->get) {
     // Overlapping polls would reorder: the protocol ends the session.
-    respond(*exchange, cors, 400, kHtml, "");
+    respond(*exchange, origins, 400, kHtml, "");
     answer_get({"1", 1});
     return fail(CloseReason::transport_error, "two polling requests at once");
   }
@@ -65,22 +65,22 @@ void Session::on_get(http::ExchangePtr exchange) {
 }
 
 void Session::on_post(http::ExchangePtr exchange) {
-  const Cors& cors = server_->options_.cors;
+  const http::Origins& origins = server_->origins_;
   posting_ = false;
   if (state_ == State::lingering) {  // a peer that was told to go says goodbye
-    respond(*exchange, cors, 200, kHtml, "ok");
+    respond(*exchange, origins, 200, kHtml, "ok");
     return end();
   }
-  if (!polling_ || state_ != State::open) return respond(*exchange, cors, 400, kHtml, "");
+  if (!polling_ || state_ != State::open) return respond(*exchange, origins, 400, kHtml, "");
   const auto type = exchange->request().header("content-type");
   if ((type && is_octet_stream(*type)) || polling_->post || overlapping_) {
-    respond(*exchange, cors, 400, kHtml, "");
+    respond(*exchange, origins, 400, kHtml, "");
     return fail(CloseReason::transport_error, "a request that polling does not allow");
   }
   std::string body = exchange->request().take_body();
   const std::size_t size = body.size();
   if (!protocol::is_utf8(body)) {
-    respond(*exchange, cors, 400, kHtml, "");
+    respond(*exchange, origins, 400, kHtml, "");
     return fail(CloseReason::parse_error, "a payload that is not UTF-8");
   }
   body.resize(size + json::kPadding);
@@ -112,22 +112,22 @@ void Session::take_post() {
       handler_->on_binary(packet.data);
     }
   }
-  const Cors& cors = server_->options_.cors;
-  if (state_ != State::open) return respond(*post->exchange, cors, 200, kHtml, "ok");
+  const http::Origins& origins = server_->origins_;
+  if (state_ != State::open) return respond(*post->exchange, origins, 200, kHtml, "ok");
   if (post->reader.error() != protocol::eio::PacketError::none) {
-    respond(*post->exchange, cors, 400, kHtml, "");
+    respond(*post->exchange, origins, 400, kHtml, "");
     return fail(CloseReason::parse_error, describe(post->reader.error()));
   }
   if (held_back()) {
     polling_->post = std::move(post);
     return;
   }
-  respond(*post->exchange, cors, 200, kHtml, "ok");
+  respond(*post->exchange, origins, 200, kHtml, "ok");
   if (ws_) end_polling();
 }
 
 void Session::on_body_too_large(http::Exchange& exchange) {
-  respond(exchange, server_->options_.cors, 413, kHtml, "");
+  respond(exchange, server_->origins_, 413, kHtml, "");
   fail(CloseReason::transport_error, "a request body over the limit");
 }
 
@@ -195,14 +195,14 @@ void Session::flush_polling() {
 
 void Session::answer_get(std::string_view payload) {
   const http::ExchangePtr get = std::move(polling_->get);
-  respond(*get, server_->options_.cors, 200, kText, payload);
+  respond(*get, server_->origins_, 200, kText, payload);
 }
 
 /// What is left of a POST is not taken any more; the peer hears nothing bad of it.
 void Session::release_post() {
   if (!polling_ || !polling_->post) return;
   const std::unique_ptr<Post> post = std::move(polling_->post);
-  respond(*post->exchange, server_->options_.cors, 200, kHtml, "ok");
+  respond(*post->exchange, server_->origins_, 200, kHtml, "ok");
 }
 
 /// Everything has moved to WebSocket: what came by polling is delivered, and what came behind it follows.

@@ -39,16 +39,12 @@ std::string_view to_string(Transport transport) noexcept {
   return transport == Transport::polling ? "polling" : "websocket";
 }
 
-Server::Server(Options options) : options_(std::move(options)) {
+Server::Server(Options options) : options_(std::move(options)), origins_(origins_of(options_.cors)) {
   if (!options_.path.starts_with('/'))
     throw std::invalid_argument("verdin: an Engine.IO path begins with a slash");
   if (!options_.path.ends_with('/')) options_.path += '/';
   if (!options_.allow_polling && !options_.allow_websocket) {
     throw std::invalid_argument("verdin: an Engine.IO server needs a transport");
-  }
-  if (options_.cors.any_origin && options_.cors.credentials) {
-    throw std::invalid_argument(
-        "verdin: credentials for every origin would let any page act for its visitors");
   }
   websocket_options_.max_message_size = options_.max_payload;
   websocket_options_.send_limit = options_.send_limit;
@@ -107,7 +103,7 @@ void Server::forget(Session& session) {
 }
 
 std::optional<Server::Refusal> Server::check(const http::Request& request, bool upgrade, Session*& session) {
-  if (!origin_allowed(options_.cors, request)) return Refusal{ErrorCode::forbidden, {}, "INVALID_ORIGIN"};
+  if (!origins_.welcome(request)) return Refusal{ErrorCode::forbidden, {}, "INVALID_ORIGIN"};
   if (is_ambiguous(request)) return Refusal{ErrorCode::bad_request, {}, "REPEATED_PARAMETER"};
   const auto transport = request.query("transport");
   const bool polling = transport == "polling" && options_.allow_polling;
@@ -143,7 +139,7 @@ std::optional<Server::Refusal> Server::check_handshake(const http::Request& requ
 void Server::refuse(http::Exchange& exchange, const Refusal& refusal, bool upgrade) {
   if (error_hook_) error_hook_(refusal.code, refusal.context, exchange.request());
   std::vector<http::Header> headers;
-  append_cors_headers(options_.cors, exchange.request(), headers);
+  origins_.append_headers(exchange.request(), headers);
   if (upgrade) {
     // A WebSocket client sees no body; the official server answers 400 for every code, 403 tells a proxy's
     // log more.
@@ -161,8 +157,8 @@ void Server::on_request(http::ExchangePtr exchange) {
   const http::Request& request = exchange->request();
   if (request.is("OPTIONS")) {
     std::vector<http::Header> headers;
-    append_cors_headers(options_.cors, request, headers);
-    if (origin_allowed(options_.cors, request)) append_preflight_headers(request, headers);
+    origins_.append_headers(request, headers);
+    if (origins_.welcome(request)) append_preflight_headers(request, headers);
     return exchange->respond(204, headers, "");
   }
   Session* session = nullptr;

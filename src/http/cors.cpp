@@ -1,5 +1,4 @@
-#include <algorithm>
-#include <stdexcept>
+#include <vector>
 
 #include <verdin/http/cors.hpp>
 
@@ -9,37 +8,28 @@ namespace {
 
 class CrossOrigin {
  public:
-  explicit CrossOrigin(CorsOptions options)
-      : options_(std::move(options)),
-        everybody_(options_.origins.size() == 1 && options_.origins.front() == "*") {
-    if (everybody_ && options_.credentials)
-      throw std::invalid_argument("CORS: every origin, and credentials: name the origins");
-    const auto is_star = [](const std::string& origin) { return origin == "*"; };
-    if (!everybody_ && std::any_of(options_.origins.begin(), options_.origins.end(), is_star))
-      throw std::invalid_argument("CORS: \"*\" stands alone");
+  explicit CrossOrigin(const CorsOptions& options)
+      : options_(options), origins_(options.origins, options.credentials) {
     for (const std::string& value : {options_.methods, options_.headers, options_.exposed})
       http1::check_header("CORS", value);
   }
 
   void operator()(Request& request, Response& response, const Next& next) const {
+    std::vector<Header> told;
+    origins_.append_headers(request, told);
+    for (const Header& header : told) response.lasting_header(header.name, header.value);
     const auto origin = request.header("Origin");
-    if (!everybody_) response.add_header("Vary", "Origin");
-    if (!origin) return next();
-    const bool allowed = everybody_ || std::find(options_.origins.begin(), options_.origins.end(), *origin) !=
-                                           options_.origins.end();
-    const auto asked = request.header("Access-Control-Request-Method");
-    const bool preflight = asked && request.is("OPTIONS");
-    if (!allowed) {
-      if (!preflight) return next();
-      response.status(403).send("Forbidden\n");
-      return;
-    }
-    response.header("Access-Control-Allow-Origin", everybody_ ? "*" : *origin);
-    if (options_.credentials) response.header("Access-Control-Allow-Credentials", "true");
-    if (!preflight) {
-      if (!options_.exposed.empty()) response.header("Access-Control-Expose-Headers", options_.exposed);
-      return next();
-    }
+    const bool allowed = origins_.everybody() || (origin && origins_.has(*origin));
+    if (allowed && !options_.exposed.empty())
+      response.lasting_header("Access-Control-Expose-Headers", options_.exposed);
+    const bool preflight = origin && request.is("OPTIONS") && request.header("Access-Control-Request-Method");
+    if (!preflight) return next();
+    if (!allowed) return response.status(403).send("Forbidden\n");
+    answer_preflight(request, response);
+  }
+
+ private:
+  void answer_preflight(const Request& request, Response& response) const {
     response.header("Access-Control-Allow-Methods", options_.methods);
     const auto wanted = request.header("Access-Control-Request-Headers");
     if (!options_.headers.empty()) {
@@ -51,13 +41,12 @@ class CrossOrigin {
     response.header("Access-Control-Max-Age", std::to_string(options_.max_age.count())).status(204).send();
   }
 
- private:
   CorsOptions options_;
-  bool everybody_;
+  Origins origins_;
 };
 
 }  // namespace
 
-Middleware cors(CorsOptions options) { return CrossOrigin(std::move(options)); }
+Middleware cors(const CorsOptions& options) { return CrossOrigin(options); }
 
 }  // namespace verdin::http

@@ -52,8 +52,17 @@ Response& Response::status(int code) {
 Response& Response::header(std::string_view name, std::string_view value) {
   check_unsent();
   http1::check_header(name, value);
-  std::erase_if(headers_, [&](const auto& known) { return http1::equals_ignoring_case(known.first, name); });
+  const auto is_same = [&](const auto& known) { return http1::equals_ignoring_case(known.first, name); };
+  std::erase_if(headers_, is_same);
+  if (!lasting_.empty() && !http1::equals_ignoring_case(name, "Vary")) std::erase_if(lasting_, is_same);
   headers_.emplace_back(name, value);
+  return *this;
+}
+
+Response& Response::lasting_header(std::string_view name, std::string_view value) {
+  check_unsent();
+  http1::check_header(name, value);
+  lasting_.emplace_back(name, value);
   return *this;
 }
 
@@ -76,14 +85,16 @@ Response& Response::close() {
 }
 
 bool Response::has_header(std::string_view name) const noexcept {
-  return std::any_of(headers_.begin(), headers_.end(),
-                     [&](const auto& known) { return http1::equals_ignoring_case(known.first, name); });
+  const auto is_it = [&](const auto& known) { return http1::equals_ignoring_case(known.first, name); };
+  return std::any_of(headers_.begin(), headers_.end(), is_it) ||
+         std::any_of(lasting_.begin(), lasting_.end(), is_it);
 }
 
 std::vector<Header> Response::header_views() const {
   std::vector<Header> views;
-  views.reserve(headers_.size());
+  views.reserve(headers_.size() + lasting_.size());
   for (const auto& [name, value] : headers_) views.push_back({name, value});
+  for (const auto& [name, value] : lasting_) views.push_back({name, value});
   return views;
 }
 

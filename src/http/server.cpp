@@ -90,10 +90,17 @@ void Server::dispatch(ExchangePtr exchange) {
     });
     return;
   }
-  if (!exchange->route_ && middlewares_.empty() && error_pages_.empty()) {
-    Response response(std::move(exchange));
-    return answer_as_router(response);
-  }
+  if (!exchange->route_) return answer_without_route(std::move(exchange));
+  start_handler(std::move(exchange));
+}
+
+void Server::answer_without_route(ExchangePtr exchange) {
+  if (!middlewares_.empty() || !error_pages_.empty()) return start_handler(std::move(exchange));
+  Response response(std::move(exchange));
+  answer_as_router(response);
+}
+
+void Server::start_handler(ExchangePtr exchange) {
   Hub::current().start_now([server = IntrusivePtr<Server>(this),
                             exchange = std::move(exchange)] { server->run_handler(exchange); },
                            "http handler");
@@ -104,7 +111,9 @@ void Server::body_too_large(ExchangePtr exchange) {
     guarded(&exchange->request_, [&] { endpoint->on_body_too_large(exchange); });
     return;
   }
-  exchange->respond(413, {{"Content-Type", "text/plain"}}, "Content Too Large\n");
+  exchange->route_ = nullptr;
+  exchange->router_status_ = 413;
+  answer_without_route(std::move(exchange));
 }
 
 void Server::body_aborted(const Exchange& exchange) {
@@ -136,21 +145,23 @@ void Server::run_handler(const ExchangePtr& exchange) {
     throw;
   } catch (const BodyError& error) {  // the peer's mistake
     if (exchange->started()) return exchange->drop();
-    answer_failure(exchange, error.status);
+    answer_failure(response, error.status);
   } catch (...) {
     request.error_id_ = random_id(kErrorIdSize);
     report(&request, std::current_exception());
     if (exchange->started()) return exchange->drop();
-    answer_failure(exchange, 500);
+    answer_failure(response, 500);
   }
 }
 
-// On a greenlet: without what the handler had set.
-void Server::answer_failure(const ExchangePtr& exchange, int status) {
+// On a greenlet: without what the handler had set, but with what is to last.
+void Server::answer_failure(Response& failed, int status) {
+  const ExchangePtr& exchange = failed.exchange_;
   if (exchange->finished()) return;
   Request& request = exchange->request_;
   if (const auto page = error_pages_.find(status); page != error_pages_.end()) {
     Response response(exchange);
+    response.lasting_ = failed.lasting_;
     response.status(status);
     try {
       page->second(request, response);
@@ -166,7 +177,8 @@ void Server::answer_failure(const ExchangePtr& exchange, int status) {
   }
   std::string text(http1::reason_phrase(status));
   if (!request.error_id().empty()) text += " (" + request.error_id() + ")";
-  exchange->respond(status, {{"Content-Type", "text/plain"}}, text + "\n");
+  failed.headers_ = {{"Content-Type", "text/plain"}};
+  exchange->respond(status, failed.header_views(), text + "\n");
 }
 
 void Server::note_access(const Exchange& exchange, bool complete) noexcept {
@@ -189,6 +201,7 @@ void Server::answer_as_router(Response& response) {
     return page->second(response.exchange().request(), response);
   }
   if (status == 404) return response.type("text/plain").send("Not Found\n");
+  if (status == 413) return response.type("text/plain").send("Content Too Large\n");
   if (request.target() == "*") return response.send();
   response.header("Allow", router_.allowed(http1::remove_dot_segments(request.raw_path())));
   if (status == 204) return response.send();

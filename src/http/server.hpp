@@ -88,9 +88,11 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
 
   Endpoint* mounted_at(std::string_view path) const noexcept;
   void use_route(Exchange& exchange, Router::Match match);
+  void answer_without_route(ExchangePtr exchange);
+  void start_handler(ExchangePtr exchange);
   void run_handler(const ExchangePtr& exchange);
   void answer_as_router(Response& response);
-  void answer_failure(const ExchangePtr& exchange, int status);
+  void answer_failure(Response& failed, int status);
   void report(const Request* request, std::exception_ptr error) noexcept;
   void watch_the_end();
   void stop_listening() noexcept;

@@ -12,8 +12,6 @@
 #include <verdin/protocol/http1/content_coding.hpp>
 #include <verdin/protocol/http1/negotiation.hpp>
 
-#include "engineio/cors.hpp"
-
 namespace verdin::sio {
 
 using protocol::http1::ContentCoding;
@@ -100,7 +98,7 @@ void ClientFiles::answer(http::Exchange& exchange, std::string_view name, File& 
   }
   const bool coded = coding != ContentCoding::identity;
   std::vector<http::Header> headers;
-  eio::append_cors_headers(cors_, request, headers);
+  origins_.append_headers(request, headers);
   headers.push_back({"Vary", "Accept-Encoding"});
   headers.push_back({"Content-Type", name.ends_with(".map") ? "application/json; charset=utf-8"
                                                             : "application/javascript; charset=utf-8"});
@@ -121,7 +119,7 @@ void ClientFiles::answer(http::Exchange& exchange, std::string_view name, File& 
 void ClientFiles::answer_missing(http::Exchange& exchange, std::string_view name) {
   tell_log(name);
   std::vector<http::Header> headers;
-  eio::append_cors_headers(cors_, exchange.request(), headers);
+  origins_.append_headers(exchange.request(), headers);
   headers.push_back({"Content-Type", "text/plain"});
   exchange.respond(
       404, headers,

@@ -8,16 +8,16 @@
 
 #include <verdin/base/shared_buffer.hpp>
 #include <verdin/base/siphash.hpp>
-#include <verdin/engineio/options.hpp>
-#include <verdin/http/exchange.hpp>
+#include <verdin/http/origin.hpp>
 
 namespace verdin::sio {
 
 class ClientFiles {
  public:
   /// A file is read when it is first asked for, and compressed when that is first asked for; both are kept.
-  /// `cors` must outlive this.
-  ClientFiles(std::string directory, const eio::Cors& cors) : directory_(std::move(directory)), cors_(cors) {}
+  /// `origins` must outlive this.
+  ClientFiles(std::string directory, const http::Origins& origins)
+      : directory_(std::move(directory)), origins_(origins) {}
 
   /// Tells the log if the files are not there.
   void check();
@@ -37,7 +37,7 @@ class ClientFiles {
   void tell_log(std::string_view name);
 
   std::string directory_;
-  const eio::Cors& cors_;
+  const http::Origins& origins_;
   StringMap<File> files_;
   bool told_ = false;  // the log, once
 };

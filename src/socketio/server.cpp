@@ -9,7 +9,7 @@ namespace verdin::sio {
 class Server::Endpoint final : public http::Endpoint {
  public:
   explicit Endpoint(impl::ServerState& state)
-      : state_(state), files_(state.options().client_dir, state.engine().options().cors) {
+      : state_(state), files_(state.options().client_dir, state.engine().origins()) {
     if (state.options().serve_client) files_.check();
   }
 

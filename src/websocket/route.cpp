@@ -3,12 +3,12 @@
 #include <utility>
 #include <vector>
 
+#include <verdin/http/origin.hpp>
 #include <verdin/runtime/errors.hpp>
 #include <verdin/runtime/hub.hpp>
 #include <verdin/websocket/accept.hpp>
 #include <verdin/websocket/stream.hpp>
 
-#include "websocket/origin.hpp"
 #include "websocket/stream_state.hpp"
 
 namespace verdin::websocket {
@@ -20,10 +20,10 @@ using StatePtr = IntrusivePtr<StreamState>;
 class RouteEndpoint final : public http::Endpoint, public std::enable_shared_from_this<RouteEndpoint> {
  public:
   RouteEndpoint(StreamHandler handler, RouteOptions options)
-      : handler_(std::move(handler)), options_(std::move(options)) {}
+      : handler_(std::move(handler)), options_(std::move(options)), origins_(options_.origins) {}
 
   void on_request(http::ExchangePtr exchange) override {
-    if (!is_welcome(exchange->request(), options_.origins)) {
+    if (!origins_.welcome(exchange->request())) {
       exchange->close_after();
       return exchange->respond(403, {{"Content-Type", "text/plain; charset=utf-8"}}, "origin not allowed");
     }
@@ -79,6 +79,7 @@ class RouteEndpoint final : public http::Endpoint, public std::enable_shared_fro
 
   StreamHandler handler_;
   RouteOptions options_;
+  http::Origins origins_;
   std::vector<StatePtr> states_;
 };
 

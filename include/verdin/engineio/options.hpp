@@ -19,8 +19,8 @@ enum class Transport : unsigned char { polling, websocket };
 std::string_view to_string(Transport transport) noexcept;
 
 /// Who may connect from a page of another origin. One list for polling and WebSocket alike: a browser's CORS
-/// does not cover WebSocket. Requests without an Origin header (no browser) and from the server's own origin
-/// are always let in.
+/// does not cover WebSocket. The rule is that of http/origin.hpp: requests without an Origin header (no
+/// browser) and from the server's own host are always let in.
 struct Cors {
   std::vector<std::string> origins{};  ///< exact, as "https://example.com" or "http://127.0.0.1:8080"
   bool any_origin = false;             ///< every page of the world, without credentials

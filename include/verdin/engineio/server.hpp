@@ -19,6 +19,7 @@
 #include <verdin/engineio/options.hpp>
 #include <verdin/engineio/session.hpp>
 #include <verdin/http/endpoint.hpp>
+#include <verdin/http/origin.hpp>
 #include <verdin/protocol/engineio/handshake.hpp>
 #include <verdin/runtime/hub.hpp>
 
@@ -41,6 +42,8 @@ class Server final : public http::Endpoint {
 
   const Options& options() const noexcept { return options_; }
   std::string_view endpoint_path() const noexcept { return options_.path; }
+  /// Options::cors as it is asked.
+  const http::Origins& origins() const noexcept { return origins_; }
   std::size_t session_count() const noexcept { return sessions_.size(); }
 
   // http::Endpoint
@@ -72,6 +75,7 @@ class Server final : public http::Endpoint {
   void flush_queued();
 
   Options options_;
+  http::Origins origins_;
   websocket::Options websocket_options_;
   SessionHook session_hook_;
   ErrorHook error_hook_;

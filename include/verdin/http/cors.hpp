@@ -2,11 +2,13 @@
 //
 //   app.use(http::cors({.origins = {"https://example.org"}, .credentials = true}));
 //
-// The list is exact: scheme, host and port as browsers write them, or "*" alone for everybody, but never with
-// credentials. A preflight of an origin on the list is answered here, one of another gets 403; what else a
-// strange origin asks is answered without the headers, so that its page does not see it (it happens all the
-// same: CSRF is another matter, see session.hpp). Without an Origin nothing changes. Any thread may make one;
-// throws std::invalid_argument.
+// The list is exact, or "*" alone for everybody, but never with credentials: origin.hpp has the rule, which
+// is that of WebSocket and Engine.IO as well. A preflight of an origin on the list is answered here, one of
+// another gets 403; what else a strange origin asks is answered without the headers, so that its page does
+// not see it (it happens all the same: CSRF is another matter, see session.hpp). The headers are on every
+// answer from here on, errors included: 404 and 405, 413, what a handler throws, error pages. Not on the
+// answers to what did not become a request (400, 408, 417). Any thread may make one; throws
+// std::invalid_argument.
 #pragma once
 
 #include <chrono>
@@ -14,6 +16,7 @@
 #include <vector>
 
 #include <verdin/http/app.hpp>
+#include <verdin/http/origin.hpp>
 
 namespace verdin::http {
 
@@ -26,6 +29,6 @@ struct CorsOptions {
   std::chrono::seconds max_age{600};
 };
 
-Middleware cors(CorsOptions options);
+Middleware cors(const CorsOptions& options);
 
 }  // namespace verdin::http

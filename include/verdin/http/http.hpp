@@ -9,6 +9,7 @@
 #include <verdin/http/exchange.hpp>
 #include <verdin/http/multipart.hpp>
 #include <verdin/http/options.hpp>
+#include <verdin/http/origin.hpp>
 #include <verdin/http/request.hpp>
 #include <verdin/http/response.hpp>
 #include <verdin/http/session.hpp>

@@ -36,6 +36,10 @@ class Response {
   Response& header(std::string_view name, std::string_view value);
   /// Adds a header beside those of that name.
   Response& add_header(std::string_view name, std::string_view value);
+  /// Adds a header that stays: on the answer to what the handler throws, too, be it plain or an error page.
+  /// What a middleware says of every answer (CORS, say) is such. header() replaces it all the same, unless it
+  /// is Vary: of that there may always be more.
+  Response& lasting_header(std::string_view name, std::string_view value);
   /// Sets Content-Type.
   Response& type(std::string_view media_type) { return header("Content-Type", media_type); }
   Response& cookie(std::string_view name, std::string_view value,
@@ -90,7 +94,9 @@ class Response {
   bool may_be_compressed(std::size_t size) const;
 
   ExchangePtr exchange_;
-  std::vector<std::pair<std::string, std::string>> headers_;
+  using HeaderList = std::vector<std::pair<std::string, std::string>>;
+  HeaderList headers_;
+  HeaderList lasting_;
   std::size_t compress_from_ = 0;
   int status_ = 200;
   bool sent_ = false;

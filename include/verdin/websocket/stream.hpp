@@ -163,16 +163,15 @@ struct StreamOptions : Options {
 };
 
 struct RouteOptions : StreamOptions {
-  /// Whose pages may connect, as "https://example.org:8443"; "*" is everybody. Requests without an Origin
-  /// header (not from a browser) and those from the page's own host are always welcome; all others are
-  /// answered 403.
+  /// Whose pages may connect, as "https://example.org:8443", or "*" alone for everybody: see
+  /// http/origin.hpp. All others are answered 403.
   std::vector<std::string> origins;
 };
 
 using StreamHandler = UniqueFunction<void(Stream&)>;
 
 /// Serves WebSockets at exactly `pattern` (see http::App). When the app stops, connections are closed with
-/// 1001.
+/// 1001. Throws std::invalid_argument, also for origins that are none.
 void route(http::App& app, std::string_view pattern, StreamHandler handler, RouteOptions options = {});
 
 }  // namespace verdin::websocket
