@@ -14,12 +14,39 @@ namespace verdin::http {
 
 namespace {
 
-constexpr std::size_t kLeastSecret = 32, kLargestSession = 3000, kTokenSize = 32;
+constexpr std::size_t kLeastSecret = 32, kLargestSession = 3000, kTokenSize = 32, kLongestSent = 1000;
 constexpr std::string_view kTokenKey = "csrf_token";
 
 /// In a time that does not tell where they differ.
 bool same_secret(std::string_view a, std::string_view b) noexcept {
   return a.size() == b.size() && ::CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+/// The first field of that name in a form that is here; none as well if the form is not one up to there.
+std::optional<std::string> field_with_parts(std::string_view body, std::string_view boundary,
+                                            std::string_view name) {
+  using Event = http1::MultipartParser::Event;
+  http1::MultipartParser parser(boundary);
+  std::optional<std::string> value;
+  std::string_view piece;
+  while (true) {
+    switch (parser.feed(body, piece)) {
+      case Event::part:
+        if (value) return value;
+        if (parser.name() == name && !parser.file_name()) value.emplace();
+        break;
+      case Event::data:
+        if (!value) break;
+        if (piece.size() > kLongestSent - value->size()) return std::nullopt;
+        value->append(piece);
+        break;
+      case Event::done:
+        return value;
+      case Event::more:
+      case Event::failed:
+        return std::nullopt;
+    }
+  }
 }
 
 }  // namespace
@@ -41,13 +68,29 @@ std::string Session::csrf_token() {
   return token;
 }
 
-bool Session::csrf_ok(const Request& request) const {
-  if (request.is("GET") || request.is("HEAD") || request.is("OPTIONS")) return true;
+bool Session::csrf_is(std::string_view sent) const {
   const auto token = get(kTokenKey);
-  if (!token) return false;
-  if (const auto sent = request.header("X-CSRF-Token")) return same_secret(*sent, *token);
-  const auto sent = request.form(kTokenKey);
-  return sent && same_secret(*sent, *token);
+  return token && same_secret(sent, *token);
+}
+
+std::optional<bool> Session::csrf_by_head(const Request& request) const {
+  if (request.is("GET") || request.is("HEAD") || request.is("OPTIONS")) return true;
+  if (!get(kTokenKey)) return false;
+  if (const auto sent = request.header("X-CSRF-Token")) return csrf_is(*sent);
+  return std::nullopt;
+}
+
+bool Session::csrf_ok(const Request& request) const {
+  if (const auto known = csrf_by_head(request)) return *known;
+  const auto boundary = http1::multipart_boundary(request.header("Content-Type").value_or(""));
+  const auto sent =
+      boundary ? field_with_parts(request.body(), *boundary, kTokenKey) : request.form(kTokenKey);
+  return sent && csrf_is(*sent);
+}
+
+bool Session::csrf_ok(const Request& request, Multipart& form) const {
+  if (const auto known = csrf_by_head(request)) return *known;
+  return form.next() && form.name() == kTokenKey && !form.file_name() && csrf_is(form.read_all(kLongestSent));
 }
 
 Sessions::Sessions(SessionOptions options) : options_(std::move(options)) {

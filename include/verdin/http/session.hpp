@@ -16,8 +16,9 @@
 // too old, or malformed is an empty session. Cookies are HttpOnly, SameSite=Lax and, unless told otherwise,
 // Secure.
 //
-// Sessions: any thread, once made. A Session is a value of one request. Nothing blocks. Throws
-// std::invalid_argument for secrets below 32 octets, and std::length_error for a session above 3,000 octets.
+// Sessions: any thread, once made. A Session is a value of one request. Nothing blocks but csrf_ok() with a
+// form. Throws std::invalid_argument for secrets below 32 octets, and std::length_error for a session above
+// 3,000 octets.
 #pragma once
 
 #include <chrono>
@@ -28,6 +29,7 @@
 #include <string_view>
 #include <vector>
 
+#include <verdin/http/multipart.hpp>
 #include <verdin/http/request.hpp>
 #include <verdin/http/response.hpp>
 
@@ -45,11 +47,21 @@ class Session {
   /// For the forms of this session, as the field "csrf_token" or the header X-CSRF-Token. Made when it is
   /// first asked for: save the session then.
   std::string csrf_token();
-  /// The request has it, or changes nothing anyway (GET, HEAD, OPTIONS).
+  /// The request has it, or changes nothing anyway (GET, HEAD, OPTIONS). If there is no header, the field of
+  /// a form is looked for, with parts or without; not of one that is read in pieces, for nothing of that is
+  /// here.
   bool csrf_ok(const Request& request) const;
+  /// The same for a form that is read in pieces, before anything of it was read: without the header the token
+  /// must be its first part, so that nothing of a form that somebody else made is taken in. next() goes on
+  /// behind it. Blocks for that part; throws BodyError as `form` does.
+  bool csrf_ok(const Request& request, Multipart& form) const;
 
  private:
   friend class Sessions;
+  /// None: only the body can tell.
+  std::optional<bool> csrf_by_head(const Request& request) const;
+  bool csrf_is(std::string_view sent) const;
+
   std::map<std::string, std::string, std::less<>> values_;
 };
 

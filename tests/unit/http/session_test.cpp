@@ -126,6 +126,57 @@ TEST(HttpSession, FormsOfOthersAreTold) {
   });
 }
 
+TEST(HttpSession, FormsWithPartsOfOthersAreTold) {
+  verdin::run([] {
+    Site site;
+    Session session;
+    const std::string token = session.csrf_token();
+    std::string seen;
+    const auto judge = [&](Request& q, Response&) { seen = session.csrf_ok(q) ? "whole " : ""; };
+    const auto judge_pieces = [&](Request& q, Response&) {
+      http::Multipart form(q);
+      seen = session.csrf_ok(q, form) ? "pieces " : "";
+      if (!seen.empty()) {
+        while (form.next()) seen += form.name() + "=" + form.read_all(100) + ";";
+      }
+    };
+    site.app.post("/whole", judge);
+    site.app.post("/pieces", judge_pieces, {.stream_body = true});
+    const auto part = [](const std::string& name, const std::string& body) {
+      return "--B\r\nContent-Disposition: form-data; name=" + name + "\r\n\r\n" + body + "\r\n";
+    };
+    const auto asked = [&](const std::string& path, const std::string& body, const Lines& headers = {}) {
+      seen = "not asked";
+      http::ClientRequest request;
+      request.method = "POST";
+      request.url = "http://127.0.0.1:" + std::to_string(site.app.port()) + path;
+      request.headers = headers;
+      request.headers.emplace_back("Content-Type", "multipart/form-data; boundary=B");
+      request.body = body;
+      return std::to_string(site.client.request(std::move(request)).status()) + " " + seen;
+    };
+    const std::string good = part("csrf_token", token), bad = part("csrf_token", "x"), a = part("a", "1"),
+                      end = "--B--\r\n";
+    EXPECT_EQ(asked("/whole", good + a + end), "200 whole ");
+    EXPECT_EQ(asked("/whole", a + good + end), "200 whole ") << "wherever it is";
+    for (const std::string& body : {a + end, bad + end, bad + good + end, good, std::string(),
+                                    part("csrf_token", token + std::string(2000, 'x')) + end,
+                                    part("\"csrf_token\"; filename=f", token) + end})
+      EXPECT_EQ(asked("/whole", body), "200 ") << body;
+    EXPECT_EQ(asked("/whole", a + end, {{"X-CSRF-Token", token}}), "200 whole ");
+    EXPECT_EQ(asked("/whole", good + end, {{"X-CSRF-Token", "x"}}), "200 ");
+    EXPECT_EQ(asked("/pieces", good + a + end), "200 pieces a=1;");
+    EXPECT_EQ(asked("/pieces", a + end, {{"X-CSRF-Token", token}}), "200 pieces a=1;");
+    EXPECT_EQ(asked("/pieces", a + good + end), "200 ") << "first";
+    EXPECT_EQ(asked("/pieces", bad + a + end), "200 ");
+    EXPECT_EQ(asked("/pieces", end), "200 ");
+    EXPECT_EQ(asked("/pieces", part("csrf_token", std::string(2000, 'x')) + end), "413 not asked");
+    session.clear();
+    EXPECT_EQ(asked("/pieces", part("csrf_token", "") + end), "200 ") << "none was made";
+    EXPECT_EQ(asked("/whole", part("csrf_token", "") + end), "200 ");
+  });
+}
+
 TEST(HttpCors, TheListIsExact) {
   verdin::run([] {
     Site site;
