@@ -99,7 +99,9 @@ Sessions::Sessions(SessionOptions options) : options_(std::move(options)) {
     if (secret.size() < kLeastSecret)
       throw std::invalid_argument("a secret of sessions has 32 octets at least");
   }
-  http1::set_cookie_value(options_.cookie_name, "x");  // throws for a bad name
+  http1::CookieAttributes attributes;
+  attributes.secure = options_.secure;
+  http1::set_cookie_value(options_.cookie_name, "x", attributes);  // throws for a bad name
 }
 
 std::string Sessions::signature_of(std::string_view secret, std::string_view payload) const {

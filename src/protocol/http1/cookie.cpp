@@ -41,12 +41,21 @@ std::optional<std::string_view> cookie_value(std::string_view header, std::strin
   return std::nullopt;
 }
 
+bool cookie_is_named(std::string_view name, std::string_view prefix) noexcept {
+  return equals_ignoring_case(name.substr(0, prefix.size()), prefix);
+}
+
 std::string set_cookie_value(std::string_view name, std::string_view value,
                              const CookieAttributes& attributes) {
   if (!is_token(name)) throw std::invalid_argument("bad cookie name");
   if (!is_cookie_value(value)) throw std::invalid_argument("bad cookie value");
   if (!is_attribute_value(attributes.path)) throw std::invalid_argument("bad cookie path");
   if (!is_attribute_value(attributes.domain)) throw std::invalid_argument("bad cookie domain");
+  const bool host = cookie_is_named(name, kHostPrefix);
+  if ((host || cookie_is_named(name, kSecurePrefix)) && !attributes.secure)
+    throw std::invalid_argument("a cookie of that name must be Secure");
+  if (host && (attributes.path != "/" || !attributes.domain.empty()))
+    throw std::invalid_argument("a __Host- cookie has the path \"/\" and no domain");
   std::string text(name);
   text += '=';
   text += value;

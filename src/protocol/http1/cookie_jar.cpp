@@ -3,6 +3,7 @@
 #include <limits>
 
 #include <verdin/protocol/http1/chars.hpp>
+#include <verdin/protocol/http1/cookie.hpp>
 #include <verdin/protocol/http1/cookie_jar.hpp>
 
 namespace verdin::protocol::http1 {
@@ -168,22 +169,32 @@ void CookieJar::store(const Url& url, std::string_view set_cookie, std::time_t n
     }
   }
   if (!accepts(cookie, url)) return;
-  const bool host_prefix = cookie.name.rfind("__Host-", 0) == 0;
+  const bool host_prefix = cookie_is_named(cookie.name, kHostPrefix);
   if (host_prefix && (!cookie.secure || !cookie.host_only || !has_path || cookie.path != "/")) return;
-  if (cookie.name.rfind("__Secure-", 0) == 0 && !cookie.secure) return;
-  if (!cookie.host_only && cookie.domain == url.host && is_address(url.host)) cookie.host_only = true;
-  std::erase_if(cookies_, [&](const Cookie& known) {
-    return (known.name == cookie.name && known.domain == cookie.domain && known.path == cookie.path) ||
-           (known.expires && *known.expires <= now);
+  if (cookie_is_named(cookie.name, kSecurePrefix) && !cookie.secure) return;
+  if (is_address(url.host) || cookie.domain.find('.') == std::string::npos) cookie.host_only = true;
+  cookie.used = now;
+  std::erase_if(cookies_, [&](const Cookie& known) { return known.expires && *known.expires <= now; });
+  const auto known = std::find_if(cookies_.begin(), cookies_.end(), [&](const Cookie& other) {
+    return other.name == cookie.name && other.domain == cookie.domain && other.path == cookie.path;
   });
-  if (cookie.expires && *cookie.expires <= now) return;
-  make_room(cookie.domain);
-  cookies_.push_back(std::move(cookie));
+  const bool lives = !cookie.expires || *cookie.expires > now;
+  if (known != cookies_.end()) {
+    if (lives) {
+      *known = std::move(cookie);
+    } else {
+      cookies_.erase(known);
+    }
+  } else if (lives) {
+    cookies_.push_back(std::move(cookie));
+    keep_bounds(std::string(cookies_.back().domain));
+  }
 }
 
 bool CookieJar::accepts(const Cookie& cookie, const Url& url) const {
   if (cookie.secure && !url.secure) return false;
   if (!cookie.host_only) {
+    if (cookie.domain.starts_with('.') || cookie.domain.ends_with('.')) return false;
     if (!domain_matches(url.host, cookie.domain)) return false;
     if (cookie.domain != url.host && (is_address(url.host) || cookie.domain.find('.') == std::string::npos))
       return false;
@@ -197,20 +208,29 @@ bool CookieJar::accepts(const Cookie& cookie, const Url& url) const {
          });
 }
 
-void CookieJar::make_room(const std::string& domain) {
+// The excess of a domain goes by RFC 6265bis section 5.7's priorities, that of all by use alone.
+void CookieJar::keep_bounds(const std::string& domain) {
   const auto of_domain = [&](const Cookie& cookie) { return cookie.domain == domain; };
-  const auto count = std::count_if(cookies_.begin(), cookies_.end(), of_domain);
-  if (static_cast<std::size_t>(count) >= kMostOfDomain) {
-    cookies_.erase(std::find_if(cookies_.begin(), cookies_.end(), of_domain));
-  } else if (cookies_.size() >= kMost) {
-    cookies_.erase(cookies_.begin());
+  while (static_cast<std::size_t>(std::count_if(cookies_.begin(), cookies_.end(), of_domain)) >
+         kMostOfDomain) {
+    const auto goes_before = [&](const Cookie& a, const Cookie& b) {
+      if (of_domain(a) != of_domain(b)) return of_domain(a);
+      return a.secure != b.secure ? b.secure : a.used < b.used;
+    };
+    cookies_.erase(std::min_element(cookies_.begin(), cookies_.end(), goes_before));
+  }
+  while (cookies_.size() > kMost) {
+    cookies_.erase(std::min_element(cookies_.begin(), cookies_.end(),
+                                    [](const Cookie& a, const Cookie& b) { return a.used < b.used; }));
   }
 }
 
 std::string CookieJar::header_for(const Url& url, std::time_t now) const {
   std::vector<const Cookie*> wanted;
   for (const Cookie& cookie : cookies_) {
-    if (cookie.matches(url, now)) wanted.push_back(&cookie);
+    if (!cookie.matches(url, now)) continue;
+    cookie.used = now;
+    wanted.push_back(&cookie);
   }
   std::stable_sort(wanted.begin(), wanted.end(),
                    [](const Cookie* a, const Cookie* b) { return a->path.size() > b->path.size(); });

@@ -102,6 +102,78 @@ TEST(CookieJar, Dates) {
   }
 }
 
+TEST(CookieJar, SuffixesAreNobodys) {
+  for (const char* domain : {"com", ".com", "com.", ".com.", "..com", "a.com.", ".a.com.", ".", ".."})
+    EXPECT_EQ(Jar().store("http://b.a.com/", std::string("n=v; Domain=") + domain).jar.size(),
+              domain == std::string(".") ? 1u : 0u)
+        << domain;
+  EXPECT_EQ(Jar().store("http://a.com./", "n=v; Domain=com.").jar.size(), 0u);
+  EXPECT_EQ(Jar().store("http://a.com./", "n=v; Domain=a.com.").jar.size(), 0u);
+  Jar local;
+  local.store("http://localhost/", "n=v; Domain=localhost");
+  EXPECT_EQ(local.at("http://localhost/"), "n=v");
+  EXPECT_EQ(local.at("http://evil.localhost/"), "") << "a label alone is a suffix";
+}
+
+TEST(CookieJar, NamesThatPromise) {
+  const auto stored = [](const char* url, const std::string& cookie) {
+    return Jar().store(url, cookie).jar.size();
+  };
+  for (const std::string name : {"__Host-n", "__HOST-n", "__host-n"}) {
+    EXPECT_EQ(stored("https://a.test/", name + "=v; Secure; Path=/"), 1u) << name;
+    EXPECT_EQ(stored("https://a.test/", name + "=v; Path=/"), 0u) << name;
+    EXPECT_EQ(stored("https://a.test/", name + "=v; Secure"), 0u) << name;
+    EXPECT_EQ(stored("https://a.test/", name + "=v; Secure; Path=/x"), 0u) << name;
+    EXPECT_EQ(stored("https://a.test/", name + "=v; Secure; Path=/; Domain=a.test"), 0u) << name;
+    EXPECT_EQ(stored("http://a.test/", name + "=v; Secure; Path=/"), 0u) << name;
+  }
+  for (const std::string name : {"__Secure-n", "__secure-n"}) {
+    EXPECT_EQ(stored("https://a.test/", name + "=v; Secure; Domain=a.test"), 1u) << name;
+    EXPECT_EQ(stored("https://a.test/", name + "=v"), 0u) << name;
+    EXPECT_EQ(stored("http://a.test/", name + "=v; Secure"), 0u) << name;
+  }
+}
+
+TEST(CookieJar, WhoGoesFirst) {
+  Jar jar;
+  const std::string url = "https://a.test/";
+  for (std::size_t i = 0; i < CookieJar::kMostOfDomain; ++i) {
+    const bool plain = i == 20 || i == 30;
+    jar.store(url, "n" + std::to_string(i) + (plain ? "=1" : "=1; Secure"),
+              kNow + static_cast<std::time_t>(i));
+  }
+  const auto has = [&](const std::string& name, std::time_t now) {
+    return ("; " + jar.at(url, now) + ";").find("; " + name + "=") != std::string::npos;
+  };
+  const auto count = [&] { return jar.jar.size(); };
+  jar.store(url, "dead=1; Max-Age=10; Secure", kNow + 100).store(url, "n40=1; Max-Age=0; Secure", kNow + 100);
+  EXPECT_EQ(count(), CookieJar::kMostOfDomain - 1) << "20 had to go, and 40 went";
+  jar.store(url, "a=1; Secure", kNow + 110);  // in the place of the one that has expired
+  EXPECT_EQ(count(), CookieJar::kMostOfDomain - 1);
+  jar.store(url, "b=1; Secure", kNow + 110);
+  EXPECT_EQ(count(), CookieJar::kMostOfDomain);
+  jar.store(url, "c=1; Secure", kNow + 110);
+  jar.store(url, "plain=1", kNow + 111);
+  EXPECT_FALSE(has("plain", kNow + 200)) << "all others are Secure";
+  EXPECT_FALSE(has("n20", kNow + 200));
+  EXPECT_FALSE(has("n30", kNow + 200));
+  EXPECT_TRUE(has("n0", kNow + 200));
+  EXPECT_EQ(count(), CookieJar::kMostOfDomain);
+  // All have been sent at once; then n0 and another path's are not.
+  jar.store(url, "other=1; Secure; Path=/other", kNow + 300);
+  EXPECT_FALSE(has("n0", kNow + 400)) << "the first of those that were used last together";
+  jar.at(url, kNow + 500);
+  jar.store(url, "d=1; Secure", kNow + 600);
+  EXPECT_EQ(jar.at("https://a.test/other", kNow + 700).find("other=1"), std::string::npos)
+      << "not used since";
+}
+
+TEST(CookieJar, AnotherValueKeepsItsPlace) {
+  Jar jar;
+  jar.store("http://a/", "a=1").store("http://a/", "b=1").store("http://a/", "a=2");
+  EXPECT_EQ(jar.at("http://a/"), "a=2; b=1");
+}
+
 TEST(CookieJar, OneReplacesAnotherAndAllAreBounded) {
   Jar jar;
   jar.store("http://a/", "n=1").store("http://a/", "n=2");

@@ -131,6 +131,24 @@ TEST(Http1Cookie, Writes) {  // reliability: 29
   for (const char* bad : {"a;b", "a\r\nb", "a b", "a,b", "\"", "\\", "\xc3"}) {
     EXPECT_THROW(http1::set_cookie_value("a", bad), std::invalid_argument) << bad;
   }
+  for (const char* name : {"__Host-a", "__host-a", "__Secure-a", "__SECURE-a"}) {
+    http1::CookieAttributes promised;
+    EXPECT_THROW(http1::set_cookie_value(name, "1", promised), std::invalid_argument) << name;
+    promised.secure = true;
+    EXPECT_NO_THROW(http1::set_cookie_value(name, "1", promised)) << name;
+    const bool host = http1::cookie_is_named(name, http1::kHostPrefix);
+    promised.path = "/x";
+    if (host) {
+      EXPECT_THROW(http1::set_cookie_value(name, "1", promised), std::invalid_argument) << name;
+    }
+    promised.path = "/";
+    promised.domain = "a.test";
+    if (host) {
+      EXPECT_THROW(http1::set_cookie_value(name, "1", promised), std::invalid_argument) << name;
+    } else {
+      EXPECT_NO_THROW(http1::set_cookie_value(name, "1", promised)) << name;
+    }
+  }
   attributes.path = "/; Secure";
   EXPECT_THROW(http1::set_cookie_value("a", "1", attributes), std::invalid_argument);
   attributes.path = "/";

@@ -1,10 +1,13 @@
-// CookieJar: what servers have asked a client to send back, and to whom (RFC 6265 section 5).
+// CookieJar: what servers have asked a client to send back, and to whom (RFC 6265bis section 5).
 //
-// Domain, path, Secure, Expires and Max-Age count; names that begin with __Secure- or __Host- must keep what
-// that promises; a cookie without Domain goes back to its own host alone, and a Domain must be the host's or
-// above it and have a dot inside (there is no list of public suffixes: "co.uk" is not known for one). A plain
-// answer neither sets nor replaces a Secure cookie. HttpOnly and SameSite mean nothing without scripts and
-// pages. Bounded: 4 KB a cookie, 50 a domain, 1,000 in all; the ones that were set longest ago go first.
+// Domain, path, Secure, Expires and Max-Age count; names that begin with __Secure- or __Host- (in any case)
+// must keep what that promises; a cookie without Domain goes back to its own host alone, and a Domain must be
+// the host's or above it, have a dot inside and none at an end (there is no list of public suffixes: "co.uk"
+// is not known for one). A host of one label may name itself, and is alone all the same. A plain answer
+// neither sets nor replaces a Secure cookie. HttpOnly and SameSite mean nothing without scripts and pages.
+//
+// Bounded: 4 KB a cookie, 50 a domain, 1,000 in all. The expired go first; then, of a domain, those that are
+// not Secure (the one that comes in, too); then whichever was not used for longest.
 //
 // A value without I/O; the time is given. Not for several threads at once. Throws std::bad_alloc only.
 #pragma once
@@ -41,15 +44,16 @@ class CookieJar {
     std::string domain;  // without the dot in front
     std::string path;
     std::optional<std::time_t> expires;
+    mutable std::time_t used = 0;  // when it was set, or last sent
     bool host_only = true;
     bool secure = false;
     bool matches(const Url& url, std::time_t now) const;
   };
 
   bool accepts(const Cookie& cookie, const Url& url) const;
-  void make_room(const std::string& domain);
+  void keep_bounds(const std::string& domain);
 
-  std::vector<Cookie> cookies_;  // the one set longest ago first
+  std::vector<Cookie> cookies_;  // in the order of their making: another value does not change that
 };
 
 }  // namespace verdin::protocol::http1
