@@ -87,7 +87,8 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   // Answering (connection_answer.cpp).
   bool write_head(Exchange& exchange, int status, std::span<const Header> headers,
                   std::optional<std::uint64_t> size);
-  void end_exchange(Exchange& exchange);
+  void end_exchange(Exchange& exchange, bool is_noted = true);
+  ExchangePtr cut_file();
   void answered(bool keep);
   void pump_file();
   void note_queued(std::size_t unsent_before);
@@ -109,7 +110,11 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   Exchange* answering_ = nullptr;     // the one in flight; whoever answers owns it
   std::string_view* rest_ = nullptr;  // while run() is on the stack: what it has not read yet
   std::string held_;
-  std::unique_ptr<FileBody> file_;
+  struct FileAnswer {
+    FileBody body;
+    ExchangePtr noted;  // if somebody wants to know what was sent
+  };
+  std::unique_ptr<FileAnswer> file_;
   loop::Timer timer_;
   loop::Clock::time_point phase_began_;
   loop::Clock::time_point taken_at_;  // when the peer's taking was last looked at

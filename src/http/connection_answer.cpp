@@ -1,4 +1,5 @@
 // The half of Connection that writes: responses, files, and the end.
+#include <algorithm>
 #include <stdexcept>
 
 #include <verdin/protocol/http1/chars.hpp>
@@ -99,17 +100,20 @@ void Connection::respond(Exchange& exchange, int status, std::span<const Header>
   const bool has_body = write_head(exchange, status, headers, body.size());
   if (has_body) exchange.answer_size_ = body.size();
   note_queued(before);
-  end_exchange(exchange);
+  const bool is_noted_later = has_body && server_.notes_access();
+  if (has_body)
+    file_ = std::make_unique<FileAnswer>(
+        FileAnswer{std::move(body), is_noted_later ? ExchangePtr(&exchange) : nullptr});
+  end_exchange(exchange, !is_noted_later);
   if (!has_body) return answered(!exchange.close_after_);
-  file_ = std::make_unique<FileBody>(std::move(body));
   keep_behind_file_ = !exchange.close_after_;
   start_timer(server_.options().write_timeout);
   pump_file();
 }
 
 // The exchange is answered; what it holds lives on for those who have references.
-void Connection::end_exchange(Exchange& exchange) {
-  server_.note_access(exchange, true);
+void Connection::end_exchange(Exchange& exchange, bool is_noted) {
+  if (is_noted) server_.note_access(exchange, true);
   exchange.finished_ = true;
   exchange.connection_ = nullptr;
   exchange.request_.stream_ = nullptr;
@@ -129,14 +133,25 @@ void Connection::answered(bool keep) {
   if (paused_) go_on_later();
 }
 
+// The exchange whose note is still to be made. It says what was sent of the file: not what the stream has
+// yet.
+ExchangePtr Connection::cut_file() {
+  if (!file_ || !file_->noted) return nullptr;
+  ExchangePtr noted = std::move(file_->noted);
+  noted->answer_size_ -= std::min(file_->body.size() + stream_->unsent(), noted->answer_size_);
+  return noted;
+}
+
 void Connection::pump_file() {
   for (std::size_t done = 0; file_;) {
     const std::size_t before = stream_->unsent();
-    const std::ptrdiff_t count = file_->read(stream_->send_in_place(), kFilePiece);
+    const std::ptrdiff_t count = file_->body.read(stream_->send_in_place(), kFilePiece);
     note_queued(before);
     if (count < 0) return drop();  // shorter than announced: the peer must see a broken response
     if (count == 0) {
+      const ExchangePtr noted = std::move(file_->noted);
       file_.reset();
+      if (noted) server_.note_access(*noted, true);
       return answered(keep_behind_file_);
     }
     done += static_cast<std::size_t>(count);
@@ -226,9 +241,11 @@ void Connection::begin_stop() {
 void Connection::drop() {
   if (phase_ == Phase::closed) return;
   const IntrusivePtr<Connection> self(this);
+  const ExchangePtr noted = cut_file();
   const loop::StreamPtr stream = std::move(stream_);
   leave_server();
   abort_exchange();
+  if (noted) server_.note_access(*noted, false);
 }
 
 void Connection::close_politely() {
