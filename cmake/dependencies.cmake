@@ -2,6 +2,7 @@
 list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR}/modules)
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
+find_package(Brotli REQUIRED)
 find_package(simdjson REQUIRED)
 find_package(BoostContext REQUIRED)
 find_package(Libev REQUIRED)

@@ -21,6 +21,7 @@ configure_package_config_file(cmake/verdin-config.cmake.in ${PROJECT_BINARY_DIR}
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/verdin-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/verdin-config.cmake ${PROJECT_BINARY_DIR}/verdin-config-version.cmake
   cmake/modules/FindBoostContext.cmake cmake/modules/FindLibev.cmake cmake/modules/FindLiburing.cmake cmake/modules/FindCares.cmake
+  cmake/modules/FindBrotli.cmake
   DESTINATION ${package_dir})
 
 # A linker reads archives once, from left to right: the topmost layer comes first. Nothing of this is private, because a

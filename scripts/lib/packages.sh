@@ -4,7 +4,7 @@
 # All that `cmake --preset release` asks for, and npm for the client bundle that the chat page loads.
 BUILD_PACKAGES=(
   g++ cmake ninja-build pkg-config ccache ca-certificates
-  libboost-context1.81-dev libev-dev liburing-dev libc-ares-dev libsimdjson-dev zlib1g-dev libssl-dev
+  libboost-context1.81-dev libev-dev liburing-dev libc-ares-dev libsimdjson-dev zlib1g-dev libbrotli-dev libssl-dev
   libsqlite3-dev libcli11-dev libspdlog-dev
   libgtest-dev libbenchmark-dev
 )

@@ -4,14 +4,13 @@
 #include <verdin/http/response.hpp>
 #include <verdin/protocol/http1/chars.hpp>
 #include <verdin/protocol/http1/content_coding.hpp>
-#include <verdin/protocol/http1/negotiation.hpp>
 #include <verdin/runtime/offload.hpp>
 
 namespace verdin::http {
 
 namespace {
 
-constexpr std::size_t kOffloadFrom = 64 * 1024;  // some 3 ms of gzip
+constexpr std::size_t kOffloadFrom = 64 * 1024;  // some 3 ms of compressing
 
 bool is_text(std::string_view type) {
   type = http1::trim(type.substr(0, type.find(';')));
@@ -105,13 +104,13 @@ void Response::send(std::string_view body) {
     // An answer that differs by what was asked for says so, whether it was compressed or not.
     add_header("Vary", "Accept-Encoding");
     const auto accepted = exchange_->request().header("Accept-Encoding").value_or("");
-    if (http1::encoding_weight(accepted, "gzip") > 0) {
-      const std::string packed = body.size() < kOffloadFrom
-                                     ? http1::encode_content(body, http1::ContentCoding::gzip)
-                                     : offload([body = std::string(body)] {
-                                         return http1::encode_content(body, http1::ContentCoding::gzip);
-                                       });
-      header("Content-Encoding", "gzip");
+    const http1::ContentCoding coding = http1::choose_coding(accepted);
+    if (coding != http1::ContentCoding::identity) {
+      const std::string packed =
+          body.size() < kOffloadFrom
+              ? http1::encode_content(body, coding)
+              : offload([body = std::string(body), coding] { return http1::encode_content(body, coding); });
+      header("Content-Encoding", to_string(coding));
       weaken_etag(headers_);
       exchange_->respond(status_, header_views(), packed);
       sent_ = true;

@@ -9,6 +9,7 @@
 #include <verdin/base/shared_buffer.hpp>
 #include <verdin/base/siphash.hpp>
 #include <verdin/http/origin.hpp>
+#include <verdin/protocol/http1/content_coding.hpp>
 
 namespace verdin::sio {
 
@@ -27,7 +28,8 @@ class ClientFiles {
 
  private:
   struct File {
-    std::array<SharedBuffer, 3> content;  // by ContentCoding; empty until it is asked for
+    std::array<SharedBuffer, protocol::http1::kContentCodings>
+        content;  // by ContentCoding; empty until it is asked for
     std::string etag;
     std::string weak_etag;
   };

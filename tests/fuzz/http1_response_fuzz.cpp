@@ -72,7 +72,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!(whole == read_response(octets, method, limits, next_size))) std::abort();
   if (!(whole == read_response(octets, method, limits, [] { return std::size_t{1}; }))) std::abort();
   if (whole.used > octets.size()) std::abort();
-  const auto coding = data[0] & 8 ? http1::ContentCoding::deflate : http1::ContentCoding::gzip;
+  const auto coding = data[0] & 16  ? http1::ContentCoding::brotli
+                      : data[0] & 8 ? http1::ContentCoding::deflate
+                                    : http1::ContentCoding::gzip;
   const std::string content = content_of(whole.body, coding, whole.body.size() + 1, kMostContent);
   const std::string pieces = content_of(whole.body, coding, 1 + data[1] % 16u, 1 + data[2] * 16u);
   // One that fails may have grown too large first, in larger steps.

@@ -61,6 +61,8 @@ class Client {
     buffer_.erase(0, response.size());
     return response;
   }
+  /// Waits for any octets of an answer.
+  bool receive_some() { return more(); }
   /// Everything until the peer closes.
   std::string receive_all() {
     while (more()) {

@@ -31,9 +31,9 @@ struct Options {
   std::uint32_t write_rate = 500;  // octets a second that a peer must take while some wait for it
   std::chrono::milliseconds stop_grace{5'000};  // for what is in flight when the app is stopped
 
-  /// Text answers of handlers from so many octets on are gzipped for those who accept it; 0: none. Off by
-  /// default: where an answer has both a secret and what a stranger may choose, its size tells about the
-  /// secret.
+  /// Text answers of handlers from so many octets on are compressed (brotli, gzip or deflate, whichever is
+  /// liked best) for those who accept it; 0: none. Off by default: where an answer has both a secret and what
+  /// a stranger may choose, its size tells about the secret.
   std::size_t compress_from = 0;
 
   std::size_t max_connections = 100'000;  // those above are answered 503

@@ -37,7 +37,7 @@ struct Options {
   /// for each value and each key in it, and the length of its strings. A CONNECT that brings more is answered
   /// with the connect_error "Auth too large", and no middleware is asked.
   std::size_t max_auth_octets = 128 * 1024;
-  /// The official client's files below `path`, gzipped for whom accepts that, with the CORS headers of
+  /// The official client's files below `path`, compressed for whom accepts that, with the CORS headers of
   /// `engine.cors`.
   bool serve_client = true;
   /// Where they lie: the `dist` folder of npm's socket.io-client. By default where an installed Verdin has

@@ -1,5 +1,8 @@
+#include <algorithm>
+#include <cstdint>
 #include <new>
 
+#include <brotli/encode.h>
 #include <zlib.h>
 
 #include <verdin/protocol/http1/content_coding.hpp>
@@ -12,6 +15,11 @@ namespace {
 constexpr int kWindowBits = 15;
 constexpr int kGzipFrame = 16;
 constexpr int kMemoryLevel = 8;
+
+// Of brotli: the quality that takes as long as zlib's default, and a window of 256 KB, so that an answer does
+// not cost megabytes.
+constexpr int kBrotliQuality = 4;
+constexpr int kBrotliWindow = 18;
 
 struct Compressor {
   explicit Compressor(int window_bits) {
@@ -27,6 +35,19 @@ struct Compressor {
   z_stream stream{};
 };
 
+std::string encode_brotli(std::string_view content) {
+  std::size_t size = ::BrotliEncoderMaxCompressedSize(content.size());
+  std::string encoded(size, '\0');
+  if (!::BrotliEncoderCompress(kBrotliQuality, kBrotliWindow, BROTLI_MODE_TEXT, content.size(),
+                               reinterpret_cast<const std::uint8_t*>(content.data()), &size,
+                               reinterpret_cast<std::uint8_t*>(encoded.data()))) {
+    throw std::bad_alloc();  // nothing else can fail: the bound holds
+  }
+  encoded.resize(size);
+  encoded.shrink_to_fit();
+  return encoded;
+}
+
 }  // namespace
 
 std::string_view to_string(ContentCoding coding) noexcept {
@@ -35,6 +56,8 @@ std::string_view to_string(ContentCoding coding) noexcept {
       return "gzip";
     case ContentCoding::deflate:
       return "deflate";
+    case ContentCoding::brotli:
+      return "br";
     case ContentCoding::identity:
       break;
   }
@@ -42,14 +65,20 @@ std::string_view to_string(ContentCoding coding) noexcept {
 }
 
 ContentCoding choose_coding(std::string_view accept_encoding) noexcept {
-  const int gzip = encoding_weight(accept_encoding, "gzip");
-  const int deflate = encoding_weight(accept_encoding, "deflate");
-  if (gzip == 0 && deflate == 0) return ContentCoding::identity;
-  return gzip >= deflate ? ContentCoding::gzip : ContentCoding::deflate;
+  auto best = ContentCoding::identity;
+  int most = std::max(named_weight(accept_encoding, "identity") - 1, 0);
+  for (const ContentCoding coding : {ContentCoding::brotli, ContentCoding::gzip, ContentCoding::deflate}) {
+    const int weight = encoding_weight(accept_encoding, to_string(coding));
+    if (weight <= most) continue;
+    most = weight;
+    best = coding;
+  }
+  return best;
 }
 
 std::string encode_content(std::string_view content, ContentCoding coding) {
   if (coding == ContentCoding::identity) return std::string(content);
+  if (coding == ContentCoding::brotli) return encode_brotli(content);
   Compressor compressor(coding == ContentCoding::gzip ? kWindowBits + kGzipFrame : kWindowBits);
   z_stream& stream = compressor.stream;
   std::string encoded(::deflateBound(&stream, static_cast<uLong>(content.size())), '\0');

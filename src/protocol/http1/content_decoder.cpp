@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <limits>
 #include <new>
 
+#include <brotli/decode.h>
 #include <zlib.h>
 
 #include <verdin/protocol/http1/chars.hpp>
@@ -36,8 +38,25 @@ struct ContentDecoder::Inflater {
   bool between = false;  // behind a member of gzip
 };
 
+struct ContentDecoder::Brotli {
+  Brotli() : state(::BrotliDecoderCreateInstance(nullptr, nullptr, nullptr)) {
+    if (!state) throw std::bad_alloc();
+  }
+  Brotli(const Brotli&) = delete;
+  Brotli& operator=(const Brotli&) = delete;
+  ~Brotli() { ::BrotliDecoderDestroyInstance(state); }
+
+  State step(std::string_view& data, std::string& to, std::size_t room);
+
+  BrotliDecoderState* state;
+};
+
 ContentDecoder::ContentDecoder(ContentCoding coding) : coding_(coding) {
   if (coding == ContentCoding::identity) return;
+  if (coding == ContentCoding::brotli) {
+    brotli_ = std::make_unique<Brotli>();
+    return;
+  }
   inflater_ = std::make_unique<Inflater>();
   if (coding == ContentCoding::gzip) inflater_->begin(kAnyWindow + kGzip);
 }
@@ -47,6 +66,10 @@ ContentDecoder::~ContentDecoder() = default;
 
 ContentDecoder::State ContentDecoder::feed(std::string_view& data, std::string& to, std::size_t room) {
   if (state_ == State::failed) return state_;
+  if (brotli_) {
+    if (state_ == State::done) return data.empty() ? state_ : state_ = State::failed;
+    return state_ = brotli_->step(data, to, room);
+  }
   if (!inflater_) {
     const std::size_t size = std::min(room, data.size());
     to.append(data.substr(0, size));
@@ -116,7 +139,39 @@ ContentDecoder::State ContentDecoder::step(std::string_view& data, std::string& 
   return state_;
 }
 
+ContentDecoder::State ContentDecoder::Brotli::step(std::string_view& data, std::string& to,
+                                                   std::size_t room) {
+  std::size_t left = data.size();
+  auto next = reinterpret_cast<const std::uint8_t*>(data.data());
+  thread_local std::array<char, 16 * 1024> piece;
+  BrotliDecoderResult result;
+  do {
+    std::size_t free = std::min(room, piece.size());
+    const std::size_t given = free;
+    auto out = reinterpret_cast<std::uint8_t*>(piece.data());
+    result = ::BrotliDecoderDecompressStream(state, &left, &next, &free, &out, nullptr);
+    to.append(piece.data(), given - free);
+    room -= given - free;
+  } while (result == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT && room > 0);
+  data.remove_prefix(data.size() - left);
+  switch (result) {
+    case BROTLI_DECODER_RESULT_SUCCESS:
+      return data.empty() ? State::done : State::failed;
+    case BROTLI_DECODER_RESULT_ERROR:
+      // As many codes as there are places where it asks for memory.
+      if (::BrotliDecoderGetErrorCode(state) <= BROTLI_DECODER_ERROR_ALLOC_CONTEXT_MODES &&
+          ::BrotliDecoderGetErrorCode(state) >= BROTLI_DECODER_ERROR_ALLOC_BLOCK_TYPE_TREES) {
+        throw std::bad_alloc();
+      }
+      return State::failed;
+    default:
+      return State::more;
+  }
+}
+
 bool ContentDecoder::complete() const noexcept {
+  if (brotli_)
+    return state_ == State::done || (state_ == State::more && !::BrotliDecoderIsUsed(brotli_->state));
   if (!inflater_ || state_ == State::done || inflater_->between) return true;
   return state_ == State::more && inflater_->stream.total_in == 0 && inflater_->first.empty();
 }
@@ -126,6 +181,7 @@ std::optional<ContentCoding> parse_coding(std::string_view content_encoding) noe
   if (name.empty() || equals_ignoring_case(name, "identity")) return ContentCoding::identity;
   if (equals_ignoring_case(name, "gzip") || equals_ignoring_case(name, "x-gzip")) return ContentCoding::gzip;
   if (equals_ignoring_case(name, "deflate")) return ContentCoding::deflate;
+  if (equals_ignoring_case(name, "br")) return ContentCoding::brotli;
   return std::nullopt;
 }
 

@@ -62,16 +62,18 @@ bool etag_matches_strongly(std::string_view if_match, std::string_view etag) noe
   return false;
 }
 
-int encoding_weight(std::string_view accept_encoding, std::string_view coding) noexcept {
-  int any = -1;
+int named_weight(std::string_view accept_encoding, std::string_view coding) noexcept {
   std::string_view element, name;
   while (next_list_element(accept_encoding, element)) {
     const int weight = split_weight(element, name);
-    if (weight < 0) continue;
-    if (equals_ignoring_case(name, coding)) return weight;
-    if (name == "*") any = weight;
+    if (weight >= 0 && equals_ignoring_case(name, coding)) return weight;
   }
-  if (any >= 0) return any;
+  return -1;
+}
+
+int encoding_weight(std::string_view accept_encoding, std::string_view coding) noexcept {
+  if (const int named = named_weight(accept_encoding, coding); named >= 0) return named;
+  if (const int any = named_weight(accept_encoding, "*"); any >= 0) return any;
   return equals_ignoring_case(coding, "identity") ? 1000 : 0;
 }
 

@@ -162,14 +162,24 @@ TEST(HttpAppAnswers, AreCompressedWhereThatIsWanted) {
     EXPECT_EQ(coding("/1000/image/png"), "none");
     EXPECT_EQ(coding("/1000/text/plain", "gzip;q=0"), "none");
     EXPECT_EQ(coding("/1000/text/plain", "identity"), "none");
+    EXPECT_EQ(coding("/1000/text/plain", "gzip, deflate, br"), "br");
+    EXPECT_EQ(coding("/1000/text/plain", "gzip, br;q=0.9"), "gzip");
+    EXPECT_EQ(coding("/1000/text/plain", "br;q=0, gzip;q=0.1"), "gzip");
+    EXPECT_EQ(coding("/1000/text/plain", "gzip;q=0.1, identity"), "none");
     EXPECT_EQ(coding("/part"), "none");
     EXPECT_EQ(coding("/packed"), "br");
-    for (const char* size : {"1000", "1000000"}) {  // here, and on another thread
-      const http::ClientResponse answer = site.ask("/" + std::string(size) + "/text/plain", "GET", "gzip");
+    using Coding = http::http1::ContentCoding;
+    using Case = std::pair<const char*, Coding>;
+    for (const auto& [size, packed] :
+         {Case("1000", Coding::gzip), Case("1000000", Coding::gzip),  // here, and on another thread
+          Case("1000", Coding::brotli), Case("1000000", Coding::brotli), Case("1000", Coding::deflate)}) {
+      const http::ClientResponse answer =
+          site.ask("/" + std::string(size) + "/text/plain", "GET", std::string(to_string(packed)));
+      EXPECT_EQ(answer.header("Content-Encoding"), to_string(packed));
       EXPECT_LT(answer.body().size(), 10'000u);
       EXPECT_EQ(answer.header("ETag"), "W/\"a\"");
       EXPECT_EQ(answer.header("Vary"), "Accept-Encoding");
-      http::http1::ContentDecoder decoder(http::http1::ContentCoding::gzip);
+      http::http1::ContentDecoder decoder(packed);
       std::string text;
       std::string_view data = answer.body();
       decoder.feed(data, text, 2'000'000);

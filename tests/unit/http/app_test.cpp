@@ -8,6 +8,7 @@
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -423,7 +424,8 @@ TEST_F(StaticFiles, ThoseThatLieThereCompressed) {
     EXPECT_EQ(header_of(answer, "Content-Type"), "text/css; charset=utf-8");
     EXPECT_EQ(header_of(answer, "Vary"), "Accept-Encoding");
     const std::string etag = header_of(answer, "ETag");
-    for (const char* accept : {"", "Accept-Encoding: br\r\n", "Accept-Encoding: gzip;q=0\r\n"}) {
+    for (const char* accept : {"", "Accept-Encoding: br\r\n", "Accept-Encoding: gzip;q=0\r\n",
+                               "Accept-Encoding: gzip;q=0.5, identity\r\n"}) {
       answer = client.get("/static/packed.css", accept);
       EXPECT_EQ(body_of(answer), "plain") << accept;
       EXPECT_EQ(header_of(answer, "Content-Encoding"), "");
@@ -437,6 +439,77 @@ TEST_F(StaticFiles, ThoseThatLieThereCompressed) {
   serve_while(app, [](std::uint16_t port) {
     EXPECT_EQ(body_of(Client(port).get("/static/packed.css", "Accept-Encoding: gzip\r\n")), "plain");
   });
+}
+
+TEST_F(StaticFiles, BrotliGoesFirstAndWhatCannotBeReadIsNotThere) {
+  write("/site/a.css", "plain");
+  write("/site/a.css.gz", "gzip");
+  write("/site/a.css.br", "brotli");
+  std::filesystem::create_directories(root + "/site/b.css.br");
+  std::filesystem::create_symlink("b.css.gz", root + "/site/b.css.gz");
+  write("/site/b.css", "plain");
+  App other;
+  other.static_files("/static", root + "/site", {.precompressed = true});
+  serve_while(other, [&](std::uint16_t port) {
+    Client client(port);
+    const auto got = [&](const std::string& file, const std::string& accept) {
+      const std::string answer = client.get("/static/" + file, "Accept-Encoding: " + accept + "\r\n");
+      return body_of(answer) + " " + header_of(answer, "Content-Encoding");
+    };
+    EXPECT_EQ(got("a.css", "gzip, br"), "brotli br");
+    EXPECT_EQ(got("a.css", "br;q=0.5, gzip"), "gzip gzip");
+    EXPECT_EQ(got("a.css", "br;q=0, gzip"), "gzip gzip");
+    EXPECT_EQ(got("a.css", "gzip;q=0, br;q=0"), "plain ");
+    EXPECT_EQ(got("a.css", "*"), "brotli br");
+    EXPECT_EQ(got("b.css", "gzip, br"), "plain ") << "a folder, and a link to itself";
+  });
+  // As one who may not read them: root may.
+  ::chmod(root.c_str(), 0755);
+  ::chmod((root + "/site/a.css.br").c_str(), 0);
+  App poor;
+  poor.static_files("/static", root + "/site", {.precompressed = true});
+  const int before = ::setfsuid(static_cast<uid_t>(-1));
+  ::setfsuid(before == 0 ? 65534 : static_cast<uid_t>(before));
+  serve_while(poor, [&](std::uint16_t port) {
+    const std::string answer = Client(port).get("/static/a.css", "Accept-Encoding: br, gzip;q=0.5\r\n");
+    EXPECT_EQ(body_of(answer), "gzip");
+    EXPECT_EQ(header_of(answer, "Content-Encoding"), "gzip");
+  });
+  ::setfsuid(static_cast<uid_t>(before));
+}
+
+TEST_F(StaticFiles, AccessIsNotedWhenItIsKnownWhatWasSent) {
+  write("/site/large.bin", std::string(20'000'000, 'x'));
+  struct Note {
+    std::uint64_t octets;
+    bool complete;
+  };
+  std::vector<Note> notes;
+  app.on_access([&](const verdin::http::Access& access) {
+    notes.push_back({access.octets, access.complete});
+  });
+  serve_while(app, [&](std::uint16_t port) {
+    Client(port).get("/static/large.bin");
+    {
+      Client(port).send("HEAD /static/large.bin HTTP/1.1\r\nHost: x\r\n\r\n").receive(true);
+      Client leaves(port, 4096);
+      leaves.send("GET /static/large.bin HTTP/1.1\r\nHost: x\r\n\r\n");
+      leaves.receive_some();
+    }
+    Client(port).get("/static/empty.css");
+  });
+  ASSERT_EQ(notes.size(), 4u);
+  std::size_t cut = 0;
+  for (const Note& note : notes) {
+    if (note.complete) continue;
+    ++cut;
+    EXPECT_GT(note.octets, 0u);
+    EXPECT_LT(note.octets, 20'000'000u);
+  }
+  EXPECT_EQ(cut, 1u);
+  EXPECT_EQ(notes[0].octets, 20'000'000u);
+  EXPECT_TRUE(notes[0].complete);
+  EXPECT_EQ(notes[1].octets, 0u) << "HEAD";
 }
 
 TEST_F(StaticFiles, NothingOutsideAndNothingHidden) {

@@ -222,7 +222,7 @@ TEST(HttpClient, BodiesOfEachKind) {
         verdin::http::http1::encode_content(std::string(30 << 20, 'x'), ContentCoding::gzip);
     RawHttpServer server({"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + bomb});
     EXPECT_EQ(kind_of([&] { Client({.body_limit = 1'000'000}).get(server.url()); }), Kind::too_large);
-    RawHttpServer plain({"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\nhi"});
+    RawHttpServer plain({"HTTP/1.1 200 OK\r\nContent-Encoding: zstd\r\nContent-Length: 2\r\n\r\nhi"});
     EXPECT_EQ(Client().get(plain.url()).body(), "hi");
   });
 }

@@ -59,7 +59,8 @@ std::string words(int count) {
 
 TEST(Http1Content, ComesBackAsItWas) {
   for (const std::string& text : {std::string(), std::string("a"), words(1000), std::string(50'000, '\0')}) {
-    for (ContentCoding coding : {ContentCoding::gzip, ContentCoding::deflate, ContentCoding::identity}) {
+    for (ContentCoding coding :
+         {ContentCoding::gzip, ContentCoding::deflate, ContentCoding::brotli, ContentCoding::identity}) {
       const Content content = decode(http1::encode_content(text, coding), coding);
       EXPECT_EQ(content.text, text);
       EXPECT_TRUE(content.complete && !content.failed);
@@ -84,7 +85,7 @@ TEST(Http1Content, GzipMayHaveSeveralMembers) {
 }
 
 TEST(Http1Content, WhatIsCutOrBrokenIsNotTakenForWhole) {
-  for (ContentCoding coding : {ContentCoding::gzip, ContentCoding::deflate}) {
+  for (ContentCoding coding : {ContentCoding::gzip, ContentCoding::deflate, ContentCoding::brotli}) {
     const std::string good = http1::encode_content(words(100), coding);
     for (std::size_t size = 1; size < good.size(); size += 11) {
       const Content cut = decode(std::string_view(good).substr(0, size), coding, 5, 100);
@@ -93,8 +94,15 @@ TEST(Http1Content, WhatIsCutOrBrokenIsNotTakenForWhole) {
     std::string bad = good;
     bad[good.size() / 2] = static_cast<char>(bad[good.size() / 2] ^ 0x55);
     const Content broken = decode(bad, coding);
-    EXPECT_TRUE(broken.failed || !broken.complete);
+    // Brotli has no checksum: what is changed may be another text, but never this one.
+    EXPECT_TRUE(broken.failed || !broken.complete || broken.text != words(100));
+    EXPECT_TRUE(coding == ContentCoding::brotli || broken.failed || !broken.complete);
   }
+  const std::string brotli = http1::encode_content(words(100), ContentCoding::brotli);
+  EXPECT_TRUE(decode(brotli + "x", ContentCoding::brotli).failed);
+  EXPECT_TRUE(decode(brotli + "x", ContentCoding::brotli, 1, 100).failed);
+  EXPECT_TRUE(decode("\xff\xff\xff\xff", ContentCoding::brotli).failed);
+  EXPECT_TRUE(decode("", ContentCoding::brotli).complete);
   EXPECT_TRUE(
       decode(http1::encode_content("a", ContentCoding::deflate) + "x", ContentCoding::deflate).failed);
   EXPECT_TRUE(decode("this is no gzip", ContentCoding::gzip).failed);
@@ -102,22 +110,47 @@ TEST(Http1Content, WhatIsCutOrBrokenIsNotTakenForWhole) {
 }
 
 TEST(Http1Content, ABombGoesOffOnlyAsFarAsIsAsked) {
-  const std::string bomb = http1::encode_content(std::string(100 << 20, 'x'), ContentCoding::gzip);
-  EXPECT_LT(bomb.size(), 200'000u);
-  ContentDecoder decoder(ContentCoding::gzip);
-  std::string_view data = bomb;
-  std::string text;
-  EXPECT_EQ(decoder.feed(data, text, 1000), State::more);
-  EXPECT_EQ(text.size(), 1000u);
-  EXPECT_FALSE(data.empty());
+  for (ContentCoding coding : {ContentCoding::gzip, ContentCoding::brotli}) {
+    const std::string bomb = http1::encode_content(std::string(100 << 20, 'x'), coding);
+    EXPECT_LT(bomb.size(), 200'000u);
+    ContentDecoder decoder(coding);
+    std::string_view data = bomb;
+    std::string text;
+    for (std::size_t size = 1000; size <= 3000; size += 1000) {
+      EXPECT_EQ(decoder.feed(data, text, 1000), State::more);
+      EXPECT_EQ(text.size(), size);
+    }
+    EXPECT_EQ(text, std::string(3000, 'x'));
+    EXPECT_FALSE(decoder.complete());
+  }
+}
+
+TEST(Http1Content, TheOneThatIsLikedBest) {
+  const auto chosen = [](std::string_view accepted) { return to_string(http1::choose_coding(accepted)); };
+  EXPECT_EQ(chosen(""), "identity");
+  EXPECT_EQ(chosen("deflate"), "deflate");
+  EXPECT_EQ(chosen("gzip, deflate"), "gzip");
+  EXPECT_EQ(chosen("gzip, deflate, br"), "br");
+  EXPECT_EQ(chosen("gzip, deflate, br, zstd"), "br");
+  EXPECT_EQ(chosen("*"), "br");
+  EXPECT_EQ(chosen("*, br;q=0"), "gzip");
+  EXPECT_EQ(chosen("gzip;q=0.9, BR;q=0.8"), "gzip");
+  EXPECT_EQ(chosen("gzip;q=0.8, br;q=0.80"), "br");
+  EXPECT_EQ(chosen("gzip;q=0, br;q=0"), "identity");
+  EXPECT_EQ(chosen("gzip;q=0.5, identity"), "identity");
+  EXPECT_EQ(chosen("gzip, identity"), "gzip");
+  EXPECT_EQ(chosen("gzip;q=0.5, identity;q=0.5"), "gzip");
+  EXPECT_EQ(chosen("gzip;q=0.5, *;q=0"), "gzip");
+  EXPECT_EQ(chosen("br;q=2"), "identity");
 }
 
 TEST(Http1Content, Names) {
   EXPECT_EQ(http1::parse_coding(" GZip "), ContentCoding::gzip);
   EXPECT_EQ(http1::parse_coding("x-gzip"), ContentCoding::gzip);
   EXPECT_EQ(http1::parse_coding("deflate"), ContentCoding::deflate);
+  EXPECT_EQ(http1::parse_coding("br"), ContentCoding::brotli);
   EXPECT_EQ(http1::parse_coding(""), ContentCoding::identity);
-  EXPECT_EQ(http1::parse_coding("br"), std::nullopt);
+  EXPECT_EQ(http1::parse_coding("zstd"), std::nullopt);
   EXPECT_EQ(http1::parse_coding("gzip, gzip"), std::nullopt);
 }
 

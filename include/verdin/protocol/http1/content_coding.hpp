@@ -3,6 +3,7 @@
 // Pure functions, and a decoder without thread rules; what allocates throws std::bad_alloc.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -11,26 +12,29 @@
 
 namespace verdin::protocol::http1 {
 
-enum class ContentCoding { identity, gzip, deflate };
+enum class ContentCoding { identity, gzip, deflate, brotli };
+/// How many there are, for tables of them.
+inline constexpr std::size_t kContentCodings = 4;
 
-/// As in Content-Encoding; "identity" is not written there.
+/// As in Content-Encoding ("br" is brotli, RFC 7932); "identity" is not written there.
 std::string_view to_string(ContentCoding coding) noexcept;
 
-/// The coding that an Accept-Encoding value likes best, gzip before deflate where it likes both alike;
-/// identity if it accepts neither.
+/// The coding that an Accept-Encoding value likes best; where it likes some alike, brotli goes before gzip,
+/// and gzip before deflate. identity if it accepts none of them, or says that it likes that better.
 ContentCoding choose_coding(std::string_view accept_encoding) noexcept;
 
-/// `content` in that coding. Takes time, some 100 ms for 1 MB, and throws std::bad_alloc; `content` is below
-/// 4 GiB.
+/// `content` in that coding. Takes time, some 30 ms for 1 MB of JSON, and throws std::bad_alloc; `content` is
+/// below 4 GiB. Brotli is made at its quality 4: as quick as gzip, and some percent smaller.
 std::string encode_content(std::string_view content, ContentCoding coding);
 
-/// The coding that a Content-Encoding value names: "gzip", "x-gzip", "deflate", "identity", or nothing at
-/// all. None for others, and for several.
+/// The coding that a Content-Encoding value names: "br", "gzip", "x-gzip", "deflate", "identity", or
+/// nothing at all. None for others, and for several.
 std::optional<ContentCoding> parse_coding(std::string_view content_encoding) noexcept;
 
 /// The way back, in pieces: gzip (of several members, too), deflate (in zlib's frame as it should be, or bare
-/// as some send it), or no coding at all. It makes never more than is asked for, so what inflates to a
-/// thousand times its size does so only as far as somebody wants it.
+/// as some send it), brotli (with windows of up to 16 MB, as the RFC has them, of which it keeps as much as
+/// has come), or no coding at all. It makes never more than is asked for, so what inflates to a thousand
+/// times its size does so only as far as somebody wants it.
 class ContentDecoder {
  public:
   enum class State : std::uint8_t { more, done, failed };
@@ -49,9 +53,11 @@ class ContentDecoder {
 
  private:
   struct Inflater;
+  struct Brotli;
   State step(std::string_view& data, std::string& to, std::size_t room);
 
-  std::unique_ptr<Inflater> inflater_;  // none: identity
+  std::unique_ptr<Inflater> inflater_;  // of gzip and deflate
+  std::unique_ptr<Brotli> brotli_;      // neither: identity
   ContentCoding coding_;
   State state_ = State::more;
 };

@@ -20,6 +20,9 @@ bool etag_matches_strongly(std::string_view if_match, std::string_view etag) noe
 /// that is not named gets the weight of "*", else 0, but "identity" gets 1000 then.
 int encoding_weight(std::string_view accept_encoding, std::string_view coding) noexcept;
 
+/// The same of what is named, "*" aside; -1 if it is not.
+int named_weight(std::string_view accept_encoding, std::string_view coding) noexcept;
+
 struct ByteRange {
   std::uint64_t first = 0;
   std::uint64_t size = 0;
