@@ -38,8 +38,12 @@ void Connection::send_piece(Exchange& exchange, std::string_view piece) {
 void Connection::end(Exchange& exchange) {
   const IntrusivePtr<Connection> self(this);
   const std::size_t before = stream_->unsent();
-  if (exchange.has_body_ && exchange.request_.version() == http1::Version::http11)
-    stream_->send_in_place().append("0\r\n\r\n");
+  if (exchange.has_body_ && exchange.request_.version() == http1::Version::http11) {
+    std::string& to = stream_->send_in_place();
+    to.append("0\r\n");
+    if (exchange.trailers_) to.append(*exchange.trailers_);
+    to.append("\r\n");
+  }
   note_queued(before);
   end_exchange(exchange);
   answered(!exchange.close_after_);

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include <verdin/http/exchange.hpp>
+#include <verdin/protocol/http1/chars.hpp>
 #include <verdin/runtime/sleep.hpp>
 
 #include "http/connection.hpp"
@@ -66,6 +67,20 @@ bool Exchange::write(std::string_view piece) {
   for (; connection_ && connection_->output_is_full(); waited = true) wait();
   if (!waited) yield();  // the kernel took it all: others want their turn, too
   return connection_ != nullptr;
+}
+
+bool Exchange::trailer(std::string_view name, std::string_view value) {
+  http1::check_header(name, value);
+  if (!http1::may_be_trailer(name))
+    throw std::invalid_argument("no field for a trailer: " + std::string(name));
+  if (!started_) throw std::logic_error("verdin: trailers are for an answer in pieces, behind its first");
+  if (!connection_ || !has_body_ || request_.version() != http1::Version::http11 ||
+      !http1::list_contains(request_.header("TE").value_or(""), "trailers")) {
+    return false;
+  }
+  if (!trailers_) trailers_ = std::make_unique<std::string>();
+  http1::append_header(*trailers_, name, value);
+  return true;
 }
 
 void Exchange::end() {

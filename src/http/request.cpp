@@ -38,6 +38,10 @@ std::optional<std::string_view> Request::cookie(std::string_view name) const {
   return cookies ? http1::cookie_value(*cookies, name) : std::nullopt;
 }
 
+http1::HeaderBlock Request::trailers() const noexcept {
+  return exchange_ ? exchange_->decoder_.trailers() : http1::HeaderBlock();
+}
+
 std::size_t Request::read(std::span<char> into) { return exchange_->read_body(into); }
 
 std::string Request::read(std::size_t most) {

@@ -17,13 +17,14 @@ struct RequestOutcome {
   std::string head;  // what the head was understood as
   std::string body;
   std::size_t used = 0;  // octets taken until the end or the error
-  int status = 0;        // of the error
+  std::string trailers;
+  int status = 0;  // of the error
   bool complete = false;
 
   /// How far a refused request was taken is nobody's business.
   bool operator==(const RequestOutcome& other) const {
-    return head == other.head && body == other.body && status == other.status && complete == other.complete &&
-           (used == other.used || status != 0);
+    return head == other.head && body == other.body && (trailers == other.trailers || status != 0) &&
+           status == other.status && complete == other.complete && (used == other.used || status != 0);
   }
 };
 
@@ -70,6 +71,7 @@ RequestOutcome read_request(std::string_view octets, const http1::Limits& limits
     }
     if (body.done()) {
       outcome.complete = true;
+      outcome.trailers = body.trailers().text();
       outcome.used = given - rest.size();
       return outcome;
     }

@@ -17,12 +17,14 @@ struct ResponseOutcome {
   std::string body;
   std::size_t used = 0;  // octets taken until the end or the error
   std::string error;
+  std::string trailers;
   bool complete = false;     // whatever comes behind
   bool until_close = false;  // complete once the connection ends
 
   bool operator==(const ResponseOutcome& other) const {
-    return heads == other.heads && body == other.body && error == other.error && complete == other.complete &&
-           until_close == other.until_close && (used == other.used || !error.empty());
+    return heads == other.heads && body == other.body && trailers == other.trailers && error == other.error &&
+           complete == other.complete && until_close == other.until_close &&
+           (used == other.used || !error.empty());
   }
 };
 
@@ -72,6 +74,7 @@ ResponseOutcome read_response(std::string_view octets, std::string_view method,
     outcome.used = given - rest.size();
     if (in_body && body.done()) {
       outcome.complete = true;
+      outcome.trailers = body.trailers().text();
       return outcome;
     }
   }

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -91,6 +92,10 @@ class Exchange final : public RefCounted<Exchange> {
   bool started() const noexcept { return started_; }
   /// The next piece. Waits while the peer takes too little of what was sent before. False: it has gone.
   bool write(std::string_view piece);
+  /// A field that end() sends behind the body, for who asked for such by "TE: trailers" (RFC 9110 section
+  /// 6.5). False: he did not, or there are no chunks to send it behind. std::invalid_argument for a field
+  /// that has no place there, std::logic_error before start().
+  bool trailer(std::string_view name, std::string_view value);
   void end();
 
   /// The next octets of the body: of one that is read in pieces (RouteOptions::stream_body) as they come, of
@@ -118,6 +123,7 @@ class Exchange final : public RefCounted<Exchange> {
  private:
   friend class Connection;
   friend class Server;
+  friend class Request;
   Exchange() = default;
   void wait(std::optional<loop::Clock::duration> limit = std::nullopt);
   void wake();
@@ -136,7 +142,8 @@ class Exchange final : public RefCounted<Exchange> {
   loop::Clock::time_point wait_began_{};
   loop::Clock::duration waited_{};  // for the peer to send the body
   Event woken_;
-  loop::Clock::time_point began_{};  // when it could be answered; set if somebody wants to know
+  loop::Clock::time_point began_{};        // when it could be answered; set if somebody wants to know
+  std::unique_ptr<std::string> trailers_;  // of the answer, with their line ends
   std::uint64_t answer_size_ = 0;
   int status_ = 0;       // of the answer
   int body_status_ = 0;  // of what was wrong with it

@@ -81,6 +81,9 @@ class Request {
   /// The header lines as received; http1::HeaderBlock reads them again.
   std::string_view raw_head() const noexcept { return headers().text(); }
   std::optional<std::string_view> cookie(std::string_view name) const;
+  /// What came behind a body in chunks (RFC 9110 section 6.5), and may: fields that frame, route, authorize
+  /// or describe the request are dropped. Empty before the body has ended: read() has given 0.
+  http1::HeaderBlock trailers() const noexcept;
 
   std::string_view body() const noexcept { return body_; }
   /// Moves the body out; body() is empty then. The octets stay where they are unless they are few.

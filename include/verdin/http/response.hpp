@@ -78,6 +78,11 @@ class Response {
   /// nothing more need be made. The answer ends when the handler returns, or by end(); if the handler throws,
   /// the connection is cut, and the peer knows that it has not got all.
   bool write(std::string_view piece);
+  /// A field behind the body (a checksum, say), between the first write() and the end: see
+  /// Exchange::trailer(). False: the peer has not asked for trailers, and gets none.
+  bool trailer(std::string_view name, std::string_view value) {
+    return !gone_ && exchange_->trailer(name, value);
+  }
   void end();
   /// Waits, `limit` at most, for the peer to go away; true if it has. For those who write now and then.
   bool peer_leaves(loop::Clock::duration limit) { return exchange_->peer_leaves(limit); }

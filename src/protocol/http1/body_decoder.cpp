@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include <verdin/protocol/http1/body_decoder.hpp>
@@ -8,6 +9,54 @@ namespace verdin::protocol::http1 {
 
 namespace {
 constexpr std::uint8_t kMaxSizeDigits = 16;
+
+/// RFC 9110 section 6.5.1 gives the kinds; these are the fields that are of one.
+constexpr auto kNoTrailers = std::to_array<std::string_view>({"Transfer-Encoding",
+                                                              "Content-Length",
+                                                              "Connection",
+                                                              "Keep-Alive",
+                                                              "Proxy-Connection",
+                                                              "Upgrade",
+                                                              "TE",
+                                                              "Trailer",
+                                                              "Host",
+                                                              "Forwarded",
+                                                              "X-Forwarded-For",
+                                                              "X-Forwarded-Host",
+                                                              "X-Forwarded-Proto",
+                                                              "Via",
+                                                              "Cache-Control",
+                                                              "Expect",
+                                                              "Max-Forwards",
+                                                              "Pragma",
+                                                              "Range",
+                                                              "If-Match",
+                                                              "If-None-Match",
+                                                              "If-Modified-Since",
+                                                              "If-Unmodified-Since",
+                                                              "If-Range",
+                                                              "Authorization",
+                                                              "Proxy-Authorization",
+                                                              "Proxy-Authenticate",
+                                                              "WWW-Authenticate",
+                                                              "Cookie",
+                                                              "Set-Cookie",
+                                                              "Age",
+                                                              "Expires",
+                                                              "Date",
+                                                              "Location",
+                                                              "Retry-After",
+                                                              "Vary",
+                                                              "Warning",
+                                                              "Content-Encoding",
+                                                              "Content-Type",
+                                                              "Content-Range",
+                                                              "Origin"});
+}  // namespace
+
+bool may_be_trailer(std::string_view name) noexcept {
+  return std::none_of(kNoTrailers.begin(), kNoTrailers.end(),
+                      [&](std::string_view known) { return equals_ignoring_case(name, known); });
 }
 
 BodyDecoder::BodyDecoder(BodyKind kind, std::uint64_t length) {
@@ -47,7 +96,7 @@ ParseState BodyDecoder::feed(std::string_view& data, std::string_view& piece, co
   return ParseState::done;
 }
 
-ParseState BodyDecoder::step(char c, const Limits& limits) noexcept {
+ParseState BodyDecoder::step(char c, const Limits& limits) {
   switch (part_) {
     case Part::size_first:
     case Part::size_more:
@@ -127,8 +176,19 @@ ParseState BodyDecoder::step_extension(char c, const Limits& limits) noexcept {
   return fail(400, "bad chunk extension");
 }
 
-ParseState BodyDecoder::step_trailer(char c, const Limits& limits) noexcept {
+// One whose line is complete is looked at: those that have no place here go again.
+void BodyDecoder::keep_trailer(char c) {
+  if (!trailers_) trailers_ = std::make_unique<std::string>();
+  trailers_->push_back(c);
+  if (part_ != Part::trailer_lf) return;
+  const std::size_t begin = trailers_->rfind('\n', trailers_->size() - 2) + 1;  // npos: 0
+  const std::string_view line = std::string_view(*trailers_).substr(begin);
+  if (!may_be_trailer(line.substr(0, line.find(':')))) trailers_->resize(begin);
+}
+
+ParseState BodyDecoder::step_trailer(char c, const Limits& limits) {
   if (++trailer_used_ > limits.trailers) return fail(431, "trailers too large");
+  if (part_ != Part::last_lf && (part_ != Part::trailer_start || c != '\r')) keep_trailer(c);
   switch (part_) {
     case Part::trailer_start:
       if (c == '\r') return go(Part::last_lf);

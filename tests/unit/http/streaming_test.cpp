@@ -338,6 +338,85 @@ TEST(HttpStreaming, BodiesAreReadAsTheyCome) {
   });
 }
 
+TEST(HttpStreaming, TrailersOfRequestsAreThereBehindTheirBody) {
+  verdin::run([] {
+    Site site;
+    const auto tell = [](Request& q, Response& r) {
+      std::string seen = std::string(q.trailers().find("x-sum").value_or("none")) + "|";
+      while (!q.read(2).empty()) {
+      }
+      for (const http::http1::HeaderField& field : q.trailers())
+        seen.append(field.name).append("=").append(field.value).append(";");
+      r.send(seen + std::string(q.header("X-Sum").value_or("|none")));
+    };
+    site.app.post("/whole", tell);
+    site.app.post("/pieces", tell, {.stream_body = true});
+    const std::string body = "5\r\nhello\r\n0\r\nX-Sum: 5\r\nContent-Length: 7\r\nY: z\r\n\r\n";
+    const auto chunked = [](const std::string& path, const std::string& text) {
+      return "POST " + path + " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + text;
+    };
+    for (const std::string path : {"/whole", "/pieces"}) {
+      const auto peer = site.connect();
+      const std::string all = chunked(path, body) + chunked(path, "0\r\n\r\n") + post(path, "x");
+      for (std::size_t at = 0; at < all.size(); at += 10) {
+        ASSERT_TRUE(soon(peer, [&] { return !peer->paused; }));
+        peer->send(all.substr(at, 10));
+        verdin::yield();
+      }
+      const std::string early = path == "/whole" ? "5" : "none";
+      ASSERT_TRUE(soon(peer, [&] { return has(peer->received, "\r\n\r\nnone||noneHTTP/1.1 200"); }))
+          << peer->received;
+      EXPECT_TRUE(has(peer->received, "\r\n\r\n" + early + "|X-Sum=5;Y=z;|noneHTTP/1.1 200"))
+          << peer->received;
+      EXPECT_TRUE(soon(peer, [&] { return peer->received.ends_with("none||none"); }));
+      const auto refused = site.connect();
+      refused->send(chunked(path, "0\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"));
+      ASSERT_TRUE(soon(refused, [&] { return refused->gone(); }));
+      EXPECT_EQ(status_of_answer(refused->received), 400);
+      const auto large = site.connect();
+      large->send(chunked(path, "0\r\nX: " + std::string(9000, 'x') + "\r\n\r\n"));
+      ASSERT_TRUE(soon(large, [&] { return large->gone(); }));
+      EXPECT_EQ(status_of_answer(large->received), 431);
+    }
+  });
+}
+
+TEST(HttpStreaming, TrailersAreSentToWhoAsksForThem) {
+  verdin::run([] {
+    Site site;
+    bool taken = false;
+    site.app.any("/", [&](Request&, Response& r) {
+      EXPECT_THROW(r.trailer("X-Sum", "1"), std::logic_error) << "nothing was sent that it could be behind";
+      r.header("Trailer", "X-Sum").write("hello");
+      EXPECT_THROW(r.trailer("Content-Length", "1"), std::invalid_argument);
+      EXPECT_THROW(r.trailer("X", "a\r\nY: z"), std::invalid_argument);
+      taken = r.trailer("X-Sum", "5");
+      EXPECT_EQ(r.trailer("X-Other", "z"), taken);
+      r.end();
+      EXPECT_FALSE(r.trailer("X-Late", "1"));
+    });
+    const auto answer = [&](const std::string& line, const std::string& headers) {
+      const auto peer = site.connect();
+      peer->send(line + "\r\nHost: x\r\nConnection: close\r\n" + headers + "\r\n");
+      EXPECT_TRUE(soon(peer, [&] { return peer->gone(); }));
+      return behind_head(peer->received);
+    };
+    EXPECT_EQ(answer("GET / HTTP/1.1", "TE: trailers\r\n"),
+              "5\r\nhello\r\n0\r\nX-Sum: 5\r\nX-Other: z\r\n\r\n");
+    EXPECT_TRUE(taken);
+    EXPECT_EQ(answer("GET / HTTP/1.1", "TE: deflate;q=0.5, Trailers\r\n"),
+              "5\r\nhello\r\n0\r\nX-Sum: 5\r\nX-Other: z\r\n\r\n");
+    for (const char* headers : {"", "TE: deflate\r\n", "TE: xtrailers\r\n"}) {
+      EXPECT_EQ(answer("GET / HTTP/1.1", headers), "5\r\nhello\r\n0\r\n\r\n") << headers;
+      EXPECT_FALSE(taken);
+    }
+    EXPECT_EQ(answer("GET / HTTP/1.0", "TE: trailers\r\n"), "hello");
+    EXPECT_EQ(answer("HEAD / HTTP/1.1", "TE: trailers\r\n"), "");
+    EXPECT_FALSE(taken);
+    EXPECT_EQ(site.errors, 0);
+  });
+}
+
 TEST(HttpStreaming, APeerThatSendsFasterThanIsReadWaits) {
   verdin::run([] {
     Site site;

@@ -312,6 +312,20 @@ TEST(Http1Chunked, Trailers) {  // reliability: 16
   const RequestOutcome outcome = outcome_of(chunked("1\r\nx\r\n0\r\nX-Sum: 1\r\nY:\r\n\r\nGET"));
   EXPECT_TRUE(outcome.complete);
   EXPECT_EQ(outcome.body, "x");
+  EXPECT_EQ(outcome.trailers, "X-Sum: 1\r\nY:\r\n");
+  const auto kept = [](const std::string& lines) {
+    return outcome_of(chunked("0\r\n" + lines + "\r\n")).trailers;
+  };
+  EXPECT_EQ(kept(""), "");
+  EXPECT_EQ(kept("Content-Length: 5\r\n"), "");
+  EXPECT_EQ(kept("A: 1\r\ntransfer-encoding: chunked\r\nB: 2\r\nHOST: x\r\n"), "A: 1\r\nB: 2\r\n");
+  for (const char* name : {"Content-Length", "Transfer-Encoding", "Host", "Connection", "Authorization",
+                           "Cookie", "Set-Cookie", "Content-Type", "Content-Encoding", "Content-Range",
+                           "Trailer", "TE", "Expect", "Range", "Cache-Control", "Date", "Location"}) {
+    EXPECT_FALSE(http1::may_be_trailer(name)) << name;
+    EXPECT_EQ(kept(std::string(name) + ": 1\r\nX: y\r\n"), "X: y\r\n") << name;
+  }
+  EXPECT_TRUE(http1::may_be_trailer("ETag"));
   EXPECT_EQ(status_of(chunked("0\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n")), 400);
   for (const char* bad : {"X : 1\r\n\r\n", " X: 1\r\n\r\n", ": 1\r\n\r\n", "X\r\n\r\n", "X: 1\n\r\n",
                           "X: \x01\r\n\r\n", "X: 1\r\n folded\r\n\r\n", "X: 1\rY: 2\r\n\r\n"}) {
