@@ -21,11 +21,13 @@ std::string boundary_of(const Request& request) {
 Multipart::Multipart(Request& request, const http1::MultipartLimits& limits)
     : request_(request), parser_(boundary_of(request), limits) {}
 
+void Multipart::throw_failure() const { throw BodyError(parser_.error().status, parser_.error().reason); }
+
 // To the next thing that happens.
 FormEvent Multipart::pump() {
   while (true) {
     last_ = parser_.feed(rest_, piece_);
-    if (last_ == FormEvent::failed) throw BodyError(parser_.error().status, parser_.error().reason);
+    if (last_ == FormEvent::failed) throw_failure();
     if (last_ != FormEvent::more) return last_;
     buffer_.resize(kPieceOfForm);
     const std::size_t size = request_.read(std::span(buffer_));
@@ -44,7 +46,7 @@ bool Multipart::next() {
     }
     return false;
   }
-  if (last_ == FormEvent::failed) throw BodyError(400, "the form is not one");
+  if (last_ == FormEvent::failed) throw_failure();
   name_ = parser_.name();
   file_name_ = parser_.file_name();
   content_type_ = parser_.content_type();
@@ -54,7 +56,10 @@ bool Multipart::next() {
 
 std::size_t Multipart::read(std::span<char> into) {
   while (piece_.empty()) {
-    if (last_ != FormEvent::data || pump() != FormEvent::data) return 0;
+    // What failed fails again: an end would make a whole of it. `more`: it was cut short, or has stalled.
+    if (last_ == FormEvent::failed) throw_failure();
+    if (last_ != FormEvent::data && last_ != FormEvent::more) return 0;
+    if (pump() != FormEvent::data) return 0;
   }
   const std::size_t size = piece_.copy(into.data(), into.size());
   piece_.remove_prefix(size);

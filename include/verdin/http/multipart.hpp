@@ -9,7 +9,8 @@
 //
 // Nothing is collected unless read_all() is asked for it; what of a part is not read is skipped. In a route
 // with stream_body the peer waits while nobody reads; elsewhere the body is there already. On the handler's
-// greenlet. Throws BodyError, which answers 400, 413, 415 or 431 if it leaves the handler.
+// greenlet. Throws BodyError, which answers 400, 413, 415 or 431 if it leaves the handler; whoever asks again
+// behind that gets it again.
 #pragma once
 
 #include <cstddef>
@@ -44,6 +45,7 @@ class Multipart {
 
  private:
   http1::MultipartParser::Event pump();
+  [[noreturn]] void throw_failure() const;
 
   Request& request_;
   http1::MultipartParser parser_;

@@ -62,5 +62,58 @@ TEST(HttpMultipart, PartsOneAfterTheOther) {
   });
 }
 
+TEST(HttpMultipart, WhatHasFailedFailsAgain) {
+  verdin::run([] {
+    http::App app;
+    std::string seen;
+    const auto status_of = [](auto&& call) {
+      try {
+        call();
+        return std::string("none");
+      } catch (const http::BodyError& error) {
+        return std::to_string(error.status);
+      }
+    };
+    const auto handler = [&](http::Request& q, http::Response& r) {
+      http::Multipart form(q, {.head = 100, .parts = 2});
+      char buffer[100];
+      seen = status_of([&] {
+        while (form.next()) {
+          while (form.read(buffer) > 0) {
+          }
+        }
+      });
+      for (int i = 0; i < 2; ++i) {
+        seen += " " + status_of([&] { form.read(buffer); });
+        seen += " " + status_of([&] { form.read_all(10); });
+        seen += " " + status_of([&] { form.next(); });
+      }
+      r.send();
+    };
+    app.post("/whole", handler);
+    app.post("/streamed", handler, {.stream_body = true});
+    app.listen({"127.0.0.1", 0}).start();
+    http::Client client;
+    const auto seen_for = [&](const std::string& path, const std::string& body) {
+      client.post("http://127.0.0.1:" + std::to_string(app.port()) + path, body,
+                  "multipart/form-data; boundary=B");
+      return seen;
+    };
+    const auto seven = [](const std::string& status) {
+      std::string all = status;
+      for (int i = 0; i < 6; ++i) all += " " + status;
+      return all;
+    };
+    for (const std::string path : {"/whole", "/streamed"}) {
+      EXPECT_EQ(seen_for(path, part_of("name=a", "1") + "--Bx"), seven("400")) << "malformed";
+      EXPECT_EQ(seen_for(path, part_of("name=a", "12345")), seven("400")) << "cut short";
+      EXPECT_EQ(seen_for(path, part_of("name=a", "1").substr(0, 20)), seven("400")) << "cut in a head";
+      EXPECT_EQ(seen_for(path, part_of("name=a; x=" + std::string(100, 'x'), "1")), seven("431"));
+      EXPECT_EQ(seen_for(path, part_of("name=a", "1") + part_of("name=b", "1") + part_of("name=c", "1")),
+                seven("413"));
+    }
+  });
+}
+
 }  // namespace
 }  // namespace multipart_tests
