@@ -39,11 +39,16 @@ class Client {
   Client& send(std::string_view octets) {
     while (!octets.empty()) {
       const ssize_t n = ::send(fd_, octets.data(), octets.size(), MSG_NOSIGNAL);
-      if (n <= 0) break;
+      if (n <= 0) {
+        cut_ = true;
+        break;
+      }
       octets.remove_prefix(static_cast<std::size_t>(n));
     }
     return *this;
   }
+  /// The peer did not take all that was sent.
+  bool cut() const { return cut_; }
   void finish() { ::shutdown(fd_, SHUT_WR); }
 
   /// One response with its head, by its Content-Length (no body for `head_only`). Empty when the peer has
@@ -84,6 +89,7 @@ class Client {
 
   int fd_;
   bool connected_ = false;
+  bool cut_ = false;
   std::string buffer_;
 };
 

@@ -5,9 +5,10 @@
 //   if (page.status() == 200) use(page.body());
 //
 // Connections are kept and used again, a few to each origin; who wants one more waits. Names race
-// (net/connect.hpp), "https" is TLS. Redirects are followed, gzip and deflate are undone, cookies are kept
-// where that is asked for. open() gives the answer when its head is there: its body is read in pieces, and
-// the peer waits while nobody reads. Uploads may be made piece by piece, too.
+// (net/connect.hpp), "https" is TLS. Redirects are followed, brotli, gzip and deflate are undone (but not in
+// parts of something: where a Range is asked for, the octets are those that came), cookies are kept where
+// that is asked for. open() gives the answer when its head is there: its body is read in pieces, and the peer
+// waits while nobody reads. Uploads may be made piece by piece, too.
 //
 // A request on a kept connection that turns out to be closed is sent once more, on a new one, if its method
 // is idempotent (GET, HEAD, PUT, DELETE, OPTIONS, TRACE), nothing came back, and its body can be sent again;
@@ -70,7 +71,7 @@ struct ClientOptions {
   http1::Limits limits{64 * 1024, 0, 0, 200, 16 * 1024, 8 * 1024};  ///< of heads and framing of answers
   std::size_t body_limit = 16'000'000;  ///< of a body that is collected, as it is when it is inflated
 
-  bool decompress = true;           ///< asks for gzip and deflate, and undoes them
+  bool decompress = true;           ///< asks for brotli, gzip and deflate, and undoes them
   int redirects = 10;               ///< followed at most; 0: they are answers like others
   bool insecure_redirects = false;  ///< from https to http
   bool cookies = false;             ///< kept and sent back
@@ -84,6 +85,17 @@ struct ClientOptions {
   std::string proxy{};  ///< "http://host:port" for all requests: asked in full, or by CONNECT for https
   std::string proxy_user{};
   std::string proxy_password{};
+  /// Hosts that are asked straight, as NO_PROXY lists them: "localhost, example.org, .a.test, 10.0.0.0/8,
+  /// [::1]:8080". A name is that host and all below it (a dot in front changes nothing), an address or a
+  /// network is compared with addresses in URLs (no name is looked up), a port means that one alone, "*" is
+  /// everything.
+  std::string no_proxy{};
+
+  /// Bodies from so many octets on, and uploads of unknown size, are announced by "Expect: 100-continue", and
+  /// sent when the server wants them, or has said nothing for `continue_wait`. An answer that comes instead
+  /// is the answer, and the body is not sent; but behind 417 all is asked once more without. 0: never.
+  std::uint64_t expect_from = 0;
+  std::chrono::milliseconds continue_wait{1'000};
 
   std::optional<net::TlsContext> tls{};  ///< instead of one that trusts what the system trusts
   net::ResolveFunction resolve{};        ///< instead of the system's resolver
@@ -99,6 +111,10 @@ struct ClientRequest {
   std::string body{};
   Upload upload{};                             ///< instead of `body`; it is made once, so never sent again
   std::optional<std::uint64_t> upload_size{};  ///< octets of all its pieces, if known; chunked otherwise
+  /// Fields behind a chunked upload (a checksum, say), made when all of it has been sent. Announce them by a
+  /// Trailer header where the server wants that.
+  UniqueFunction<std::vector<std::pair<std::string, std::string>>()> trailers{};
+  bool ask_trailers = false;  ///< says "TE: trailers": servers that know it may send some behind the body
   std::optional<std::chrono::milliseconds> total{};  ///< instead of the client's
 };
 
@@ -134,10 +150,13 @@ class ClientResponse : public ClientHead {
   std::optional<T> json(verdin::json::DecodeError* error = nullptr) const {
     return verdin::json::parse<T>(body_, error);
   }
+  /// Fields that came behind the body, and may: see Request::trailers().
+  http1::HeaderBlock trailers() const noexcept { return http1::HeaderBlock(trailers_); }
 
  private:
   friend class Client;
   std::string body_;
+  std::string trailers_;
 };
 
 class ClientExchange;
@@ -155,6 +174,8 @@ class ClientStream : public ClientHead {
   std::string read(std::size_t most);
   /// What is left. ClientError (too_large) beyond `limit` octets.
   std::string read_all(std::size_t limit);
+  /// Fields behind the body; there once read() has given 0.
+  http1::HeaderBlock trailers() const noexcept;
   /// What is left is not wanted.
   void close() noexcept;
   /// Behind 101 (or any answer whose connection has another use now): the connection, and what came in behind
@@ -168,10 +189,12 @@ class ClientStream : public ClientHead {
 };
 
 class ClientPool;
+class NoProxy;
 
 class Client {
  public:
-  /// std::invalid_argument for a proxy that is no URL, or a user agent that is no header.
+  /// std::invalid_argument for a proxy that is no URL, a no_proxy with an entry that is none, or a user agent
+  /// that is no header.
   explicit Client(ClientOptions options = {});
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -198,7 +221,10 @@ class Client {
   void note_cookies(const ClientHead& head);
 
   ClientOptions options_;
+  const std::optional<http1::Url>& proxy_for(const http1::Url& url) const;
+
   std::optional<http1::Url> proxy_;
+  std::unique_ptr<const NoProxy> no_proxy_;
   IntrusivePtr<ClientPool> pool_;
   http1::CookieJar cookies_;
 };

@@ -8,6 +8,7 @@
 
 #include "http/client/dial.hpp"
 #include "http/client/exchange.hpp"
+#include "http/client/no_proxy.hpp"
 #include "http/client/request_head.hpp"
 
 namespace verdin::http {
@@ -16,6 +17,7 @@ namespace {
 
 constexpr std::size_t kDrain = 64 * 1024;  // of a body that nobody wants, to keep its connection
 constexpr std::size_t kReadPiece = 16 * 1024;
+constexpr int kExpectationFailed = 417;
 
 net::Deadline in(std::chrono::milliseconds limit) {
   return limit.count() > 0 ? net::Deadline(limit) : net::Deadline::never();
@@ -55,6 +57,8 @@ std::string ClientStream::read_all(std::size_t limit) {
   return text;
 }
 
+http1::HeaderBlock ClientStream::trailers() const noexcept { return exchange_->trailers(); }
+
 void ClientStream::close() noexcept { exchange_->close(); }
 
 std::unique_ptr<net::StreamSocket> ClientStream::take_stream(std::string& leftover) {
@@ -66,6 +70,7 @@ Client::Client(ClientOptions options) : options_(std::move(options)) {
     proxy_ = http1::parse_url(options_.proxy);
     if (!proxy_ || proxy_->secure) throw std::invalid_argument("a proxy is \"http://host:port\"");
   }
+  no_proxy_ = std::make_unique<NoProxy>(options_.no_proxy);
   http1::check_header("User-Agent", options_.user_agent);
   pool_ = IntrusivePtr<ClientPool>(new ClientPool({std::max<std::size_t>(options_.connections, 1),
                                                    std::max<std::size_t>(options_.connections_per_origin, 1),
@@ -98,6 +103,7 @@ ClientResponse Client::request(ClientRequest request) {
   ClientStream answer = follow(request, limit, limit);
   ClientResponse response;
   response.body_ = answer.read_all(options_.body_limit);
+  response.trailers_ = answer.trailers().text();
   static_cast<ClientHead&>(response) = std::move(answer);
   return response;
 }
@@ -126,30 +132,43 @@ ClientStream Client::follow(ClientRequest& request, net::Deadline until_head, ne
   }
 }
 
+const std::optional<http1::Url>& Client::proxy_for(const http1::Url& url) const {
+  static const std::optional<http1::Url> none;
+  return proxy_ && no_proxy_->matches(url) ? none : proxy_;
+}
+
 // One request and the head of its answer; twice, where that does no harm.
 ClientStream Client::ask(ClientRequest& request, const http1::Url& url, net::Deadline limit) {
-  const std::string origin = proxy_ && !url.secure ? "proxy" : url.origin();
+  const std::optional<http1::Url>& proxy = proxy_for(url);
+  const bool by_proxy = proxy && !url.secure;
+  const std::string origin = by_proxy ? "proxy" : url.origin();
   const ClientExchange::Settings settings{options_.limits, options_.silence,
-                                          options_.decompress && !has_header(request, "Accept-Encoding")};
+                                          asks_for_codings(request, options_)};
+  bool expects = is_announced(request, options_);
   for (bool again = false;; again = true) {
     ClientPool::Lease lease = pool_->acquire(origin, limit, !again);
     const bool kept = static_cast<bool>(lease);
     if (!kept) {
       lease.set(std::make_unique<ClientConnection>(
-          dial(options_, proxy_, url, earlier(in(options_.connect), limit))));
+          dial(options_, proxy, url, earlier(in(options_.connect), limit))));
     }
     auto exchange = std::make_unique<ClientExchange>(std::move(lease), settings, limit);
-    const bool by_proxy = proxy_ && !url.secure;
     const std::string cookies =
         options_.cookies ? cookies_.header_for(url, std::time(nullptr)) : std::string();
     const std::string head =
         request_head(request, url, options_,
-                     {cookies, by_proxy ? proxy_authorization(options_) : std::string(), by_proxy});
+                     {cookies, by_proxy ? proxy_authorization(options_) : std::string(), by_proxy, expects});
     try {
       ClientHead answer;
       answer.url_ = url;
-      exchange->send(head, request);
+      const bool is_sent = expects ? exchange->send_when_wanted(head, request, options_.continue_wait)
+                                   : exchange->send(head, request);
       exchange->read_head(request.method, answer);
+      if (expects && answer.status() == kExpectationFailed && (!is_sent || !request.upload)) {
+        expects = false;
+        exchange->close();
+        continue;
+      }
       if (options_.cookies) note_cookies(answer);
       return ClientStream(std::move(answer), std::move(exchange));
     } catch (const net::TimedOut&) {

@@ -33,7 +33,10 @@ class ClientExchange {
   ClientExchange& operator=(const ClientExchange&) = delete;
 
   // Sending (send.cpp).
-  void send(std::string_view head, ClientRequest& request);
+  /// True: the body went with it (as far as the peer took it).
+  bool send(std::string_view head, ClientRequest& request);
+  /// The body goes once it is wanted, or nothing was heard for so long. False: an answer came instead.
+  bool send_when_wanted(std::string_view head, ClientRequest& request, std::chrono::milliseconds most);
 
   // Receiving (receive.cpp).
   void read_head(std::string_view method, ClientHead& to);
@@ -45,13 +48,18 @@ class ClientExchange {
   void close() noexcept;
   std::unique_ptr<net::StreamSocket> take_stream(std::string& leftover);
   void set_limit(net::Deadline limit) noexcept { limit_ = limit; }
+  http1::HeaderBlock trailers() const noexcept { return body_.trailers(); }
 
  private:
   bool send_piece(std::span<const std::string_view> pieces);
   void send_upload(std::string_view head, ClientRequest& request);
+  std::string last_chunk(ClientRequest& request) const;
+  bool is_wanted(net::Deadline until);
+  void read_one_head(std::optional<net::Deadline> until);
+  void forget_interim();
   net::Deadline step() const;
   void check_limit() const;
-  void begin_body(const http1::ResponseParser& head, std::string_view method);
+  void begin_body(std::string_view method);
   std::size_t read_some(std::span<char> into);
   std::size_t decode(std::span<char> into);
   void next_piece();
@@ -62,6 +70,8 @@ class ClientExchange {
   net::Deadline limit_;
   std::size_t for_nothing_ = 0;  // coded octets since the last that stood for something
   std::error_code send_error_;
+  http1::ResponseParser head_;
+  int interim_ = 0;  // answers before the answer
   http1::BodyDecoder body_;
   http1::ContentDecoder content_;
   std::string_view piece_;  // of the body, as it came; lies in the connection's buffer
@@ -69,6 +79,8 @@ class ClientExchange {
   bool coded_ = false;
   bool decoder_is_full_ = false;  // it may have more without another octet
   bool until_close_ = false;
+  bool has_head_ = false;   // the answer's, and not an interim one's
+  bool body_kept_ = false;  // the request's: what was announced will not come
   bool keeps_ = false;
   bool answered_ = false;
   bool ended_ = false;

@@ -14,17 +14,19 @@ namespace verdin::http {
 namespace {
 
 constexpr int kMostInterim = 20;  // answers before the answer
+constexpr int kPartial = 206;     // of what is coded as a whole
 constexpr std::size_t kDecodedPiece = 64 * 1024;
 constexpr std::size_t kMostForNothing = 1024 * 1024;  // coded octets in a row of which nothing comes
 
 }  // namespace
 
-void ClientExchange::read_head(std::string_view method, ClientHead& to) {
+// The next head, interim or not. Where nothing comes until then: net::TimedOut, and one may go on.
+void ClientExchange::read_one_head(std::optional<net::Deadline> until) {
   ClientConnection& connection = *lease_;
-  http1::ResponseParser head;
-  for (int interim = 0;;) {
+  while (true) {
     check_limit();
-    if (connection.unread().empty() && !connection.fill(step())) {
+    const net::Deadline limit = until ? step().earlier(*until->due()) : step();
+    if (connection.unread().empty() && !connection.fill(limit)) {
       if (send_error_) net::throw_error(send_error_, "verdin: sending a request");
       if (!answered_) throw net::EndOfStream("verdin: the connection ended without an answer");
       throw ClientError(ClientError::Kind::truncated, "the connection ended in the head of the answer");
@@ -32,31 +34,43 @@ void ClientExchange::read_head(std::string_view method, ClientHead& to) {
     answered_ = true;
     std::string_view data = connection.unread();
     const std::size_t before = data.size();
-    const http1::ParseState state = head.feed(data, settings_.limits);
+    const http1::ParseState state = head_.feed(data, settings_.limits);
     connection.use(before - data.size());
     if (state == http1::ParseState::failed)
-      throw ClientError(ClientError::Kind::protocol, head.error().reason);
-    if (state == http1::ParseState::more) continue;
-    if (!head.interim()) break;
-    if (++interim > kMostInterim) throw ClientError(ClientError::Kind::protocol, "too many interim answers");
-    head = http1::ResponseParser();
+      throw ClientError(ClientError::Kind::protocol, head_.error().reason);
+    if (state == http1::ParseState::done) return;
   }
-  to.status_ = head.status();
-  to.reason_ = head.reason();
-  to.lines_ = head.headers().text();
-  begin_body(head, method);
 }
 
-void ClientExchange::begin_body(const http1::ResponseParser& head, std::string_view method) {
+void ClientExchange::forget_interim() {
+  if (++interim_ > kMostInterim) throw ClientError(ClientError::Kind::protocol, "too many interim answers");
+  head_ = http1::ResponseParser();
+}
+
+void ClientExchange::read_head(std::string_view method, ClientHead& to) {
+  while (!has_head_) {
+    read_one_head(std::nullopt);
+    has_head_ = !head_.interim();
+    if (!has_head_) forget_interim();
+  }
+  to.status_ = head_.status();
+  to.reason_ = head_.reason();
+  to.lines_ = head_.headers().text();
+  begin_body(method);
+  head_ = http1::ResponseParser();
+}
+
+void ClientExchange::begin_body(std::string_view method) {
+  const http1::ResponseParser& head = head_;
   const http1::BodyKind kind = head.body_kind(method);
   body_ = http1::BodyDecoder(kind, head.content_length());
   until_close_ = kind == http1::BodyKind::until_close;
-  keeps_ = head.keep_alive() && !until_close_ && !send_error_;
+  keeps_ = head.keep_alive() && !until_close_ && !send_error_ && !body_kept_;
   if (head.status() == 101) {  // what follows is somebody else's: take_stream()
     keeps_ = false;
     return;
   }
-  if (settings_.decode && kind != http1::BodyKind::none) {
+  if (settings_.decode && kind != http1::BodyKind::none && head.status() != kPartial) {
     const http1::HeaderBlock headers = head.headers();
     const auto coding = http1::parse_coding(headers.find("content-encoding").value_or(""));
     // One that was not asked for, or several: the application sees the header, and the body as it came.

@@ -17,11 +17,10 @@ bool is_one_of(std::string_view name, const std::array<std::string_view, N>& nam
                      [&](std::string_view known) { return http1::equals_ignoring_case(name, known); });
 }
 
-constexpr std::array<std::string_view, 5> kFraming{"Content-Length", "Transfer-Encoding", "Trailer", "TE",
-                                                   "Keep-Alive"};
+constexpr std::array<std::string_view, 4> kFraming{"Content-Length", "Transfer-Encoding", "TE", "Keep-Alive"};
 constexpr std::array<std::string_view, 4> kSecrets{"Authorization", "Cookie", "Proxy-Authorization", "Host"};
-constexpr std::array<std::string_view, 5> kOfBody{"Content-Type", "Content-Encoding", "Content-Language",
-                                                  "Content-Location", "Expect"};
+constexpr std::array<std::string_view, 6> kOfBody{"Content-Type",     "Content-Encoding", "Content-Language",
+                                                  "Content-Location", "Expect",           "Trailer"};
 
 template <std::size_t N>
 void drop(ClientRequest& request, const std::array<std::string_view, N>& names) {
@@ -47,17 +46,22 @@ void check_request(const ClientRequest& request) {
   if (!http1::is_token(request.method)) refuse("bad method");
   if (request.method == "CONNECT") refuse("CONNECT is for proxies");
   if (request.upload && !request.body.empty()) refuse("both a body and an upload");
+  const bool chunked = request.upload && !request.upload_size;
+  if (request.trailers && !chunked) refuse("trailers want an upload in chunks");
   int hosts = 0;
   for (const auto& [name, value] : request.headers) {
     if (!http1::is_valid_header_name(name) || !http1::is_valid_header_value(value))
       refuse("a header that could split the request");
     if (is_one_of(name, kFraming)) refuse("the framing of a request is the client's");
-    if (http1::equals_ignoring_case(name, "Expect")) refuse("expectations are not supported");
+    if (http1::equals_ignoring_case(name, "Expect"))
+      refuse("for expectations see ClientOptions::expect_from");
     if (http1::equals_ignoring_case(name, "Connection") && !http1::equals_ignoring_case(value, "close") &&
         !http1::equals_ignoring_case(value, "upgrade")) {
       refuse("a Connection header is \"close\" or \"upgrade\"");
     }
     if (http1::equals_ignoring_case(name, "Host") && ++hosts > 1) refuse("two Host headers");
+    if (http1::equals_ignoring_case(name, "Trailer") && !request.trailers)
+      refuse("trailers that there are not");
   }
 }
 
@@ -72,11 +76,23 @@ bool may_repeat(const ClientRequest& request) noexcept {
          std::find(kIdempotent.begin(), kIdempotent.end(), request.method) != kIdempotent.end();
 }
 
+// Parts of a coded answer cannot be undone by themselves.
+bool asks_for_codings(const ClientRequest& request, const ClientOptions& options) noexcept {
+  return options.decompress && !has_header(request, "Accept-Encoding") && !has_header(request, "Range");
+}
+
+bool is_announced(const ClientRequest& request, const ClientOptions& options) noexcept {
+  if (options.expect_from == 0) return false;
+  if (!request.upload) return request.body.size() >= options.expect_from;
+  return request.upload_size.value_or(options.expect_from) >= options.expect_from;
+}
+
 void make_get(ClientRequest& request) {
   request.method = "GET";
   request.body.clear();
   request.upload = nullptr;
   request.upload_size.reset();
+  request.trailers = nullptr;
   drop(request, kOfBody);
 }
 
@@ -92,13 +108,14 @@ std::string request_head(const ClientRequest& request, const http1::Url& url, co
   if (!options.user_agent.empty() && !has_header(request, "User-Agent"))
     http1::append_header(head, "User-Agent", options.user_agent);
   if (!has_header(request, "Accept")) http1::append_header(head, "Accept", "*/*");
-  if (options.decompress && !has_header(request, "Accept-Encoding"))
-    http1::append_header(head, "Accept-Encoding", "gzip, deflate");
+  if (asks_for_codings(request, options)) http1::append_header(head, "Accept-Encoding", "gzip, deflate, br");
   std::string cookies = extras.cookies;
   for (const auto& [name, value] : request.headers) {
     if (http1::equals_ignoring_case(name, "Cookie")) {  // one header, whoever they are from
       if (!cookies.empty()) cookies.insert(0, "; ");
       cookies.insert(0, value);
+    } else if (request.ask_trailers && http1::equals_ignoring_case(name, "Connection")) {
+      http1::append_header(head, name, value + ", TE");
     } else {
       http1::append_header(head, name, value);
     }
@@ -106,6 +123,11 @@ std::string request_head(const ClientRequest& request, const http1::Url& url, co
   if (!cookies.empty()) http1::append_header(head, "Cookie", cookies);
   if (!extras.proxy_authorization.empty())
     http1::append_header(head, "Proxy-Authorization", extras.proxy_authorization);
+  if (request.ask_trailers) {
+    if (!has_header(request, "Connection")) http1::append_header(head, "Connection", "TE");
+    http1::append_header(head, "TE", "trailers");
+  }
+  if (extras.expects) http1::append_header(head, "Expect", "100-continue");
   append_framing(head, request);
   head += "\r\n";
   return head;

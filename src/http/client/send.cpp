@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include <verdin/net/error.hpp>
+#include <verdin/protocol/http1/response_head.hpp>
 
 #include "http/client/exchange.hpp"
 
@@ -11,6 +12,7 @@ namespace verdin::http {
 namespace {
 
 constexpr std::size_t kSlice = 64 * 1024;  // of a large body: each has its own limit
+constexpr int kContinue = 100;
 
 }  // namespace
 
@@ -29,20 +31,52 @@ bool ClientExchange::send_piece(std::span<const std::string_view> pieces) {
   return false;
 }
 
-void ClientExchange::send(std::string_view head, ClientRequest& request) {
-  if (request.upload) return send_upload(head, request);
+bool ClientExchange::send(std::string_view head, ClientRequest& request) {
+  if (request.upload) {
+    send_upload(head, request);
+    return true;
+  }
   std::string_view body = request.body;
   do {
     const std::array pieces{head, body.substr(0, kSlice)};
-    if (!send_piece(pieces)) return;
+    if (!send_piece(pieces)) break;
     body.remove_prefix(pieces[1].size());
     head = {};
   } while (!body.empty());
+  return true;
+}
+
+bool ClientExchange::send_when_wanted(std::string_view head, ClientRequest& request,
+                                      std::chrono::milliseconds most) {
+  const std::array first{head};
+  if (!send_piece(first)) return false;
+  if (is_wanted(net::Deadline::Clock::now() + most)) return send({}, request);
+  body_kept_ = true;
+  return false;
+}
+
+// RFC 9110 section 10.1.1: whoever waits for 100 must not wait for ever.
+bool ClientExchange::is_wanted(net::Deadline until) {
+  try {
+    while (true) {
+      read_one_head(until);
+      if (!head_.interim()) {
+        has_head_ = true;
+        return false;
+      }
+      const bool go_on = head_.status() == kContinue;
+      forget_interim();
+      if (go_on) return true;
+    }
+  } catch (const net::TimedOut&) {
+    check_limit();
+    return true;
+  }
 }
 
 void ClientExchange::send_upload(std::string_view head, ClientRequest& request) {
   const std::array first{head};
-  if (!send_piece(first)) return;
+  if (!head.empty() && !send_piece(first)) return;
   std::uint64_t left = request.upload_size.value_or(0);
   std::string piece;
   for (bool more = true; more;) {
@@ -66,8 +100,24 @@ void ClientExchange::send_upload(std::string_view head, ClientRequest& request) 
   }
   if (left > 0)
     throw ClientError(ClientError::Kind::bad_request, "an upload became shorter than it was said to be");
-  const std::array last{std::string_view("0\r\n\r\n")};
-  if (!request.upload_size) send_piece(last);
+  if (request.upload_size) return;
+  const std::string end = last_chunk(request);
+  const std::array last{std::string_view(end)};
+  send_piece(last);
+}
+
+std::string ClientExchange::last_chunk(ClientRequest& request) const {
+  std::string chunk = "0\r\n";
+  if (request.trailers) {
+    for (const auto& [name, value] : request.trailers()) {
+      if (!http1::is_valid_header_name(name) || !http1::is_valid_header_value(value) ||
+          !http1::may_be_trailer(name)) {
+        throw ClientError(ClientError::Kind::bad_request, "no field for a trailer");
+      }
+      http1::append_header(chunk, name, value);
+    }
+  }
+  return chunk + "\r\n";
 }
 
 }  // namespace verdin::http

@@ -396,5 +396,51 @@ TEST(HttpClientLife, ByProxy) {
   });
 }
 
+TEST(HttpClientLife, SomeHostsNeedNoProxy) {
+  verdin::run([] {
+    RawHttpServer proxy({kOk}), site({kOk});
+    const auto straight = [&](const std::string& list, const std::string& host, std::uint16_t port = 0) {
+      const std::size_t before = proxy.requests.size();
+      ClientOptions options;
+      options.proxy = proxy.url();
+      options.no_proxy = list;
+      // Whatever the name, and whatever the port of the URL, only the site listens there.
+      options.resolve = [](std::string_view, std::uint16_t to, net::Deadline) {
+        return std::vector<net::Address>{net::Address::loopback_ipv4(to)};
+      };
+      const std::string url = "http://" + host + ":" + std::to_string(port == 0 ? site.port() : port) + "/";
+      EXPECT_EQ(Client(options).get(url).body(), "ok") << url;
+      return proxy.requests.size() == before;
+    };
+    EXPECT_FALSE(straight("", "a.test"));
+    EXPECT_TRUE(straight("*", "a.test"));
+    for (const char* list :
+         {"a.test", "A.Test", ".a.test", "*.a.test", "b.test,a.test", " b.test , a.test ", "b.test a.test"}) {
+      EXPECT_TRUE(straight(list, "a.test")) << list;
+      EXPECT_TRUE(straight(list, "x.y.a.test")) << list;
+      EXPECT_FALSE(straight(list, "xa.test")) << list;
+      EXPECT_FALSE(straight(list, "test")) << list;
+    }
+    EXPECT_TRUE(straight("a.test:" + std::to_string(site.port()), "a.test"));
+    EXPECT_FALSE(straight("a.test:1", "a.test"));
+    EXPECT_FALSE(straight("a.test:1", "a.test", 2));
+    EXPECT_TRUE(straight("127.0.0.1", "127.0.0.1"));
+    EXPECT_FALSE(straight("127.0.0.1", "127.0.0.2"));
+    EXPECT_TRUE(straight("127.0.0.0/8", "127.0.0.1"));
+    EXPECT_TRUE(straight("127.0.0.0/31", "127.0.0.1"));
+    EXPECT_FALSE(straight("127.0.0.0/32", "127.0.0.1"));
+    EXPECT_TRUE(straight("0.0.0.0/0", "127.0.0.1"));
+    EXPECT_FALSE(straight("::/0", "a.test")) << "names are not looked up";
+    EXPECT_FALSE(straight("10.0.0.0/8,fe80::/10", "127.0.0.1"));
+    EXPECT_FALSE(straight("0.1", "127.0.0.1")) << "an address has no hosts below it";
+    for (const char* bad : {"10.0.0.0/33", "10.0.0.0/", "10.0.0/8", "a.test/8", "a.test:", "a.test:x",
+                            "a.test:70000", "http://a.test", "[::1", "[::1]x", "::/129", ".", "a*b"}) {
+      ClientOptions options;
+      options.no_proxy = bad;
+      EXPECT_THROW(Client{options}, std::invalid_argument) << bad;
+    }
+  });
+}
+
 }  // namespace
 }  // namespace client_life_tests

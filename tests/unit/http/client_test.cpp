@@ -1,4 +1,5 @@
 // The client against our own server, and against servers that do what they should not.
+#include <algorithm>
 #include <chrono>
 #include <string>
 
@@ -114,7 +115,7 @@ TEST(HttpClient, WhatItSends) {
     const std::string host = "Host: 127.0.0.1:" + std::to_string(server.port()) + "\r\n";
     ASSERT_EQ(server.requests.size(), 3u);
     EXPECT_EQ(server.requests[0],
-              "GET /a?b HTTP/1.1\r\n" + host + "Accept: */*\r\nAccept-Encoding: gzip, deflate\r\n\r\n");
+              "GET /a?b HTTP/1.1\r\n" + host + "Accept: */*\r\nAccept-Encoding: gzip, deflate, br\r\n\r\n");
     EXPECT_EQ(server.requests[1],
               "PUT / HTTP/1.1\r\nHost: other\r\nX-Y: z\r\nAccept: text/html\r\nAccept-Encoding: br\r\n"
               "Content-Length: 2\r\n\r\nxy");
@@ -197,6 +198,7 @@ TEST(HttpClient, BodiesOfEachKind) {
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nX: y\r\n\r\n" + ok(text),
         coded(ContentCoding::gzip, "gzip"),
         coded(ContentCoding::deflate, "Deflate"),
+        coded(ContentCoding::brotli, "br"),
     };
     for (const std::string& octets : answers) {
       RawHttpServer server({octets});
@@ -218,12 +220,242 @@ TEST(HttpClient, BodiesOfEachKind) {
       EXPECT_EQ(got, text);
       EXPECT_EQ(stream.read(1), "");
     }
-    const std::string bomb =
-        verdin::http::http1::encode_content(std::string(30 << 20, 'x'), ContentCoding::gzip);
-    RawHttpServer server({"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + bomb});
-    EXPECT_EQ(kind_of([&] { Client({.body_limit = 1'000'000}).get(server.url()); }), Kind::too_large);
+    for (const ContentCoding coding : {ContentCoding::gzip, ContentCoding::brotli}) {
+      const std::string bomb = verdin::http::http1::encode_content(std::string(30 << 20, 'x'), coding);
+      RawHttpServer server(
+          {"HTTP/1.1 200 OK\r\nContent-Encoding: " + std::string(to_string(coding)) + "\r\n\r\n" + bomb});
+      EXPECT_EQ(kind_of([&] { Client({.body_limit = 1'000'000}).get(server.url()); }), Kind::too_large);
+    }
     RawHttpServer plain({"HTTP/1.1 200 OK\r\nContent-Encoding: zstd\r\nContent-Length: 2\r\n\r\nhi"});
     EXPECT_EQ(Client().get(plain.url()).body(), "hi");
+  });
+}
+
+TEST(HttpClient, PartsOfWhatIsCodedComeAsTheyAre) {
+  verdin::run([] {
+    const std::string part =
+        "HTTP/1.1 206 Partial\r\nContent-Encoding: gzip\r\nContent-Range: bytes 2-3/9\r\n"
+        "Content-Length: 2\r\n\r\nhi";
+    RawHttpServer server({part});
+    ClientRequest request = wanted("GET", server.url());
+    request.headers = {{"Range", "bytes=2-3"}};
+    const ClientResponse answer = Client().request(std::move(request));
+    EXPECT_EQ(answer.body(), "hi");
+    EXPECT_EQ(answer.header("Content-Encoding"), "gzip");
+    ASSERT_EQ(server.requests.size(), 1u);
+    EXPECT_EQ(server.requests[0].find("Accept-Encoding"), std::string::npos);
+    EXPECT_EQ(Client().get(server.url()).body(), "hi") << "one that was not asked for";
+    // Who is sent the whole instead, in a coding that was not asked for, gets it as it came, too.
+    RawHttpServer whole({"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nhi"});
+    ClientRequest again = wanted("GET", whole.url());
+    again.headers = {{"Range", "bytes=2-3"}};
+    EXPECT_EQ(Client().request(std::move(again)).body(), "hi");
+  });
+}
+
+TEST(HttpClient, CodedOctetsThatStandForNothingHaveAnEnd) {
+  verdin::run([] {
+    const auto body_or_error = [](const std::string& coding, const std::string& body) {
+      RawHttpServer server({"HTTP/1.1 200 OK\r\nContent-Encoding: " + coding +
+                            "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body});
+      std::string got;
+      const auto kind = kind_of([&] { got = Client().get(server.url()).body(); });
+      return kind == Kind::content ? "content" : kind ? "another" : got;
+    };
+    // Empty stored blocks of deflate, and then the text in one.
+    const auto empty_blocks = [](std::size_t count) {
+      std::string gzip("\x1f\x8b\x08\0\0\0\0\0\0\xff", 10);
+      for (std::size_t i = 0; i < count; ++i) gzip.append("\0\0\0\xff\xff", 5);
+      gzip.append(
+          "\x01\x02\0\xfd\xff"
+          "hi",
+          7);
+      return gzip + std::string("\xac\x2a\x93\xd8\x02\0\0\0", 8);
+    };
+    EXPECT_EQ(body_or_error("gzip", empty_blocks(0)), "hi");
+    EXPECT_EQ(body_or_error("gzip", empty_blocks(200'000)), "hi") << "below 1 MiB";
+    EXPECT_EQ(body_or_error("gzip", empty_blocks(220'000)), "content");
+    // Empty metadata of brotli, and then an end.
+    const auto metadata = [](std::size_t count) { return "\x0c" + std::string(count, '\x06') + "\x03"; };
+    EXPECT_EQ(body_or_error("br", metadata(1'000'000)), "");
+    EXPECT_EQ(body_or_error("br", metadata(1'100'000)), "content");
+  });
+}
+
+TEST(HttpClient, APeerThatAlwaysHasSomethingReadyMeetsTheLimit) {
+  verdin::run([] {
+    std::string chunks;
+    for (int i = 0; i < 10'000; ++i) chunks += "1\r\nx\r\n";
+    verdin::Event all_sent;
+    RawHttpServer server([&](verdin::net::StreamSocket& peer, RawHttpServer&) {
+      RawHttpServer::read_request(peer);
+      peer.send_all("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + "0\r\n\r\n");
+      all_sent.set();
+    });
+    Client client;
+    const auto open = [&](std::chrono::milliseconds limit) {
+      all_sent.clear();
+      ClientRequest request = wanted("GET", server.url());
+      request.total = limit;
+      ClientStream stream = client.open(std::move(request));
+      all_sent.wait();  // nobody has to wait for anything from here on
+      return stream;
+    };
+    EXPECT_EQ(open(60s).read_all(100'000), std::string(10'000, 'x'));
+    const auto began = std::chrono::steady_clock::now();
+    ClientStream stream = open(500ms);
+    EXPECT_EQ(stream.read(1), "x");
+    while (std::chrono::steady_clock::now() - began < 500ms) verdin::sleep(5ms);
+    EXPECT_THROW(stream.read_all(100'000), verdin::net::TimedOut);
+    EXPECT_EQ(client.idle(), 0u);
+  });
+}
+
+TEST(HttpClient, Trailers) {
+  verdin::run([] {
+    Site site;
+    site.app.post("/",
+                  [](Request& q, Response& r) {
+                    while (!q.read(1000).empty()) {
+                    }
+                    r.write(std::string(q.trailers().find("X-Sum").value_or("none")));
+                    r.trailer("X-Back", "5");
+                  },
+                  {.stream_body = true});
+    Client client;
+    const auto ask = [&](bool wants, auto trailers, const std::string& connection = {}) {
+      ClientRequest request = wanted("POST", site.url("/"));
+      request.upload = [](std::string& piece) {
+        piece = "hello";
+        return false;
+      };
+      request.trailers = trailers;
+      request.ask_trailers = wants;
+      request.headers = {{"Trailer", "X-Sum"}};
+      if (!connection.empty()) request.headers.emplace_back("Connection", connection);
+      return client.request(std::move(request));
+    };
+    using List = std::vector<std::pair<std::string, std::string>>;
+    const auto sum = [] { return List{{"X-Sum", "5"}}; };
+    ClientResponse answer = ask(true, sum);
+    EXPECT_EQ(answer.body(), "5");
+    EXPECT_EQ(answer.trailers().find("x-back"), "5");
+    EXPECT_EQ(answer.header("X-Back"), std::nullopt);
+    EXPECT_EQ(client.idle(), 1u);
+    answer = ask(false, sum);
+    EXPECT_EQ(answer.body(), "5");
+    EXPECT_TRUE(answer.trailers().empty()) << "nobody asked";
+    answer = ask(true, sum, "close");
+    EXPECT_EQ(answer.trailers().find("x-back"), "5");
+    EXPECT_EQ(client.idle(), 0u);
+    for (const List& bad : {List{{"Content-Length", "5"}}, List{{"X", "a\r\nY: z"}}, List{{"X Y", "z"}}})
+      EXPECT_EQ(kind_of([&] { ask(true, [&] { return bad; }); }), Kind::bad_request);
+    ClientRequest sized = wanted("POST", site.url("/"), "x");
+    sized.trailers = sum;
+    EXPECT_EQ(kind_of([&] { client.request(std::move(sized)); }), Kind::bad_request);
+    RawHttpServer server(
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nA: 1\r\nContent-Length: "
+         "9\r\n\r\n"});
+    ClientStream stream = client.open(wanted("GET", server.url()));
+    EXPECT_EQ(stream.read_all(10), "x");
+    EXPECT_EQ(stream.trailers().text(), "A: 1\r\n");
+    RawHttpServer large({"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: " +
+                         std::string(9000, 'x') + "\r\n\r\n"});
+    EXPECT_EQ(kind_of([&] { client.get(large.url()); }), Kind::protocol);
+  });
+}
+
+TEST(HttpClient, LargeBodiesAreAnnounced) {
+  verdin::run([] {
+    using Steps = std::vector<std::string>;
+    Steps steps;  // what the server saw and said
+    std::size_t kept = 0;
+    const auto read_some = [](verdin::net::StreamSocket& peer, std::string& text, std::size_t size) {
+      char piece[100];
+      while (text.size() < size) {
+        const std::size_t some = peer.recv(std::span(piece), 10s);
+        if (some == 0) return;
+        text.append(piece, some);
+      }
+    };
+    /// Says `first` behind the head, reads what of a body of 10 octets comes, and says `then`.
+    const auto serve = [&](const std::string& first, const std::string& then) {
+      return [&, first, then](verdin::net::StreamSocket& peer, RawHttpServer&) {
+        std::string text;
+        while (text.find("\r\n\r\n") == text.npos) {
+          const std::size_t before = text.size();
+          read_some(peer, text, before + 1);
+          if (text.size() == before) return;
+        }
+        const bool expects = text.find("\r\nExpect: 100-continue\r\n") != text.npos;
+        std::string body = text.substr(text.find("\r\n\r\n") + 4);
+        EXPECT_TRUE(!expects || body.empty()) << "before it is wanted";
+        steps.push_back(expects ? "expects" : "sends");
+        if (expects && !first.empty()) peer.send_all(first);
+        read_some(peer, body, 10);
+        steps.push_back(body);
+        if (!body.empty()) peer.send_all(then);
+      };
+    };
+    const auto ask = [&](const std::string& first, const std::string& then, ClientOptions options,
+                         bool upload) {
+      steps.clear();
+      RawHttpServer server(serve(first, then));
+      Client client(std::move(options));
+      ClientRequest request = wanted("POST", server.url());
+      if (upload) {
+        request.upload = [](std::string& piece) {
+          piece = "0123456789";
+          return false;
+        };
+        request.upload_size = 10;
+      } else {
+        request.body = "0123456789";
+      }
+      const int status = client.request(std::move(request)).status();
+      kept = client.idle();
+      return std::to_string(status);
+    };
+    const std::string go = "HTTP/1.1 100 Continue\r\n\r\n", body = "0123456789";
+    const std::string refused = "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n";
+    const std::string unknown = "HTTP/1.1 417 What\r\nContent-Length: 0\r\n\r\n";
+    for (const bool upload : {false, true}) {
+      const auto options = [](std::chrono::milliseconds wait) {
+        ClientOptions made;
+        made.expect_from = 10;
+        made.continue_wait = wait;
+        return made;
+      };
+      EXPECT_EQ(ask(go, ok(""), options(60s), upload), "200");
+      EXPECT_EQ(steps, (Steps{"expects", body}));
+      EXPECT_EQ(ask("HTTP/1.1 103 Hints\r\n\r\n" + go, ok(""), options(60s), upload), "200");
+      EXPECT_EQ(steps, (Steps{"expects", body}));
+      EXPECT_EQ(ask("", ok(""), options(20ms), upload), "200") << "sent anyhow";
+      EXPECT_EQ(steps, (Steps{"expects", body}));
+      EXPECT_EQ(ask("", go + ok(""), options(20ms), upload), "200") << "what comes late is no answer";
+      EXPECT_EQ(ask(refused, ok(""), options(60s), upload), "403");
+      EXPECT_EQ(kept, 0u) << "a body is still owed there";
+      EXPECT_EQ(ask(unknown, ok(""), options(60s), upload), "200") << "once more without";
+      EXPECT_NE(std::find(steps.begin(), steps.end(), "sends"), steps.end());
+      EXPECT_EQ(std::count(steps.begin(), steps.end(), body), 1);
+      EXPECT_EQ(ask("", unknown, options(20ms), upload), "417")
+          << "or the body is gone, or it is refused twice";
+      ClientOptions more = options(60s);
+      more.expect_from = 11;
+      EXPECT_EQ(ask(go, ok(""), more, upload), "200");
+      EXPECT_EQ(steps, (Steps{"sends", body}));
+    }
+    Site site;
+    site.app.post("/", [](Request& q, Response& r) { r.send(std::to_string(q.body().size())); });
+    ClientOptions options;
+    options.expect_from = 1000;
+    options.continue_wait = 60s;
+    Client client(options);
+    EXPECT_EQ(client.post(site.url("/"), std::string(500'000, 'x')).body(), "500000");
+    EXPECT_EQ(client.idle(), 1u);
+    EXPECT_EQ(client.post(site.url("/nothing"), std::string(2'000, 'x')).status(), 404);
+    EXPECT_EQ(client.post(site.url("/"), std::string(2'000'000, 'x')).status(), 413);
+    EXPECT_EQ(client.idle(), 0u) << "what was announced has not come";
   });
 }
 
