@@ -55,6 +55,8 @@ class ClientExchange {
   void send_upload(std::string_view head, ClientRequest& request);
   std::string last_chunk(ClientRequest& request) const;
   bool is_wanted(net::Deadline until);
+  bool is_refused();
+  bool feed_head();
   void read_one_head(std::optional<net::Deadline> until);
   void forget_interim();
   net::Deadline step() const;
@@ -70,6 +72,7 @@ class ClientExchange {
   net::Deadline limit_;
   std::size_t for_nothing_ = 0;  // coded octets since the last that stood for something
   std::error_code send_error_;
+  std::size_t unlooked_ = 0;  // octets sent since an answer was looked for
   http1::ResponseParser head_;
   int interim_ = 0;  // answers before the answer
   http1::BodyDecoder body_;

@@ -27,6 +27,15 @@ bool ClientConnection::fill(net::Deadline limit) {
   return end_ > 0;
 }
 
+bool ClientConnection::look() {
+  if (!unread().empty()) return true;
+  if (buffer_.empty()) buffer_.resize(kReadSize);
+  std::error_code error;
+  begin_ = end_ = 0;
+  end_ = stream_->recv(std::span(buffer_), error, std::chrono::seconds(0));
+  return end_ > 0;
+}
+
 bool ClientConnection::is_fresh() {
   char octet;
   std::error_code error;

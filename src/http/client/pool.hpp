@@ -31,6 +31,8 @@ class ClientConnection {
   void use(std::size_t size) noexcept { begin_ += size; }
   /// Waits for more, when unread() is empty. False at the end of the stream.
   bool fill(net::Deadline limit);
+  /// The same without waiting. False: nothing is there (or the end, which fill() finds).
+  bool look();
   /// Nothing has come since the last answer, not even the end.
   bool is_fresh();
   /// An idle connection needs no buffer.

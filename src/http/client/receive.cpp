@@ -31,15 +31,20 @@ void ClientExchange::read_one_head(std::optional<net::Deadline> until) {
       if (!answered_) throw net::EndOfStream("verdin: the connection ended without an answer");
       throw ClientError(ClientError::Kind::truncated, "the connection ended in the head of the answer");
     }
-    answered_ = true;
-    std::string_view data = connection.unread();
-    const std::size_t before = data.size();
-    const http1::ParseState state = head_.feed(data, settings_.limits);
-    connection.use(before - data.size());
-    if (state == http1::ParseState::failed)
-      throw ClientError(ClientError::Kind::protocol, head_.error().reason);
-    if (state == http1::ParseState::done) return;
+    if (feed_head()) return;
   }
+}
+
+// What is there of a head. True: it is whole.
+bool ClientExchange::feed_head() {
+  answered_ = true;
+  std::string_view data = lease_->unread();
+  const std::size_t before = data.size();
+  const http1::ParseState state = head_.feed(data, settings_.limits);
+  lease_->use(before - data.size());
+  if (state == http1::ParseState::failed)
+    throw ClientError(ClientError::Kind::protocol, head_.error().reason);
+  return state == http1::ParseState::done;
 }
 
 void ClientExchange::forget_interim() {

@@ -1,4 +1,5 @@
 // The half of ClientExchange that sends.
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -11,8 +12,10 @@ namespace verdin::http {
 
 namespace {
 
-constexpr std::size_t kSlice = 64 * 1024;  // of a large body: each has its own limit
+constexpr std::size_t kSlice = 64 * 1024;        // of a large body: each has its own limit
+constexpr std::chrono::milliseconds kLook{200};  // whoever cannot send looks so often for an answer
 constexpr int kContinue = 100;
+constexpr int kFirstError = 400;
 
 }  // namespace
 
@@ -21,14 +24,51 @@ net::Deadline ClientExchange::step() const {
   return limit_.earlier(net::Deadline::Clock::now() + settings_.silence);
 }
 
-// False if the peer takes no more: it may have answered already, which read_head() finds out.
+// False if the peer takes no more, or has said that it wants none: read_head() finds out.
 bool ClientExchange::send_piece(std::span<const std::string_view> pieces) {
-  std::error_code error;
-  lease_->stream().send_all(pieces, error, step());
-  if (!error) return true;
-  if (error == net::Errc::timed_out) net::throw_error(error, "verdin: sending a request");
-  send_error_ = error;
-  return false;
+  std::array<std::string_view, 4> rest;
+  std::copy(pieces.begin(), pieces.end(), rest.begin());
+  std::size_t size = 0;
+  for (const std::string_view piece : pieces) size += piece.size();
+  unlooked_ += size;
+  if (unlooked_ > kSlice) {
+    unlooked_ = size;
+    if (is_refused()) return false;
+  }
+  for (net::Deadline limit = step();;) {
+    std::error_code error;
+    std::size_t taken =
+        lease_->stream().send_all(rest, error, limit.earlier(net::Deadline::Clock::now() + kLook));
+    if (!error) return true;
+    if (error != net::Errc::timed_out) {
+      send_error_ = error;
+      return false;
+    }
+    if (is_refused()) return false;
+    if (taken > 0) limit = step();
+    if (limit.passed()) {
+      if (!has_head_) net::throw_error(error, "verdin: sending a request");
+      body_kept_ = true;  // it has answered, and reads no more
+      return false;
+    }
+    for (std::string_view& piece : rest) {
+      const std::size_t gone = std::min(taken, piece.size());
+      piece.remove_prefix(gone);
+      taken -= gone;
+    }
+  }
+}
+
+// RFC 9112 section 9.5: who is told that a body is not wanted stops sending it. Other answers may come early,
+// too: of those who answer piece by piece.
+bool ClientExchange::is_refused() {
+  while (!has_head_ && lease_->look()) {
+    if (!feed_head()) continue;
+    has_head_ = !head_.interim();
+    if (!has_head_) forget_interim();
+  }
+  body_kept_ = has_head_ && head_.status() >= kFirstError;
+  return body_kept_;
 }
 
 bool ClientExchange::send(std::string_view head, ClientRequest& request) {

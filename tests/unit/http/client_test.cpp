@@ -532,6 +532,56 @@ TEST(HttpClient, AnAnswerBeforeTheUploadIsThrough) {
   });
 }
 
+TEST(HttpClient, WhoIsRefusedStopsSendingAndWhoIsAnsweredGoesOn) {
+  verdin::run([] {
+    constexpr std::size_t kLarge = 50'000'000;
+    ClientOptions options;
+    options.total = options.silence = 60s;
+    const auto ask = [&](const std::string& url, bool upload) {
+      Client client(options);
+      ClientRequest request = wanted("POST", url);
+      if (!upload) request.body.assign(kLarge, 'x');
+      if (upload) {
+        request.upload = [left = kLarge / 1000](std::string& piece) mutable {
+          piece.assign(1000, 'x');
+          return --left > 0;
+        };
+      }
+      const ClientResponse answer = client.request(std::move(request));
+      EXPECT_EQ(client.idle(), 0u);
+      return std::to_string(answer.status()) + " " + answer.body();
+    };
+    for (const bool upload : {false, true}) {
+      // It reads no body, and does not close either: without an ear for it nobody would know before the
+      // limit.
+      verdin::Event done;
+      RawHttpServer refuses([&](verdin::net::StreamSocket& peer, RawHttpServer&) {
+        char octet;
+        std::string head;
+        while (!head.ends_with("\r\n\r\n") && peer.recv(std::span(&octet, 1)) == 1) head += octet;
+        peer.send_all("HTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 413 Too");
+        verdin::yield();
+        peer.send_all(" Large\r\nContent-Length: 2\r\n\r\nno");
+        done.wait();
+      });
+      EXPECT_EQ(ask(refuses.url(), upload), "413 no");
+      done.set();
+      App app;
+      app.post("/",
+               [&](Request& q, Response& r) {
+                 std::size_t size = 0;
+                 r.write("early ");
+                 for (std::string piece; !(piece = q.read(100'000)).empty(); size += piece.size()) {
+                 }
+                 r.write(std::to_string(size));
+               },
+               {.stream_body = true, .body_limit = kLarge});
+      app.listen({"127.0.0.1", 0}).start();
+      EXPECT_EQ(ask("http://127.0.0.1:" + std::to_string(app.port()) + "/", upload), "200 early 50000000");
+    }
+  });
+}
+
 TEST(HttpClient, Redirects) {
   verdin::run([] {
     Site site;

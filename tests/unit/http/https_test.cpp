@@ -96,6 +96,30 @@ TEST_F(Https, ManyAtOnceAndAFileBetween) {
   });
 }
 
+TEST_F(Https, LargeUploadsWaitForWhoReadsSlowly) {
+  run([&] {
+    App app;
+    app.post("/",
+             [](Request& request, Response& response) {
+               std::size_t size = 0;
+               bool right = true;
+               for (std::string piece; !(piece = request.read(100'000)).empty(); size += piece.size()) {
+                 if (size < 200'000) sleep(500ms);  // so that the client cannot send for a while
+                 for (std::size_t i = 0; i < piece.size(); ++i)
+                   right = right && piece[i] == static_cast<char>((size + i) % 251);
+               }
+               response.send(std::to_string(size) + (right ? "" : ", but others"));
+             },
+             {.stream_body = true, .body_limit = 30'000'000});
+    app.listen({"127.0.0.1", 0}, context()).start();
+    Client client(client_options());
+    std::string body(20'000'000, '\0');
+    for (std::size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>(i % 251);
+    EXPECT_EQ(client.post(url(app, "/"), body).body(), "20000000");
+    EXPECT_EQ(client.idle(), 1u);
+  });
+}
+
 TEST_F(Https, PlainTextSilenceAndEndsConcernNobodyElse) {
   run([&] {
     App app;
