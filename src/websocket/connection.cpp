@@ -72,7 +72,7 @@ void Connection::release_extras() {
 // Receiving.
 
 void Connection::on_data(std::span<char> data) {
-  heard_ = true;
+  heard_ = static_cast<std::uint16_t>(std::min<std::size_t>(heard_ + data.size(), kEverything));
   const IntrusivePtr<Connection> self(this);
   if (extras_) on_kept_input();
   if (alive()) decode(data);
@@ -115,6 +115,7 @@ void Connection::decode(std::span<char> input) {
 
 void Connection::dispatch(const DecoderEvent& event) {
   const bool deliver = state_ == State::open && handler_;
+  if (event.last) heard_ = kEverything;
   if (event.part) {
     const bool text = event.kind == DecoderEvent::Kind::text;
     if (deliver) handler_->on_part(text ? Opcode::text : Opcode::binary, event.payload, event.last);

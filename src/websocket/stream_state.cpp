@@ -1,5 +1,6 @@
 #include "websocket/stream_state.hpp"
 
+#include <algorithm>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -90,9 +91,10 @@ void StreamState::cut(std::uint16_t code, std::string_view reason) {
 
 void StreamState::keep_alive() {
   if (!connection_->is_open()) return;
-  // While we do not read, nothing can be heard, but that the peer has gone can be seen. A frame may take long
-  // to come: any octet is a sign of life.
-  if (paused_ ? connection_->peer_gone() : !connection_->take_heard()) {
+  const auto interval = static_cast<std::uint64_t>(options_->ping_interval.count());
+  const std::uint64_t enough = std::max<std::uint64_t>(interval * options_->frame_rate / 1000, 1);
+  // While we do not read, nothing can be heard, but that the peer has gone can be seen.
+  if (paused_ ? connection_->peer_gone() : !connection_->take_heard(enough)) {
     return cut(close_code::kAbnormal, "no answer to a ping");
   }
   connection_->ping();

@@ -16,6 +16,7 @@
 // reference cuts an open connection at once; after close() it still sends what is queued, politely.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -117,10 +118,11 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   /// Has the peer ended the connection (see loop::Stream)? While paused nothing else tells.
   bool peer_gone() const { return !stream_ || stream_->peer_gone(); }
 
-  /// Has anything come in since the last call?
-  bool take_heard() noexcept {
-    const bool heard = heard_;
-    heard_ = false;
+  /// Has the end of a message or of a control frame come in since the last call, or `enough` octets (up to
+  /// 65,535 are told apart)?
+  bool take_heard(std::size_t enough = 1) noexcept {
+    const bool heard = heard_ >= std::min<std::size_t>(enough, kEverything);
+    heard_ = 0;
     return heard;
   }
 
@@ -174,6 +176,8 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   void release_extras();
   bool alive() const noexcept { return state_ == State::open || state_ == State::closing; }
 
+  static constexpr std::uint16_t kEverything = 0xFFFF;
+  std::uint16_t heard_ = kEverything;  // octets since take_heard() that were no whole message
   State state_ = State::open;
   bool paused_ : 1 = false;     // by the application
   bool congested_ : 1 = false;  // by the send limit
@@ -181,7 +185,6 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   bool decoding_ : 1 = false;
   bool eof_ : 1 = false;  // the end comes behind what is kept
   bool client_ : 1 = false;
-  bool heard_ : 1 = true;
   loop::StreamPtr stream_;
   ConnectionHandler* handler_;
   protocol::websocket::FrameDecoder decoder_;

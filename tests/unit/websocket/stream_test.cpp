@@ -312,6 +312,50 @@ TEST(WebSocketRoute, APeerThatDoesNotAnswerPingsIsGone) {
   });
 }
 
+/// A frame of 300 octets from a peer who sends `piece` of them for each ping. How it ended, and the echo's
+/// size.
+std::pair<std::optional<Close>, std::size_t> send_slowly(std::size_t piece) {
+  std::optional<Close> end;
+  std::size_t echoed = 0;
+  run([&] {
+    http::App app;
+    RouteOptions options;
+    options.ping_interval = 100ms;
+    options.frame_rate = 500;
+    route(
+        app, "/echo",
+        [&](Stream& peer) {
+          while (auto message = peer.receive()) echoed += message->data.size();
+          end = peer.ended();
+        },
+        options);
+    RawClient client(app);
+    client.send(upgrade_request("/echo"));
+    client.read_until("\r\n\r\n");
+    const std::string frame = client_binary(std::string(300, 'm'));
+    for (std::size_t at = 0; at < frame.size() && client.read(2).size() == 2; at += piece)
+      client.send(frame.substr(at, piece));
+    if (!end) client.send(client_close(1000));
+    client.read_to_end();
+    EXPECT_TRUE(eventually([&] { return end.has_value(); }));
+  });
+  return {end, echoed};
+}
+
+TEST(WebSocketRoute, APeerThatDripsAFrameIsGone) {
+  const auto [end, echoed] = send_slowly(1);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->reason, "no answer to a ping");
+  EXPECT_EQ(echoed, 0u);
+}
+
+TEST(WebSocketRoute, AFrameMayTakeLongerThanPings) {
+  const auto [end, echoed] = send_slowly(60);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->code, 1000);
+  EXPECT_EQ(echoed, 300u);
+}
+
 TEST(WebSocketRoute, AStoppingAppTellsItsPeersToGoAway) {
   run([] {
     http::App app;
