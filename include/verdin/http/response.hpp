@@ -72,6 +72,11 @@ class Response {
   void render(const Template& page, std::initializer_list<TemplateValue> values) {
     render(page, std::span(values.begin(), values.size()));
   }
+  /// A template so that braces are never taken for a Value.
+  template <std::same_as<verdin::json::Value> T>
+  void render(const Template& page, const T& data) {
+    html(page.render(data));
+  }
 
   /// Sends the next piece of an answer whose length is not known: the first one sends the status and headers
   /// (as text/plain unless a type is set). Waits while the peer takes too little; false: it has gone, and

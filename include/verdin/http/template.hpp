@@ -1,18 +1,56 @@
-// Template: a page with holes, as small as can be. {{name}} is replaced by the value, escaped for HTML;
-// {{{name}}} by the value as it is; a name without a value leaves nothing. Nothing else is special.
+// Template: a page with holes, in the smallest useful part of Mustache.
 //
-// Parsed once, rendered often; immutable, so any thread may render. An unclosed "{{" is text. load() blocks
-// on the file and throws std::system_error when it cannot be read.
+//   const http::Template page("<ul>{{#notes}}<li><a href=\"/n/{{id}}\">{{text}}</a>{{/notes}}</ul>");
+//   r.render(page, json::Value::object({{"notes", notes}}));
+//
+// - {{name}} is the value, escaped as its place needs it (see below); {{{name}}} the value as it is, which is
+//   refused everywhere but in the text of an element; {{! anything}} is not sent.
+// - {{#name}}...{{/name}}: once for each element of an array; once if the value is anything else but null,
+//   false, "", an empty array or missing. {{^name}}...{{/name}}: once if {{#name}} would be nothing.
+// - A name is letters, digits, "_" and "-". It is looked for in the element that the innermost section is at,
+//   then outwards. "a.b" is the member b of what a is; "." the element itself. What is missing, null, an
+//   array, an object or binary leaves nothing; numbers are as in JSON. Partials and other delimiters there
+//   are none.
+//
+// The template is read as HTML when it is made, and each hole by its place:
+//
+// - in text, <title>, <textarea> and quoted attributes: & < > " ' become references;
+// - at the beginning of href, src, action, ...: a URL; what has another scheme than http, https, mailto or
+//   tel becomes "#". Behind something fixed (href="/rooms/{{slug}}") all but A-Z a-z 0-9 - . _ ~ is
+//   percent-encoded;
+// - in scripts, styles, comments, event handlers, style and srcdoc attributes, unquoted values, names of tags
+//   and of attributes, at the beginning of what is run (<script src>, <iframe src>, ...): refused, as nothing
+//   would be safe there. Data for a script goes into a data- attribute.
+//
+// A section must end in the place where it began, and the template in text.
+//
+// Parsed once, rendered often; immutable, so any thread may render. Construction throws TemplateError for
+// what is malformed or refused; sections lie in each other 32 deep at most. render() throws std::length_error
+// for a page above 64 MiB, or one of more than 4 million pieces. load() blocks on the file and throws
+// std::system_error when it cannot be read.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <verdin/protocol/json/value.hpp>
+
 namespace verdin::http {
 
+/// `what()` begins with the line and the column, behind the file's name if there is one.
+struct TemplateError : std::runtime_error {
+  TemplateError(const std::string& where, std::size_t on_line, std::size_t at_column, const std::string& why);
+  std::size_t line;    ///< from 1
+  std::size_t column;  ///< from 1, in octets
+};
+
+/// For pages without lists: what a name stands for. A section of it is there unless it is empty.
 struct TemplateValue {
   std::string_view name;
   std::string_view value;
@@ -21,21 +59,28 @@ struct TemplateValue {
 class Template {
  public:
   Template() = default;
-  explicit Template(std::string text);
+  explicit Template(std::string text) : Template(std::move(text), {}) {}
   static Template load(const std::string& file_name);
 
+  /// `data` is an object.
+  std::string render(const json::Value& data) const;
   std::string render(std::span<const TemplateValue> values) const;
   std::string render(std::initializer_list<TemplateValue> values) const {
     return render(std::span(values.begin(), values.size()));
   }
 
  private:
-  enum class Kind : unsigned char { text, escaped, raw };
+  friend class TemplateReader;
+  friend class TemplateRun;
+  enum class Kind : std::uint8_t { text, escaped, raw, url, url_part, section, inverted, end };
   struct Part {
-    std::size_t begin;
+    std::size_t begin;  // of the text, or of the name
     std::size_t size;
+    std::size_t end;  // of a section: the index of its end
     Kind kind;
   };
+
+  Template(std::string text, const std::string& file_name);
 
   std::string text_;
   std::vector<Part> parts_;
