@@ -2,7 +2,8 @@
 
 import { artifact, browser, check, desktop, main, phone, same, test, TestServer, until } from "./harness.mjs";
 
-const server = new TestServer(process.argv.slice(2));
+const command = process.argv.slice(2);
+const server = new TestServer((port, folder) => [...command, "--port", port, "--database", `${folder}/chat.db`]);
 let rooms = 0;
 
 // — what a person does

@@ -47,22 +47,24 @@ const freePort = () => new Promise((resolve) => {
   });
 });
 
-/// The server under test, always on the same port and database.
+/// A server under test, always on the same port and in the same folder. It says "NAME is on http://...".
 export class TestServer {
   #command;
   #child = null;
   output = "";
 
+  /// `command`: (port, folder) => [program, ...arguments]
   constructor(command) {
     this.#command = command;
-    this.folder = fs.mkdtempSync(path.join(os.tmpdir(), "verdin-chat-"));
+    this.folder = fs.mkdtempSync(path.join(os.tmpdir(), "verdin-browser-"));
   }
 
   async start() {
     this.port ??= await freePort();
-    const [program, ...args] = this.#command;
-    const child = spawn(program, [...args, "--port", this.port, "--database", path.join(this.folder, "chat.db")], {
+    const [program, ...args] = this.#command(this.port, this.folder);
+    const child = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, TMPDIR: this.folder },
     });
     this.#child = child;
     this.exited = new Promise((resolve) => child.on("exit", (code, signal) => resolve({ code, signal })));
@@ -72,9 +74,9 @@ export class TestServer {
     child.on("error", (error) => (this.output += error));
     await until(`the server says where it is; it said:\n${this.output}`, () => {
       if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${this.output}`);
-      return /chat is on (http:\S+)/.test(said);
+      return / is on http:\S+\s/.test(said);
     });
-    this.url = said.match(/chat is on (http:\S+?)\/?\s/)[1];
+    this.url = said.match(/ is on (http:\S+?)\/?\s/)[1];
   }
 
   async stop(signal = "SIGTERM") {
@@ -180,11 +182,11 @@ async function runAll() {
   return { passed, failures };
 }
 
-/// Starts the server and a browser, runs the tests and ends the process. What failed, and why, is said last.
-export async function main(server) {
+/// Starts the servers and a browser, runs the tests and ends the process. What failed, and why, is said last.
+export async function main(...servers) {
   const result = { passed: 0, failures: [] };
   try {
-    await server.start();
+    for (const server of servers) await server.start();
     browser = await Browser.open();
     Object.assign(result, await runAll());
     await browser.close();
@@ -192,13 +194,15 @@ export async function main(server) {
     console.log(error.stack);
     result.failures.push(`FAILED  the suite: ${reason(error)}`);
   }
-  try {
-    await server.end();
-  } catch (error) {
-    result.failures.push(`FAILED  the end of the server: ${reason(error)}`);
+  for (const server of servers) {
+    try {
+      await server.end();
+    } catch (error) {
+      result.failures.push(`FAILED  the end of the server: ${reason(error)}`);
+    }
   }
   const fine = result.passed > 0 && result.failures.length === 0;
-  if (!fine) console.log(`the server said:\n${server.output.slice(-4000)}`);
+  if (!fine) for (const server of servers) console.log(`the server said:\n${server.output.slice(-4000)}`);
   for (const line of result.failures) console.log(line);
   console.log(`${result.passed} passed, ${result.failures.length} failed`);
   process.exit(fine ? 0 : 1);
