@@ -3,6 +3,7 @@
 #include <memory>
 
 #include <verdin/base/random.hpp>
+#include <verdin/http/client.hpp>
 #include <verdin/net/loop_stream.hpp>
 #include <verdin/net/tls_connect.hpp>
 #include <verdin/protocol/http1/chars.hpp>
@@ -14,6 +15,7 @@
 #include <verdin/runtime/hub.hpp>
 #include <verdin/websocket/connect.hpp>
 
+#include "http/client/dial.hpp"
 #include "websocket/stream_state.hpp"
 
 namespace verdin::websocket {
@@ -117,6 +119,36 @@ Agreement check(const http1::ResponseParser& answer, std::string_view key, const
   return {std::string(verdict.subprotocol), verdict.deflate};
 }
 
+std::optional<http1::Url> parse_proxy(const ClientOptions& options) {
+  if (options.proxy.empty()) return std::nullopt;
+  auto url = http1::parse_url(options.proxy);
+  if (!url || url->secure) throw std::invalid_argument("verdin: a proxy is \"http://host:port\"");
+  return url;
+}
+
+/// To where TLS or the handshake begins.
+net::Socket reach(const http1::Url& url, const std::optional<http1::Url>& proxy, const ClientOptions& options,
+                  net::Deadline limit) {
+  if (proxy) {
+    http::ClientOptions to_proxy;
+    to_proxy.proxy_user = options.proxy_user;
+    to_proxy.proxy_password = options.proxy_password;
+    to_proxy.resolve = options.resolve;
+    return http::dial_tunnel(to_proxy, *proxy, url, limit);
+  }
+  return options.resolve ? net::connect(url.host, url.port, options.resolve, limit)
+                         : net::connect(url.host, url.port, limit);
+}
+
+net::TlsStream reach_securely(const http1::Url& url, const std::optional<http1::Url>& proxy,
+                              const ClientOptions& options, net::Deadline limit) {
+  net::TlsConnectOptions tls;
+  tls.context = options.tls;
+  tls.resolve = options.resolve;
+  if (proxy) return net::tls_connect(reach(url, proxy, options, limit), url.host, limit, tls);
+  return net::tls_connect(url.host, url.port, limit, tls);
+}
+
 /// Shakes hands over `socket`; what came behind the answer goes to `early_input`.
 Agreement shake_hands(net::StreamSocket& socket, const http1::Url& url, const ClientOptions& options,
                       net::Deadline limit, std::string& early_input) {
@@ -134,22 +166,19 @@ Agreement shake_hands(net::StreamSocket& socket, const http1::Url& url, const Cl
 Stream connect(std::string_view url, const ClientOptions& options) {
   const http1::Url where = parse_websocket_url(url);
   static_cast<void>(make_request(where, {}, options));  // says what is wrong with it before anybody is asked
+  const std::optional<http1::Url> proxy = parse_proxy(options);
   net::Deadline limit;
   if (options.handshake_limit.count() > 0) limit = options.handshake_limit;
   const auto kept = std::make_shared<const StreamOptions>(options);
   auto state = make_intrusive<impl::StreamState>(nullptr, kept, Hub::current().loop(), nullptr);
   std::string early_input;
   if (where.secure) {
-    net::TlsConnectOptions tls;
-    tls.context = options.tls;
-    tls.resolve = options.resolve;
-    auto socket = std::make_unique<net::TlsStream>(net::tls_connect(where.host, where.port, limit, tls));
+    auto socket = std::make_unique<net::TlsStream>(reach_securely(where, proxy, options, limit));
     Agreement agreed = shake_hands(*socket, where, options, limit, early_input);
     state->begin_as_client(net::loop_stream(std::move(socket)), early_input, agreed.deflate,
                            std::move(agreed.subprotocol));
   } else {
-    net::Socket socket = options.resolve ? net::connect(where.host, where.port, options.resolve, limit)
-                                         : net::connect(where.host, where.port, limit);
+    net::Socket socket = reach(where, proxy, options, limit);
     Agreement agreed = shake_hands(socket, where, options, limit, early_input);
     state->begin_as_client(Hub::current().loop().adopt(socket.release()), early_input, agreed.deflate,
                            std::move(agreed.subprotocol));

@@ -5,13 +5,15 @@
 //   for (const websocket::Message& message : feed) show(message.data);
 //
 // The name is looked up, its addresses race (net/connect.hpp), "wss" is TLS with the server's certificate
-// checked, and the server's answer is held to RFC 6455, section 4.1, in all of it. Redirects are not
+// checked, and the server's answer is held to RFC 6455, section 4.1, in all of it. Through a proxy it is a
+// tunnel (CONNECT), of "ws" as well: what the proxy is told is where to, and who asks. Redirects are not
 // followed, as in browsers. What comes back is a Stream as a server has it (stream.hpp), with its pings,
 // limits and back-pressure; it is closed (1000) when it is destroyed.
 //
 // Threads: of the hub; blocks the greenlet, at most for ClientOptions::handshake_limit. Throws
-// HandshakeError, std::invalid_argument for a URL or header that cannot be sent, net::TimedOut,
-// net::ResolveError, net::TlsError, std::system_error.
+// HandshakeError, std::invalid_argument for a URL or header that cannot be sent, http::ClientError (proxy,
+// protocol, too_large) for a proxy that does not lead there, net::TimedOut, net::ResolveError, net::TlsError,
+// std::system_error.
 #pragma once
 
 #include <chrono>
@@ -35,8 +37,13 @@ struct ClientOptions : StreamOptions {
   std::chrono::milliseconds handshake_limit{10'000};
   /// Instead of one that trusts what the system trusts.
   std::optional<net::TlsContext> tls{};
-  /// Instead of the system's resolver.
+  /// Instead of the system's resolver; where there is a proxy, only its name is looked up.
   net::ResolveFunction resolve{};
+  /// "http://host:port". Empty: none.
+  std::string proxy{};
+  /// Of the proxy, as "Basic" has them; both empty: none.
+  std::string proxy_user{};
+  std::string proxy_password{};
 };
 
 /// The server would not, or does not speak WebSocket as it should.

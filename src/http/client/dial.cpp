@@ -55,6 +55,13 @@ std::string proxy_authorization(const ClientOptions& options) {
   return text;
 }
 
+net::Socket dial_tunnel(const ClientOptions& options, const http1::Url& proxy, const http1::Url& url,
+                        net::Deadline limit) {
+  net::Socket socket = connect_to(options, proxy, limit);
+  ask_for_tunnel(socket, options, url, limit);
+  return socket;
+}
+
 std::unique_ptr<net::StreamSocket> dial(const ClientOptions& options, const std::optional<http1::Url>& proxy,
                                         const http1::Url& url, net::Deadline limit) {
   net::TlsConnectOptions tls;
@@ -62,10 +69,9 @@ std::unique_ptr<net::StreamSocket> dial(const ClientOptions& options, const std:
   tls.resolve = options.resolve;
   if (url.secure && !proxy)
     return std::make_unique<net::TlsStream>(net::tls_connect(url.host, url.port, limit, tls));
-  net::Socket socket = connect_to(options, proxy ? *proxy : url, limit);
-  if (!url.secure) return std::make_unique<net::Socket>(std::move(socket));
-  ask_for_tunnel(socket, options, url, limit);
-  return std::make_unique<net::TlsStream>(net::tls_connect(std::move(socket), url.host, limit, tls));
+  if (!url.secure) return std::make_unique<net::Socket>(connect_to(options, proxy ? *proxy : url, limit));
+  return std::make_unique<net::TlsStream>(
+      net::tls_connect(dial_tunnel(options, *proxy, url, limit), url.host, limit, tls));
 }
 
 }  // namespace verdin::http

@@ -1,7 +1,9 @@
 // connect(): against our own server, and against servers that misbehave.
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -9,6 +11,8 @@
 
 #include <gtest/gtest.h>
 
+#include <verdin/http/client.hpp>
+#include <verdin/net/connect.hpp>
 #include <verdin/net/error.hpp>
 #include <verdin/net/loop_stream.hpp>
 #include <verdin/net/socket.hpp>
@@ -175,6 +179,120 @@ TEST(Connect, OverTls) {
   });
 }
 
+/// A proxy that makes tunnels to `port`, wherever is asked for.
+class TunnelProxy {
+ public:
+  explicit TunnelProxy(std::uint16_t port)
+      : server_(net::Address::loopback_ipv4(0), [this, port](net::Socket& peer, const net::Address&) {
+          requests.push_back(peer.recv_until("\r\n\r\n", 10'000, 60s));
+          net::Socket to = net::connect("127.0.0.1", port);
+          peer.send_all("HTTP/1.1 200 Connected\r\nX-Proxy: this\r\n\r\n");
+          auto back = spawn([&] { carry(to, peer); });
+          carry(peer, to);
+          back.join();
+        }) {
+    server_.start();
+  }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(server_.port()); }
+
+  std::vector<std::string> requests;
+
+ private:
+  static void carry(net::Socket& from, net::Socket& to) {
+    std::error_code error;
+    std::array<char, 4096> octets;
+    for (std::size_t size; (size = from.recv(std::span(octets), error)) > 0 && !error;) {
+      to.send_all(std::string_view(octets.data(), size), error);
+    }
+    try {
+      to.shutdown_write();
+    } catch (const std::system_error&) {  // it has gone
+    }
+  }
+
+  net::StreamServer server_;
+};
+
+TEST(Connect, ThroughAProxy) {
+  run([] {
+    std::string heard;
+    Serving serving([&](Stream& peer) {
+      heard = peer.request().raw_head();
+      echo_all(peer);
+    });
+    TunnelProxy proxy(serving.app.port());
+    ClientOptions options;
+    options.proxy = proxy.url();
+    options.resolve = [](std::string_view name, std::uint16_t port, net::Deadline) {
+      EXPECT_EQ(name, "127.0.0.1") << "what is behind the proxy, the proxy looks up";
+      return std::vector<net::Address>{net::Address::loopback_ipv4(port)};
+    };
+    {
+      Stream stream = connect("ws://chat.test/echo", options);
+      stream.send("hello");
+      EXPECT_EQ(stream.receive(), (Message{"hello", false}));
+    }
+    ASSERT_EQ(proxy.requests.size(), 1u);
+    EXPECT_EQ(proxy.requests[0], "CONNECT chat.test:80 HTTP/1.1\r\nHost: chat.test:80");
+    options.proxy_user = "Aladdin";
+    options.proxy_password = "open sesame";
+    { const Stream stream = connect("ws://[::1]:81/echo", options); }
+    EXPECT_EQ(proxy.requests.back(),
+              "CONNECT [::1]:81 HTTP/1.1\r\nHost: [::1]:81\r\n"
+              "Proxy-Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+    EXPECT_EQ(heard.find("Proxy-"), heard.npos) << "that is not the server's to know";
+  });
+}
+
+TEST(Connect, OverTlsThroughAProxy) {
+  test::Certificates certificates;
+  certificates.sign("server", "DNS:chat.test");
+  run([&] {
+    http::App app;
+    route(app, "/echo", echo_all);
+    const auto context =
+        net::TlsContext::server({.identities = {{.certificate_file = certificates.path("server.pem"),
+                                                 .key_file = certificates.path("server.key")}}});
+    app.listen({"127.0.0.1", 0}, context).start();
+    TunnelProxy proxy(app.port());
+    ClientOptions options;
+    options.proxy = proxy.url();
+    options.tls = net::TlsContext::client({.system_roots = false, .ca_file = certificates.path("ca.pem")});
+    {
+      Stream stream = connect("wss://chat.test/echo", options);
+      stream.send("hello");
+      EXPECT_EQ(stream.receive(), (Message{"hello", false}));
+    }
+    EXPECT_EQ(proxy.requests.at(0), "CONNECT chat.test:443 HTTP/1.1\r\nHost: chat.test:443");
+    EXPECT_THROW(connect("wss://other.test/echo", options), net::TlsError) << "the server is still looked at";
+    app.stop();
+    app.join();
+  });
+}
+
+TEST(Connect, AProxyThatDoesNotLeadThere) {
+  run([] {
+    std::string answer;
+    net::StreamServer proxy(net::Address::loopback_ipv4(0), [&](net::Socket& peer, const net::Address&) {
+      peer.recv_until("\r\n\r\n", 10'000, 60s);
+      peer.send_all(answer);
+    });
+    proxy.start();
+    ClientOptions options;
+    options.proxy = "http://127.0.0.1:" + std::to_string(proxy.port());
+    for (const char* bad : {"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n", "hello\r\n\r\n", "",
+                            "HTTP/1.1 101 Switching Protocols\r\n\r\n", "HTTP/1.1 200 Go\r\n\r\nearly"}) {
+      answer = bad;
+      EXPECT_THROW(connect("ws://chat.test/", options), http::ClientError) << bad;
+    }
+    for (const char* none : {"127.0.0.1:80", "https://127.0.0.1/", "http://"}) {
+      options.proxy = none;
+      EXPECT_THROW(connect("ws://chat.test/", options), std::invalid_argument) << none;
+    }
+    proxy.stop();
+  });
+}
+
 TEST(Connect, SaysWhyTheServerWouldNot) {
   run([] {
     Serving serving(echo_all);
@@ -220,23 +338,41 @@ TEST(Connect, RefusesWhatCannotBeAsked) {
   });
 }
 
+/// A server whose handshake is made by hand.
+class ByHand {
+ public:
+  /// The next connection, its request read up to the end; `accept`: the key to answer with.
+  net::Socket next(std::string& accept) {
+    net::Socket socket = listener_.accept(60s);
+    const std::string head = socket.recv_until("\r\n\r\n", 10'000, 60s);
+    const std::size_t at = head.find("Sec-WebSocket-Key: ") + 19;
+    accept =
+        protocol::websocket::as_text(protocol::websocket::accept_key(std::string_view(head).substr(at, 24)));
+    return socket;
+  }
+  std::string url() const {
+    return "ws://127.0.0.1:" + std::to_string(listener_.local_address().port()) + "/";
+  }
+
+ private:
+  net::Socket listener_ = net::Socket::listen(net::Address::loopback_ipv4(0));
+};
+
 /// Runs `serve` for the first connection, and gives what connect() then throws.
 template <typename Error>
 std::string failure_with(std::function<void(net::Socket&, const std::string& accept)> serve,
                          ClientOptions options = {}) {
   std::string told = "nothing was thrown";
   run([&] {
-    net::Socket listener = net::Socket::listen(net::Address::loopback_ipv4(0));
+    ByHand site;
     auto server = spawn([&] {
-      net::Socket socket = listener.accept(60s);
-      const std::string head = socket.recv_until("\r\n\r\n", 10'000, 60s);
-      const std::size_t at = head.find("Sec-WebSocket-Key: ") + 19;
-      const auto accept = protocol::websocket::accept_key(std::string_view(head).substr(at, 24));
-      serve(socket, std::string(protocol::websocket::as_text(accept)));
+      std::string accept;
+      net::Socket socket = site.next(accept);
+      serve(socket, accept);
       socket.recv_all(1'000'000, 60s);
     });
     try {
-      connect("ws://127.0.0.1:" + std::to_string(listener.local_address().port()) + "/", options);
+      connect(site.url(), options);
     } catch (const Error& error) {
       told = error.what();
     }
@@ -306,19 +442,16 @@ TEST(Connect, NobodyThere) {
 
 TEST(Connect, FramesRightBehindTheAnswerAreRead) {
   run([] {
-    net::Socket listener = net::Socket::listen(net::Address::loopback_ipv4(0));
+    ByHand site;
     auto server = spawn([&] {
-      net::Socket socket = listener.accept(60s);
-      const std::string head = socket.recv_until("\r\n\r\n", 10'000, 60s);
-      const std::size_t at = head.find("Sec-WebSocket-Key: ") + 19;
-      const auto accept = protocol::websocket::accept_key(std::string_view(head).substr(at, 24));
+      std::string accept;
+      net::Socket socket = site.next(accept);
       const std::string frame(protocol::websocket::make_frame(Opcode::text, {"at once"}).view());
-      const std::string octets = "HTTP/1.1 103 Early Hints\r\n\r\n" +
-                                 switching(protocol::websocket::as_text(accept)) + "\r\n" + frame;
+      const std::string octets = "HTTP/1.1 103 Early Hints\r\n\r\n" + switching(accept) + "\r\n" + frame;
       for (char octet : octets) socket.send_all({&octet, 1});
       socket.recv_all(1000, 60s);
     });
-    Stream stream = connect("ws://127.0.0.1:" + std::to_string(listener.local_address().port()) + "/");
+    Stream stream = connect(site.url());
     EXPECT_EQ(stream.receive(), (Message{"at once", false}));
     // A server masks nothing, and this one does not close as it should.
     server.kill();
@@ -345,19 +478,16 @@ TEST(Connect, KilledAndTimedOutMeanwhile) {
 
 TEST(Connect, APeerThatAnswersNoPingIsGone) {
   run([] {
-    net::Socket listener = net::Socket::listen(net::Address::loopback_ipv4(0));
+    ByHand site;
     auto server = spawn([&] {
-      net::Socket socket = listener.accept(60s);
-      const std::string head = socket.recv_until("\r\n\r\n", 10'000, 60s);
-      const std::size_t at = head.find("Sec-WebSocket-Key: ") + 19;
-      const auto accept = protocol::websocket::accept_key(std::string_view(head).substr(at, 24));
-      socket.send_all(switching(protocol::websocket::as_text(accept)) + "\r\n");
+      std::string accept;
+      net::Socket socket = site.next(accept);
+      socket.send_all(switching(accept) + "\r\n");
       socket.recv_all(1000, 60s);
     });
     ClientOptions options;
     options.ping_interval = 10ms;
-    Stream stream =
-        connect("ws://127.0.0.1:" + std::to_string(listener.local_address().port()) + "/", options);
+    Stream stream = connect(site.url(), options);
     EXPECT_EQ(stream.wait_for_end().code, 1006);
     server.join();
   });
