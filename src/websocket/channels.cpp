@@ -18,7 +18,8 @@ Channel& Channel::operator=(Channel&& other) noexcept {
 
 Channel::~Channel() {
   // One that both sides have ended is over by itself when our end has left.
-  if (state_ && !(state_->ending && state_->peer_ended)) reset(close_code::kNormal);
+  if (!state_ || !state_->owner || (state_->ending && state_->peer_ended)) return;
+  state_->owner->reset_or_cut(*state_, close_code::kNormal);
 }
 
 bool Channel::send(std::string_view message, bool is_text) {

@@ -1,11 +1,14 @@
 #include "websocket/channels_state.hpp"
 
 #include <algorithm>
+#include <new>
 #include <stdexcept>
 
 #include <verdin/runtime/errors.hpp>
 #include <verdin/runtime/spawn.hpp>
 #include <verdin/runtime/timeout.hpp>
+
+#include "websocket/stream_state.hpp"
 
 namespace verdin::websocket::impl {
 
@@ -245,6 +248,16 @@ void ChannelsState::reset(ChannelState& channel, std::uint16_t code) {
   mux_.reset(channel.number, code);
   over(channel, code);
   to_write_.set();
+}
+
+void ChannelsState::reset_or_cut(ChannelState& channel, std::uint16_t code) noexcept {
+  const IntrusivePtr<ChannelsState> self(this);
+  try {
+    reset(channel, code);
+  } catch (const std::bad_alloc&) {
+    stream_.state_->cut(close_code::kAbnormal, "no memory");
+    all_over();
+  }
 }
 
 }  // namespace verdin::websocket::impl

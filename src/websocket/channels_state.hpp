@@ -62,6 +62,8 @@ class ChannelsState final : public RefCounted<ChannelsState> {
   static std::optional<Message> receive(ChannelState& channel);  // also of one that is over
   void end(ChannelState& channel);
   void reset(ChannelState& channel, std::uint16_t code);
+  /// The same; where there is no memory to say so, the connection ends.
+  void reset_or_cut(ChannelState& channel, std::uint16_t code) noexcept;
   std::size_t size() const noexcept { return mux_.size(); }
 
  private:

@@ -54,7 +54,7 @@ class RouteEndpoint final : public http::Endpoint, public std::enable_shared_fro
       handler_(stream);
     } catch (const Interrupt&) {
       // Killed, perhaps because the hub ends: nobody will be there for the peer's answer.
-      state->close(close_code::kGoingAway, {});
+      state->close_or_cut(close_code::kGoingAway, {});
       remove(*state);
       throw;
     } catch (...) {
@@ -65,7 +65,7 @@ class RouteEndpoint final : public http::Endpoint, public std::enable_shared_fro
   }
 
   static void end(const StatePtr& state, std::uint16_t code) {
-    state->close(code, {});
+    state->close_or_cut(code, {});
     state->function_returned();
   }
 

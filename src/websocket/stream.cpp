@@ -9,7 +9,7 @@ namespace verdin::websocket {
 Stream::Stream(IntrusivePtr<impl::StreamState> state) : state_(std::move(state)) {}
 Stream::Stream(Stream&& other) noexcept = default;
 Stream::~Stream() {
-  if (state_ && state_->is_client()) state_->close(close_code::kNormal, {});
+  if (state_ && state_->is_client()) state_->close_or_cut(close_code::kNormal, {});
 }
 
 std::optional<Message> Stream::receive() { return state_->receive(); }

@@ -198,11 +198,15 @@ bool StreamState::end_message() {
 }
 
 void StreamState::abandon_message() noexcept {
+  if (is_open()) close_or_cut(close_code::kInternalError, "a message was given up");
+  sink_.release();
+}
+
+void StreamState::close_or_cut(std::uint16_t code, std::string_view reason) noexcept {
   try {
-    if (is_open()) close(close_code::kInternalError, "a message was given up");
-    sink_.release();
+    close(code, reason);
   } catch (const std::bad_alloc&) {
-    connection_->abort();  // it cannot even be said
+    cut(close_code::kAbnormal, "no memory");
   }
 }
 

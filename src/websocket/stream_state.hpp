@@ -49,6 +49,8 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
 
   /// Cuts the connection, as if it had ended by itself.
   void cut(std::uint16_t code, std::string_view reason);
+  /// close(), or cut() where there is no memory to say so.
+  void close_or_cut(std::uint16_t code, std::string_view reason) noexcept;
 
   Connection* connection() const noexcept { return connection_.get(); }
   bool is_open() const noexcept { return connection_ && connection_->is_open(); }

@@ -48,7 +48,7 @@ class Channel {
   Channel(Channel&& other) noexcept;
   Channel& operator=(Channel&& other) noexcept;
   /// Resets it (1000) if it is not over: who wants the peer to have all that was sent calls end(), and waits
-  /// until receive() gives nothing.
+  /// until receive() gives nothing. Where there is no memory to say so, the whole connection is cut (1006).
   ~Channel();
 
   /// Blocks until all of it is on its way. False if the channel is over, or end() was called.

@@ -37,8 +37,9 @@
 namespace verdin::websocket {
 
 namespace impl {
+class ChannelsState;
 class StreamState;
-}
+}  // namespace impl
 
 struct Message {
   std::string data;
@@ -78,7 +79,8 @@ class Stream {
   explicit Stream(IntrusivePtr<impl::StreamState> state);
   Stream(Stream&& other) noexcept;
   Stream& operator=(Stream&&) = delete;
-  /// A client's connection is closed (1000) if it is open; a server's when its function has returned.
+  /// A client's connection is closed (1000) if it is open; a server's when its function has returned. Where
+  /// there is no memory to say so, it is cut (1006).
   ~Stream();
 
   /// Blocks for the next message; none once the connection is closed by either side and what came before is
@@ -126,6 +128,7 @@ class Stream {
 
  private:
   friend class Subscriber;
+  friend class impl::ChannelsState;
   MessageSink begin_message(bool binary);
   IntrusivePtr<impl::StreamState> state_;  // null: moved away
 };
