@@ -80,7 +80,7 @@ App& App::start() {
   return *this;
 }
 
-void App::serve(loop::StreamPtr stream) { server_->serve(std::move(stream)); }
+void App::serve(loop::StreamPtr stream, bool secure) { server_->serve(std::move(stream), secure); }
 
 void App::serve_forever() {
   if (!Hub::current_or_null()) {

@@ -14,10 +14,11 @@ constexpr std::size_t kMostBodyHeld = 64 * 1024;  // of one that a handler reads
 // What every open connection costs beside its stream.
 static_assert(sizeof(Connection) <= 256);
 
-Connection::Connection(Server& server, loop::StreamPtr stream)
+Connection::Connection(Server& server, loop::StreamPtr stream, bool secure)
     : server_(server),
       stream_(std::move(stream)),
-      timer_(stream_->loop(), loop::on_timer<&Connection::on_timer>, this) {}
+      timer_(stream_->loop(), loop::on_timer<&Connection::on_timer>, this),
+      secure_(secure) {}
 
 void Connection::open() {
   enter(Phase::fresh);
@@ -128,6 +129,7 @@ void Connection::head_done(bool body_has_begun) {
   if (head.expectation() == http1::Expectation::unknown) return refuse(417);
   request.path_ = std::move(*path);
   request.stream_ = stream_.get();
+  request.secure_ = secure_;
   server_.resolve(*reading_);
   if (phase_ == Phase::closed) return;
   if (head.body_kind() == http1::BodyKind::none) return request_done();

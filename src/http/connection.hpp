@@ -28,7 +28,7 @@ class Server;
 
 class Connection final : public loop::StreamHandler, public RefCounted<Connection> {
  public:
-  Connection(Server& server, loop::StreamPtr stream);
+  Connection(Server& server, loop::StreamPtr stream, bool secure);
 
   void open();
   /// The server stops: closes if idle, else behind the response in flight.
@@ -125,6 +125,7 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   bool paused_ : 1 = false;
   bool discards_input_ : 1 = false;
   bool keep_behind_file_ : 1 = false;
+  const bool secure_ : 1;  // the stream is carried by TLS
 };
 
 }  // namespace verdin::http

@@ -32,10 +32,13 @@ bool is_origin(std::string_view text) noexcept {
   return port.empty() || !rest.ends_with(port);
 }
 
-bool is_own(std::string_view origin, std::string_view host) noexcept {
+bool is_own(std::string_view origin, const Request& request) {
+  const std::string_view host = request.header("Host").value_or(std::string_view());
   const std::size_t colon = origin.find("://");
   if (colon == origin.npos || host.empty()) return false;
-  const std::string_view port = default_port_of(origin.substr(0, colon));
+  const std::string_view scheme = origin.substr(0, colon), port = default_port_of(scheme);
+  // Who is between a browser and a page without TLS could speak through that page to the site with it.
+  if (request.secure() && !http1::equals_ignoring_case(scheme, "https")) return false;
   return !port.empty() && http1::equals_ignoring_case(without_suffix(origin.substr(colon + 3), port),
                                                       without_suffix(host, port));
 }
@@ -62,7 +65,7 @@ bool Origins::has(std::string_view origin) const {
 
 bool Origins::welcome(const Request& request) const {
   const auto origin = request.header("Origin");
-  return !origin || has(*origin) || is_own(*origin, request.header("Host").value_or(std::string_view()));
+  return !origin || has(*origin) || is_own(*origin, request);
 }
 
 void Origins::append_headers(const Request& request, std::vector<Header>& to) const {

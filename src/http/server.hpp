@@ -43,7 +43,7 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   void listen(const Address& address, const net::TlsContext& context);
   std::uint16_t port() const;
   void start();
-  void serve(loop::StreamPtr stream);
+  void serve(loop::StreamPtr stream, bool secure);
   void stop();
   void stop_now();
   void shut_down() noexcept;
@@ -83,7 +83,7 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   };
 
  private:
-  void on_accept(loop::StreamPtr stream) override { serve(std::move(stream)); }
+  void on_accept(loop::StreamPtr stream) override { serve(std::move(stream), false); }
   void serve_tls(loop::StreamPtr accepted, const net::TlsContext& context);
 
   Endpoint* mounted_at(std::string_view path) const noexcept;

@@ -92,12 +92,12 @@ void Server::start() {
   }
 }
 
-void Server::serve(loop::StreamPtr stream) {
+void Server::serve(loop::StreamPtr stream, bool secure) {
   if (connection_count_ >= options_.max_connections || stopping_) {
     stream->send("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     return loop::retire(std::move(stream));
   }
-  const IntrusivePtr<Connection> connection(new Connection(*this, std::move(stream)));
+  const IntrusivePtr<Connection> connection(new Connection(*this, std::move(stream), secure));
   connection->add_ref();  // the list's; dropped by forget()
   connection->next = first_;
   if (first_) first_->prev = connection.get();

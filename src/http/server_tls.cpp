@@ -53,7 +53,7 @@ void Server::serve_tls(loop::StreamPtr accepted, const net::TlsContext& context)
         } catch (const std::system_error&) {
           return;  // the peer's affair: garbage, silence, an end
         }
-        self->serve(net::loop_stream(std::move(stream)));
+        self->serve(net::loop_stream(std::move(stream)), true);
       },
       "TLS handshake");
 }

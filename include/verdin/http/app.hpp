@@ -165,8 +165,8 @@ class App {
   /// Accepts on the current hub, in the background. The App must be destroyed or stopped before that hub
   /// ends.
   App& start();
-  /// Serves a connection that something else accepted (on the current hub).
-  void serve(loop::StreamPtr stream);
+  /// Serves a connection that something else accepted (on the current hub); `secure`: and that TLS carries.
+  void serve(loop::StreamPtr stream, bool secure = false);
   /// start(), then blocks the greenlet until stop(), or SIGINT or SIGTERM, and until what was in flight has
   /// ended. Outside of verdin::run() it runs a hub of its own; what has greenlets beside the server calls it
   /// within: run([] { ...; spawn(tick); app.serve_forever(); }). A second signal ends it at once.

@@ -3,8 +3,9 @@
 //
 // The list is exact: scheme, host and port as browsers write them ("https://example.org:8443", no path, a
 // default port left out), or "*" alone for everybody, but never with credentials. A page of the server's own
-// host (the Host header's; the scheme is not compared, for behind a proxy that ends TLS nobody here knows it)
-// is welcome without being listed, and so is who has no Origin: that is no page's script.
+// origin is welcome without being listed: of the Host header's host and port, and of https where the request
+// came over TLS (what comes without may have come over TLS to a proxy: there the scheme is not compared). So
+// is who has no Origin: that is no page's script.
 //
 // What answers say of it is the Fetch standard's (section 3.2): a list makes each answer depend on the
 // Origin, which caches are told by Vary, also where no Origin came; "*" is said to everybody alike, and needs

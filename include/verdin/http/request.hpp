@@ -111,6 +111,8 @@ class Request {
   std::string peer_address() const;
   /// Of the failure that this request met with; empty if there was none.
   const std::string& error_id() const noexcept { return error_id_; }
+  /// It came over TLS that this app itself ended; behind a proxy that ends TLS nobody here knows.
+  bool secure() const noexcept { return secure_; }
   /// Upgrade: websocket was asked for.
   bool wants_websocket() const noexcept { return head_.wants_websocket(); }
 
@@ -141,6 +143,7 @@ class Request {
   mutable std::forward_list<std::pair<std::string, std::string>> joined_headers_;  // only repeated ones
   mutable std::string peer_address_;
   std::string error_id_;
+  bool secure_ = false;
   Exchange* exchange_ = nullptr;          // it lies in
   const loop::Stream* stream_ = nullptr;  // while the exchange has a connection
 };

@@ -10,6 +10,7 @@
 
 #include <verdin/http/app.hpp>
 #include <verdin/http/client.hpp>
+#include <verdin/http/origin.hpp>
 #include <verdin/net/socket.hpp>
 #include <verdin/net/tls_error.hpp>
 #include <verdin/net/tls_stream.hpp>
@@ -93,6 +94,32 @@ TEST_F(Https, ManyAtOnceAndAFileBetween) {
       EXPECT_EQ(all[static_cast<std::size_t>(i)].get(), i % 5 == 0 ? content : "waited");
     app.stop();
     app.join();
+  });
+}
+
+TEST_F(Https, PagesWithoutTlsAreNotItsOwn) {
+  run([&] {
+    App app, plain_app;
+    for (App* site : {&app, &plain_app}) {
+      site->get("/", [](Request& request, Response& response) {
+        response.send(std::string(request.secure() ? "secure " : "plain ") +
+                      (Origins().welcome(request) ? "welcome" : "strange"));
+      });
+    }
+    app.listen({"127.0.0.1", 0}, context()).start();
+    plain_app.listen({"127.0.0.1", 0}).start();
+    Client client(client_options());
+    const auto from = [&](const App& site, const std::string& scheme, const std::string& origin_scheme) {
+      const std::string host = "://127.0.0.1:" + std::to_string(site.port());
+      ClientRequest request;
+      request.url = scheme + host + "/";
+      request.headers = {{"Origin", origin_scheme + host}};
+      return client.request(std::move(request)).body();
+    };
+    EXPECT_EQ(from(app, "https", "https"), "secure welcome");
+    EXPECT_EQ(from(app, "https", "http"), "secure strange");
+    EXPECT_EQ(from(plain_app, "http", "http"), "plain welcome");
+    EXPECT_EQ(from(plain_app, "http", "https"), "plain welcome") << "a proxy may have ended TLS";
   });
 }
 
