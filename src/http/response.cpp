@@ -53,7 +53,7 @@ Response& Response::header(std::string_view name, std::string_view value) {
   http1::check_header(name, value);
   const auto is_same = [&](const auto& known) { return http1::equals_ignoring_case(known.first, name); };
   std::erase_if(headers_, is_same);
-  if (!lasting_.empty() && !http1::equals_ignoring_case(name, "Vary")) std::erase_if(lasting_, is_same);
+  if (lasting_ && !http1::equals_ignoring_case(name, "Vary")) std::erase_if(*lasting_, is_same);
   headers_.emplace_back(name, value);
   return *this;
 }
@@ -61,7 +61,8 @@ Response& Response::header(std::string_view name, std::string_view value) {
 Response& Response::lasting_header(std::string_view name, std::string_view value) {
   check_unsent();
   http1::check_header(name, value);
-  lasting_.emplace_back(name, value);
+  if (!lasting_) lasting_ = std::make_unique<HeaderList>();
+  lasting_->emplace_back(name, value);
   return *this;
 }
 
@@ -86,14 +87,15 @@ Response& Response::close() {
 bool Response::has_header(std::string_view name) const noexcept {
   const auto is_it = [&](const auto& known) { return http1::equals_ignoring_case(known.first, name); };
   return std::any_of(headers_.begin(), headers_.end(), is_it) ||
-         std::any_of(lasting_.begin(), lasting_.end(), is_it);
+         (lasting_ && std::any_of(lasting_->begin(), lasting_->end(), is_it));
 }
 
 std::vector<Header> Response::header_views() const {
   std::vector<Header> views;
-  views.reserve(headers_.size() + lasting_.size());
+  views.reserve(headers_.size() + (lasting_ ? lasting_->size() : 0));
   for (const auto& [name, value] : headers_) views.push_back({name, value});
-  for (const auto& [name, value] : lasting_) views.push_back({name, value});
+  if (!lasting_) return views;
+  for (const auto& [name, value] : *lasting_) views.push_back({name, value});
   return views;
 }
 

@@ -161,7 +161,7 @@ void Server::answer_failure(Response& failed, int status) {
   Request& request = exchange->request_;
   if (const auto page = error_pages_.find(status); page != error_pages_.end()) {
     Response response(exchange);
-    response.lasting_ = failed.lasting_;
+    if (failed.lasting_) response.lasting_ = std::make_unique<Response::HeaderList>(*failed.lasting_);
     response.status(status);
     try {
       page->second(request, response);

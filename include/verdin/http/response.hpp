@@ -10,6 +10,7 @@
 #include <concepts>
 #include <ctime>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -106,7 +107,7 @@ class Response {
   ExchangePtr exchange_;
   using HeaderList = std::vector<std::pair<std::string, std::string>>;
   HeaderList headers_;
-  HeaderList lasting_;
+  std::unique_ptr<HeaderList> lasting_;  // none: nobody wants any
   std::size_t compress_from_ = 0;
   int status_ = 200;
   bool sent_ = false;
