@@ -155,7 +155,9 @@ class TemplateRun {
   std::size_t steps_ = 0;
 };
 
-std::string Template::render(const json::Value& data) const { return TemplateRun(*this, &data, {}).run(); }
+std::string Template::render_tree(const json::Value& data) const {
+  return TemplateRun(*this, &data, {}).run();
+}
 
 std::string Template::render(std::span<const TemplateValue> values) const {
   return TemplateRun(*this, nullptr, values).run();

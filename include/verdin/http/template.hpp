@@ -30,6 +30,7 @@
 // std::system_error when it cannot be read.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -62,8 +63,11 @@ class Template {
   explicit Template(std::string text) : Template(std::move(text), {}) {}
   static Template load(const std::string& file_name);
 
-  /// `data` is an object.
-  std::string render(const json::Value& data) const;
+  /// `data` is an object. A template so that braces are never taken for a Value.
+  template <std::same_as<json::Value> T>
+  std::string render(const T& data) const {
+    return render_tree(data);
+  }
   std::string render(std::span<const TemplateValue> values) const;
   std::string render(std::initializer_list<TemplateValue> values) const {
     return render(std::span(values.begin(), values.size()));
@@ -81,6 +85,7 @@ class Template {
   };
 
   Template(std::string text, const std::string& file_name);
+  std::string render_tree(const json::Value& data) const;
 
   std::string text_;
   std::vector<Part> parts_;

@@ -446,7 +446,8 @@ TEST(Connect, FramesRightBehindTheAnswerAreRead) {
     auto server = spawn([&] {
       std::string accept;
       net::Socket socket = site.next(accept);
-      const std::string frame(protocol::websocket::make_frame(Opcode::text, {"at once"}).view());
+      const std::string frame(
+          protocol::websocket::make_frame(protocol::websocket::Opcode::text, {"at once"}).view());
       const std::string octets = "HTTP/1.1 103 Early Hints\r\n\r\n" + switching(accept) + "\r\n" + frame;
       for (char octet : octets) socket.send_all({&octet, 1});
       socket.recv_all(1000, 60s);
