@@ -20,8 +20,9 @@ constexpr std::array<std::string_view, 2> kEscapable{"title", "textarea"};
 constexpr std::array<std::string_view, 12> kUrls{"href",       "src",        "action",   "formaction",
                                                  "xlink:href", "poster",     "cite",     "data",
                                                  "ping",       "background", "manifest", "codebase"};
-// What their URLs lead to runs as the page.
-constexpr std::array<std::string_view, 6> kRun{"script", "iframe", "frame", "object", "embed", "base"};
+// What their URLs lead to runs as the page, or says how it looks.
+constexpr std::array<std::string_view, 7> kRun{"script", "iframe", "frame", "object",
+                                               "embed",  "base",   "link"};
 // They write into attributes of others.
 constexpr std::array<std::string_view, 4> kAnimations{"animate", "set", "animatemotion", "animatetransform"};
 constexpr std::array<std::string_view, 4> kSchemes{"http", "https", "mailto", "tel"};

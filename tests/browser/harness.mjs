@@ -90,8 +90,10 @@ export class TestServer {
   }
 
   async end() {
-    if (this.#child && this.#child.exitCode === null && this.#child.signalCode === null) await this.stop();
+    const runs = this.#child && this.#child.exitCode === null && this.#child.signalCode === null;
+    const ended = runs ? await this.stop() : await this.exited;
     fs.rmSync(this.folder, { recursive: true, force: true });
+    if (ended && ended.code !== 0) throw new Error(`it ended with ${JSON.stringify(ended)}`);
   }
 }
 

@@ -19,7 +19,7 @@
 //   tel becomes "#". Behind something fixed (href="/rooms/{{slug}}") all but A-Z a-z 0-9 - . _ ~ is
 //   percent-encoded;
 // - in scripts, styles, comments, event handlers, style and srcdoc attributes, unquoted values, names of tags
-//   and of attributes, at the beginning of what is run (<script src>, <iframe src>, ...): refused, as nothing
+//   and of attributes, at the beginning of what is run (<script src>, <link href>, ...): refused, as nothing
 //   would be safe there. Data for a script goes into a data- attribute.
 //
 // A section must end in the place where it began, and the template in text.

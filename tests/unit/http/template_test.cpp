@@ -89,6 +89,7 @@ TEST(HttpTemplate, RefusesHolesWhereNothingIsSafe) {
                            "<script src=\"{{x}}\"></script>",
                            "<iframe src=\"{{x}}\"></iframe>",
                            "<base href=\"{{x}}\">",
+                           "<link rel=\"stylesheet\" href=\"{{x}}\">",
                            "<object data='{{x}}'></object>",
                            "<a href=\"javascript:f({{x}})\">",
                            "<a href=\"java&#115;cript:{{x}}\">",
