@@ -3,7 +3,7 @@
 //
 //   http_parser_differential [--requests N] [--seed N]
 //
-// Always the same requests for a seed; the last line counts.
+// Always the same requests for a seed and a compiler; the last line counts.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -61,8 +61,12 @@ class Generator {
   }
 
   void append_header(std::string& to, std::string_view name, std::string_view value) {
-    to +=
-        in_any_case(name) + ":" + (one_in(6) ? "" : " ") + blanks() + std::string(value) + blanks() + "\r\n";
+    to += in_any_case(name);
+    to += one_in(6) ? ":" : ": ";
+    to += blanks();
+    to += value;
+    to += blanks();
+    to += "\r\n";
   }
   std::string list(std::string_view first) {
     static constexpr std::string_view kElements[]{"close",     "keep-alive", "upgrade",  "TE",
@@ -70,8 +74,14 @@ class Generator {
                                                   "close x",   "\"close\"",  "upgrade2", "xclose"};
     std::string text = in_any_case(first);
     while (one_in(3)) {
-      const std::string element = in_any_case(any_of(kElements));
-      text = one_in(2) ? text + blanks() + "," + blanks() + element : element + "," + text;
+      if (one_in(2)) {
+        text += blanks();
+        text += ',';
+        text += blanks();
+        text += in_any_case(any_of(kElements));
+      } else {
+        text.insert(0, in_any_case(any_of(kElements)) + ",");
+      }
     }
     return text;
   }
