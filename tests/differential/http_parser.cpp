@@ -148,7 +148,9 @@ class Generator {
         if (!chunk.empty()) append_chunk(to, chunk);
       }
       append_chunk(to, {});
-      while (one_in(3)) append_header(to, one_in(2) ? "X-Trailer" : "Connection", plain(20));
+      static constexpr std::string_view kTrailers[]{"X-Trailer", "Connection", "Content-Length",
+                                                    "Transfer-Encoding", "Upgrade"};
+      while (one_in(3)) append_header(to, any_of(kTrailers), one_in(3) ? "chunked" : plain(20));
       to += "\r\n";
     } else {
       to += "\r\n";

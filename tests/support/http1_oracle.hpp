@@ -212,6 +212,17 @@ inline const char* excuse_of_text(std::string_view head) {
   return nullptr;
 }
 
+/// And of what stands behind the head, where theirs refuses it.
+inline const char* excuse_of_trailers(std::string_view body) {
+  for (std::size_t begin = 0, end; (end = body.find("\r\n", begin)) != body.npos; begin = end + 2) {
+    const std::string_view name = body.substr(begin, body.substr(begin, end - begin).find(':'));
+    if (http1::equals_ignoring_case(name, "content-length") ||
+        http1::equals_ignoring_case(name, "transfer-encoding"))
+      return "a trailer frames nothing (RFC 9110, 6.5.1) and is passed over; theirs reads it as a header";
+  }
+  return nullptr;
+}
+
 struct Comparison {
   bool accepted = false;          // by ours, so that there was something to compare
   const char* excused = nullptr;  // they differ, and we are right
@@ -235,7 +246,9 @@ inline Comparison compare_with_theirs(std::string_view octets) {
   const ParsedRequest& theirs = parser.parsed();
   const auto differ = [&](std::string what) {
     result.excused = excuse(ours);
-    if (!result.excused) result.excused = excuse_of_text(text.substr(0, text.find("\r\n\r\n") + 2));
+    const std::size_t head_end = text.find("\r\n\r\n") + 2;
+    if (!result.excused) result.excused = excuse_of_text(text.substr(0, head_end));
+    if (!result.excused && !accepted) result.excused = excuse_of_trailers(text.substr(head_end));
     if (!result.excused) result.difference = std::move(what);
     return result;
   };
