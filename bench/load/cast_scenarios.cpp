@@ -129,6 +129,13 @@ class RoomCast final : public Broadcast {
   std::string text_;
 };
 
+/// The same to all connections of a bare WebSocket: what one says, all hear.
+class WsCast final : public Broadcast {
+ public:
+  using Broadcast::Broadcast;
+  Protocol protocol() const noexcept override { return Protocol::kWebSocket; }
+};
+
 class TcpCast final : public CastScenario {
  public:
   explicit TcpCast(const Options& options) : CastScenario(options), received_(options.connections) {}
@@ -173,6 +180,7 @@ std::unique_ptr<Scenario> make_broadcast(const Options& options) {
 std::unique_ptr<Scenario> make_room_cast(const Options& options) {
   return std::make_unique<RoomCast>(options);
 }
+std::unique_ptr<Scenario> make_ws_cast(const Options& options) { return std::make_unique<WsCast>(options); }
 std::unique_ptr<Scenario> make_tcp_cast(const Options& options) { return std::make_unique<TcpCast>(options); }
 
 }  // namespace bench

@@ -10,9 +10,11 @@
 namespace bench {
 
 std::unique_ptr<Scenario> make_broadcast(const Options& options);
-/// The same octets without a protocol: what is sent is the frame that a Socket.IO server would send to each.
 /// The same to a room: each connection has entered it before.
 std::unique_ptr<Scenario> make_room_cast(const Options& options);
+/// The same text as a message of a bare WebSocket, which the server publishes.
+std::unique_ptr<Scenario> make_ws_cast(const Options& options);
+/// The same octets without a protocol: what is sent is the frame that a server would send to each.
 std::unique_ptr<Scenario> make_tcp_cast(const Options& options);
 
 }  // namespace bench

@@ -18,7 +18,7 @@ struct ModeDefaults {
 
 constexpr std::string_view kSocketIoPath = "/socket.io/?EIO=4&transport=websocket";
 
-constexpr std::array<ModeDefaults, 9> kModes{{
+constexpr std::array<ModeDefaults, 12> kModes{{
     {"tcp-echo", "", 100, 1},
     {"tcp-cast", "", 500, 1},
     {"ws-echo", "/", 100, 1},
@@ -28,6 +28,9 @@ constexpr std::array<ModeDefaults, 9> kModes{{
     {"room", kSocketIoPath, 500, 1},
     {"idle", kSocketIoPath, 5000, 1},
     {"ping-pong", "", 200, 1},
+    {"http", "/", 100, 1},
+    {"ws-cast", "/cast", 500, 1},
+    {"ws-idle", "/", 5000, 1},
 }};
 
 const ModeDefaults& defaults_of(Mode mode) { return kModes[static_cast<std::size_t>(mode)]; }
@@ -42,7 +45,7 @@ void fill_defaults(Options& options) {
 void declare(CLI::App& app, Options& options) {
   app.add_option("--host", options.host, "IPv4 address of the server")->capture_default_str();
   app.add_option("-p,--port", options.port, "port of the server")->required();
-  app.add_option("--path", options.path, "request target of the WebSocket handshake");
+  app.add_option("--path", options.path, "target of the request, or of the handshake");
   app.add_option("-n,--connections", options.connections,
                  "connections (100; 200 ping-pong; 500 to cast; 5000 idle)");
   app.add_option("-b,--burst", options.burst, "messages in flight per connection (1; 32 in mode burst)");
@@ -65,7 +68,8 @@ void declare(CLI::App& app, Options& options) {
 std::string_view name_of(Mode mode) { return defaults_of(mode).name; }
 
 bool parse_options(int argc, char** argv, Options& options, int& status) {
-  CLI::App app{"Load generator for WebSocket and Socket.IO servers; exit status 1 when anything went wrong."};
+  CLI::App app{
+      "Load generator for HTTP, WebSocket and Socket.IO servers; exit status 1 when anything went wrong."};
   std::map<std::string, Mode> modes;
   for (std::size_t i = 0; i < kModes.size(); ++i) modes.emplace(kModes[i].name, static_cast<Mode>(i));
   app.add_option("mode", options.mode, "what to do")->required()->transform(CLI::CheckedTransformer(modes));

@@ -18,8 +18,13 @@ enum class Mode : std::uint8_t {
   kBroadcast,
   kRoom,
   kIdle,
-  kPingPong
+  kPingPong,
+  kHttp,
+  kWsCast,
+  kWsIdle
 };
+
+constexpr bool is_idle(Mode mode) { return mode == Mode::kIdle || mode == Mode::kWsIdle; }
 
 struct Options {
   Mode mode = Mode::kEmitAck;

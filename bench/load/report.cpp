@@ -38,7 +38,7 @@ Derived derive(const Options& options, const Result& r) {
   }
   if (r.messages != 0)
     d.cpu_per_message = microseconds(r.server_cpu.total_ns) / static_cast<double>(r.messages);
-  if (options.mode == Mode::kIdle) {
+  if (is_idle(options.mode)) {
     d.rss_per_connection =
         static_cast<double>(r.rss_after - r.rss_before) / static_cast<double>(options.connections);
   }
@@ -85,7 +85,7 @@ std::string text_report(const Options& options, const Result& r) {
   std::string out;
   append(out, "%s: %zu connections, %zu in flight each, %zu octets, %.2f s\n", name_of(options.mode).data(),
          options.connections, options.burst, options.size, r.window_seconds);
-  if (options.mode == Mode::kIdle) {
+  if (is_idle(options.mode)) {
     append(out,
            "  resident: %.0f octets/connection (%lld empty, %lld before, %lld after); %llu pings answered\n",
            d.rss_per_connection, static_cast<long long>(r.rss_empty), static_cast<long long>(r.rss_before),

@@ -66,7 +66,7 @@ Result run(const Options& options) {
   const ServerProcess server(options.pid);
   const std::unique_ptr<Scenario> scenario = make_scenario(options);
   Driver driver(options, *scenario, result.errors);
-  if (options.mode == Mode::kIdle) {
+  if (is_idle(options.mode)) {
     run_idle(options, driver, *scenario, server, result);
   } else {
     run_load(options, driver, *scenario, server, result);

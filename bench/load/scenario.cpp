@@ -3,6 +3,7 @@
 #include "cast_scenarios.hpp"
 #include "driver.hpp"
 #include "echo_scenarios.hpp"
+#include "http_scenario.hpp"
 
 namespace bench {
 namespace {
@@ -10,7 +11,8 @@ namespace {
 /// Joins and says nothing; the clients answer pings.
 class Idle final : public Scenario {
  public:
-  Protocol protocol() const noexcept override { return Protocol::kSocketIo; }
+  explicit Idle(Protocol protocol) : protocol_(protocol) {}
+  Protocol protocol() const noexcept override { return protocol_; }
   void begin(Driver& driver) override { driver_ = &driver; }
   void on_message(Client&, std::string_view message) override {
     driver_->errors().add("unasked-message", message);
@@ -19,6 +21,7 @@ class Idle final : public Scenario {
 
  private:
   Driver* driver_ = nullptr;
+  Protocol protocol_;
 };
 
 }  // namespace
@@ -40,10 +43,16 @@ std::unique_ptr<Scenario> make_scenario(const Options& options) {
       return make_room_cast(options);
     case Mode::kPingPong:
       return make_ping_pong(options);
+    case Mode::kHttp:
+      return make_http(options);
+    case Mode::kWsCast:
+      return make_ws_cast(options);
+    case Mode::kWsIdle:
+      return std::make_unique<Idle>(Protocol::kWebSocket);
     case Mode::kIdle:
       break;
   }
-  return std::make_unique<Idle>();
+  return std::make_unique<Idle>(Protocol::kSocketIo);
 }
 
 }  // namespace bench

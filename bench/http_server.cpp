@@ -1,0 +1,91 @@
+// What scripts/bench-http asks of HTTP and WebSocket: "/" is answered from a callback, "/greenlet" by a
+// handler on a greenlet, "/files/..." from a folder; WebSockets are echoed, those of "/cast" hear what any of
+// them says.
+#include <cstdio>
+#include <optional>
+#include <string>
+
+#include <verdin/verdin.hpp>
+#include <verdin/websocket/accept.hpp>
+#include <verdin/websocket/topics.hpp>
+
+#include "server_options.hpp"
+
+namespace http = verdin::http;
+namespace websocket = verdin::websocket;
+
+namespace {
+
+constexpr std::string_view kHello = "Hello world!";
+
+/// One WebSocket; deletes itself at the end.
+class Peer : public websocket::ConnectionHandler {
+ public:
+  template <typename T, typename... Arguments>
+  static void begin(const http::ExchangePtr& exchange, Arguments&... arguments) {
+    Peer* const peer = new T(arguments...);
+    websocket::Options options;
+    options.max_message_size = 16 * 1024 * 1024;
+    peer->connection_ = websocket::accept(exchange, options, *peer);
+    peer->connection_ ? peer->on_begin() : delete peer;
+  }
+  virtual ~Peer() = default;
+
+ protected:
+  virtual void on_begin() {}
+  void on_binary(std::span<char> message) override {
+    connection_->send_binary({message.data(), message.size()});
+  }
+  void on_close(const websocket::Close&) override { delete this; }
+
+  verdin::IntrusivePtr<websocket::Connection> connection_;
+};
+
+class Echo final : public Peer {
+  void on_text(std::span<char> message) override { connection_->send_text({message.data(), message.size()}); }
+};
+
+class Member final : public Peer {
+ public:
+  explicit Member(websocket::Topics& topics) : topics_(topics) {}
+
+ private:
+  void on_begin() override { topics_.subscribe(*connection_, "all"); }
+  void on_text(std::span<char> message) override {
+    topics_.publish("all", std::string_view(message.data(), message.size()));
+  }
+
+  websocket::Topics& topics_;
+};
+
+class Hello final : public http::Endpoint {
+  void on_request(http::ExchangePtr exchange) override {
+    exchange->respond(200, {{"Content-Type", "text/plain"}}, kHello);
+  }
+  void on_upgrade(http::ExchangePtr exchange) override {
+    exchange->request().path() == "/cast" ? Peer::begin<Member>(exchange, topics_)
+                                          : Peer::begin<Echo>(exchange);
+  }
+
+  websocket::Topics topics_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const ServerOptions options = server_options(argc, argv, "HTTP and WebSocket benchmark server", 5003);
+  verdin::HubOptions hub;
+  hub.loop_backend = options.loop;
+  return verdin::run(hub, [&] {
+    http::App app;
+    const auto hello = std::make_shared<Hello>();
+    app.route("/", hello).route("/cast", hello);
+    app.get("/greenlet",
+            [](http::Request&, http::Response& response) { response.type("text/plain").send(kHello); });
+    if (!options.files.empty()) app.static_files("/files", options.files);
+    app.listen({"127.0.0.1", options.port});
+    std::printf("listening on 127.0.0.1:%u\n", unsigned{app.port()});
+    std::fflush(stdout);
+    app.serve_forever();
+  });
+}
