@@ -92,6 +92,7 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   void answered(bool keep);
   void pump_file();
   void note_queued(std::size_t unsent_before);
+  void send_uncounted(std::string_view octets);
   void abort_exchange();
   void close_politely();
   void leave_server();

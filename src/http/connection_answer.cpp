@@ -11,6 +11,7 @@ namespace verdin::http {
 
 namespace {
 
+constexpr std::size_t kCopied = 16 * 1024;
 constexpr std::size_t kFilePiece = 64 * 1024;
 constexpr std::size_t kFileTurn = 4 * 1024 * 1024;  // so much of a file goes out before others get their turn
 
@@ -72,11 +73,13 @@ void Connection::respond(Exchange& exchange, int status, std::span<const Header>
                          std::string_view body) {
   const IntrusivePtr<Connection> self(this);
   const std::size_t before = stream_->unsent();
-  if (write_head(exchange, status, headers, body.size())) {
-    stream_->send_in_place().append(body);
-    exchange.answer_size_ = body.size();
-  }
+  const bool has_body = write_head(exchange, status, headers, body.size());
+  if (has_body && body.size() < kCopied) stream_->send_in_place().append(body);
   note_queued(before);
+  if (has_body) {
+    exchange.answer_size_ = body.size();
+    if (body.size() >= kCopied) send_uncounted(body);
+  }
   end_exchange(exchange);
   answered(!exchange.close_after_);
 }
@@ -171,6 +174,12 @@ void Connection::note_queued(std::size_t unsent_before) {
     taken_ = queued_;
   }
   queued_ += stream_->unsent() - unsent_before;
+}
+
+/// Some of it may be with the kernel before it can be counted as unsent.
+void Connection::send_uncounted(std::string_view octets) {
+  queued_ += octets.size();
+  stream_->send(octets);
 }
 
 void Connection::abandon(Exchange& exchange) {

@@ -1,7 +1,11 @@
 #include "loop/send_queue.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <utility>
+
+#include <sys/socket.h>
 
 namespace verdin::loop {
 
@@ -12,6 +16,26 @@ void SendQueue::append(const SharedBuffer& buffer) {
   }
   shared_.push_back({own_.size(), buffer});
   shared_unsent_ += buffer.size();
+}
+
+ssize_t SendQueue::write_through(int fd, SendQueue* queue, std::string_view bytes) {
+  std::array<iovec, 16> pieces;
+  const std::size_t queued = queue ? queue->gather(std::span(pieces).first(pieces.size() - 1)) : 0;
+  std::size_t before = 0;
+  for (std::size_t i = 0; i < queued; ++i) before += pieces[i].iov_len;
+  const bool is_whole = !queue || before == queue->size();
+  if (is_whole) pieces[queued] = {const_cast<char*>(bytes.data()), bytes.size()};
+  msghdr message{};
+  message.msg_iov = pieces.data();
+  message.msg_iovlen = queued + (is_whole ? 1 : 0);
+  ssize_t n;
+  do {
+    n = ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  } while (n < 0 && errno == EINTR);
+  if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
+  const auto sent = static_cast<std::size_t>(n);
+  if (queue) queue->consume(std::min(sent, before));
+  return static_cast<ssize_t>(sent - std::min(sent, before));
 }
 
 std::size_t SendQueue::gather(std::span<iovec> to) const {

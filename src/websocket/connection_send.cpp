@@ -13,7 +13,8 @@ namespace codec = protocol::websocket;
 
 namespace {
 constexpr std::size_t kKeptScratch = 64 * 1024;
-}
+constexpr std::size_t kCopied = 16 * 1024;  // from here on the stream saves the copy, if it can
+}  // namespace
 
 /// Messages wait behind one that is on its way in parts; control frames and its own do not.
 std::string& Connection::queue_for(Opcode opcode) {
@@ -36,9 +37,13 @@ void Connection::write_frame(std::string& queue, Opcode opcode, std::string_view
                                    : codec::write_header(header, opcode, payload.size(), fin);
   if (compressed) codec::mark_compressed(header);
   queue.append(header, size);
-  const std::size_t start = queue.size();
-  queue.append(payload);
-  if (client_) codec::apply_mask({queue.data() + start, payload.size()}, mask);
+  if (payload.size() >= kCopied && !client_ && !(parts_ && &queue == &parts_->held)) {
+    stream_->send(payload);
+  } else {
+    const std::size_t start = queue.size();
+    queue.append(payload);
+    if (client_) codec::apply_mask({queue.data() + start, payload.size()}, mask);
+  }
   queued(size + payload.size());
 }
 

@@ -44,7 +44,8 @@ class LibevLoop final : public Loop {
   }
 
   // For the streams.
-  static constexpr std::size_t kReadSize = 64 * 1024;
+  // 64 KiB and the head of what carries them, so that such a message is one read.
+  static constexpr std::size_t kReadSize = 64 * 1024 + 256;
   char* read_buffer() noexcept { return read_buffer_.get(); }
   SendQueuePool& send_queues() noexcept { return send_queues_; }
   using Loop::scrap;

@@ -56,7 +56,23 @@ SendQueue& LibevStream::queue() {
 }
 
 void LibevStream::send(std::string_view bytes) {
-  if (!made_.is_parents()) queue().append(bytes);
+  if (made_.is_parents()) return;
+  if (bytes.size() < SendQueue::kWriteThrough || closed_ || blocked_ || error_ != 0) {
+    queue().append(bytes);
+  } else {
+    write_through(bytes);
+  }
+}
+
+/// What the kernel does not take waits as after any flush.
+void LibevStream::write_through(std::string_view bytes) {
+  loop_.send_queues().drop_if_parents(queue_);
+  const ssize_t sent = SendQueue::write_through(io_.fd, queue_.get(), bytes);
+  if (sent < 0) return fail(errno);
+  if (static_cast<std::size_t>(sent) == bytes.size()) return;
+  queue().append(bytes.substr(static_cast<std::size_t>(sent)));
+  blocked_ = true;
+  update_interest();
 }
 void LibevStream::send(const SharedBuffer& buffer) {
   if (!made_.is_parents()) queue().append(buffer);

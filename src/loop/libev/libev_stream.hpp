@@ -51,6 +51,7 @@ class LibevStream final : public Stream {
   void end_finishing();
   SendQueue& queue();
   void write_some();
+  void write_through(std::string_view bytes);
   void unblock();
   void update_interest() noexcept;
   void fail(int error);

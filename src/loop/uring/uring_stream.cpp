@@ -332,6 +332,17 @@ void UringStream::report_drained() {
   if (!closed_ && !blocked_ && !finish_timer_ && error_ == 0 && handler_) handler_->on_drained();
 }
 
+/// What the kernel does not take waits as after any flush. Nothing is on its way to the kernel.
+void UringStream::write_through(std::string_view bytes) {
+  loop_.send_queues().drop_if_parents(queue_);
+  const ssize_t sent = SendQueue::write_through(fd_, queue_.get(), bytes);
+  if (sent < 0) return fail(errno);
+  if (static_cast<std::size_t>(sent) == bytes.size()) return;
+  queue().append(bytes.substr(static_cast<std::size_t>(sent)));
+  blocked_ = true;
+  update();
+}
+
 /// An operation that waits keeps its order before anything that is written now.
 void UringStream::flush() {
   loop_.send_queues().drop_if_parents(queue_);

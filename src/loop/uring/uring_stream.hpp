@@ -19,7 +19,12 @@ class UringStream final : public Stream {
 
   void set_handler(StreamHandler* handler) override;
   void send(std::string_view bytes) override {
-    if (!made_.is_parents()) queue().append(bytes);
+    if (made_.is_parents()) return;
+    if (bytes.size() < SendQueue::kWriteThrough || closed_ || blocked_ || sending_ || error_ != 0) {
+      queue().append(bytes);
+    } else {
+      write_through(bytes);
+    }
   }
   void send(const SharedBuffer& buffer) override {
     if (!made_.is_parents()) queue().append(buffer);
@@ -78,6 +83,7 @@ class UringStream final : public Stream {
   void update();
   void prepare_receive();
   void prepare_send();
+  void write_through(std::string_view bytes);
   void prepare_cancellation();
   void cancel(Tag what);
   void take_data(char* data, std::size_t size);

@@ -95,6 +95,17 @@ struct FrameDecoder::Assembly {
     if (remaining > 0) frame.mask = rotate_mask(frame.mask, count);
     return piece;
   }
+
+  /// The same, collected behind what came before: one pass over octets that may fill the caches.
+  std::span<char> collect_payload(std::span<char>& input, std::size_t most, std::uint8_t& ored) {
+    const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(remaining, input.size()));
+    const std::size_t expected = frame.fin ? message.size() + static_cast<std::size_t>(remaining) : most;
+    char* const to = message.extend(count, expected);
+    ored = copy_masked(to, take(input, count), frame.mask);
+    remaining -= count;
+    if (remaining > 0) frame.mask = rotate_mask(frame.mask, count);
+    return {to, count};
+  }
 };
 
 struct FrameDecoder::Inflation {
@@ -222,14 +233,17 @@ Event FrameDecoder::take_data(std::span<char>& input) {
   Assembly& a = *assembly_;
   if (a.in_parts) return take_part(input);
   std::uint8_t ored = 0;
-  const std::span<char> payload = a.take_payload(input, ored);
+  const bool ends = a.frame.fin && a.remaining <= input.size();
+  // Nothing was collected before (a header came in two pieces): no need to begin now.
+  const bool in_place = ends && a.message.size() == 0 && a.remaining > 0;
+  const std::span<char> payload =
+      in_place ? a.take_payload(input, ored)
+               : a.collect_payload(input, static_cast<std::size_t>(size_limit(a.compressed)), ored);
   if (a.message_opcode == Opcode::text && !a.compressed && !(all_ascii(ored) && a.utf8.complete()) &&
       !a.utf8.feed({payload.data(), payload.size()})) {
     return fail(close_code::kInvalidData, kNotUtf8);
   }
-  const bool ends = a.remaining == 0 && a.frame.fin;
-  if (ends && a.message.size() == 0 && !payload.empty()) {
-    // Nothing was collected before (a header came in two pieces): no need to begin now.
+  if (in_place) {
     a.in_frame = false;
     if (a.compressed) return restore(std::exchange(a.message_opcode, Opcode::continuation), payload);
     const Kind kind = kind_of(a.message_opcode);
@@ -237,9 +251,6 @@ Event FrameDecoder::take_data(std::span<char>& input) {
     a.message_opcode = Opcode::continuation;
     return {kind, 0, true, false, payload, {}};
   }
-  const auto rest = static_cast<std::size_t>(a.remaining);
-  a.message.append(payload, a.frame.fin ? a.message.size() + payload.size() + rest
-                                        : static_cast<std::size_t>(size_limit(a.compressed)));
   if (a.remaining > 0) return {};
   a.in_frame = false;
   return ends ? end_message() : Event{};

@@ -75,6 +75,8 @@ SharedBuffer make_compressed_frame(Opcode opcode, std::string_view payload);
 
 /// Masks or unmasks in place. Returns the OR of the resulting octets: below 0x80 if all are ASCII.
 std::uint8_t apply_mask(std::span<char> payload, MaskKey key) noexcept;
+/// The same into other memory.
+std::uint8_t copy_masked(char* to, std::span<const char> payload, MaskKey key) noexcept;
 /// The key for what follows `octets` octets of the payload.
 MaskKey rotate_mask(MaskKey key, std::size_t octets) noexcept;
 

@@ -4,7 +4,8 @@
 // frame and lies in the piece entirely is unmasked in place and handed out without a copy; any other is
 // collected in one growing buffer, so that fragments cost nothing each: memory stays below twice the octets
 // received plus 4 KB, is allocated for received octets only (whatever a header promises), and is freed after
-// the message.
+// the message. Of messages from 64 KiB on it is kept for the next ones, whichever decoder's: up to 4 MiB a
+// thread, which do not count as that decoder's.
 //
 // What is wrong is found as early as the octets show it: a header's faults and the size limit before any
 // payload, invalid UTF-8 at the octet that makes it so. After a failure nothing more is decoded.
