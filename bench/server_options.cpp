@@ -1,19 +1,40 @@
 #include "server_options.hpp"
 
+#include <cstdio>
 #include <cstdlib>
 
-#include <CLI/CLI.hpp>
+#include <getopt.h>
 
+// Not by CLI11, which takes long to optimise: where it is not, its copies of what is inline in the standard
+// library may become those of the whole program.
 ServerOptions server_options(int argc, char** argv, const char* about, std::uint16_t default_port) {
-  CLI::App command(about);
+  constexpr option kKnown[] = {{"port", required_argument, nullptr, 'p'},
+                               {"loop", required_argument, nullptr, 'l'},
+                               {"files", required_argument, nullptr, 'f'},
+                               {"help", no_argument, nullptr, 'h'},
+                               {}};
   ServerOptions options{.port = default_port, .loop = {}, .files = {}};
-  command.add_option("--port", options.port, "port on 127.0.0.1; 0: any")->capture_default_str();
-  command.add_option("--loop", options.loop, "uring, epoll, poll, select, ...");
-  command.add_option("--files", options.files, "folder of files to be served");
-  try {
-    command.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::exit(command.exit(error));
+  for (int which; (which = getopt_long(argc, argv, "", kKnown, nullptr)) != -1;) {
+    switch (which) {
+      case 'p':
+        options.port = static_cast<std::uint16_t>(std::atoi(optarg));
+        break;
+      case 'l':
+        options.loop = optarg;
+        break;
+      case 'f':
+        options.files = optarg;
+        break;
+      case 'h':
+        std::printf(
+            "%s\n  --port P    port on 127.0.0.1; 0: any (%u)\n  --loop L    uring, epoll, poll, select, "
+            "...\n"
+            "  --files F   folder of files to be served\n",
+            about, unsigned{default_port});
+        std::exit(0);
+      default:
+        std::exit(2);
+    }
   }
   return options;
 }

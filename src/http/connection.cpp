@@ -124,10 +124,15 @@ void Connection::read_head(std::string_view& data) {
 void Connection::head_done(bool body_has_begun) {
   Request& request = reading_->request_;
   const http1::HeadParser& head = request.head_;
-  std::optional<std::string> path = http1::percent_decode(http1::remove_dot_segments(request.raw_path()));
-  if (!path) return refuse(400);
+  const std::string_view raw_path = request.raw_path();
+  if (http1::is_plain_path(raw_path)) {
+    request.path_ = raw_path;
+  } else {
+    std::optional<std::string> path = http1::percent_decode(http1::remove_dot_segments(raw_path));
+    if (!path) return refuse(400);
+    request.path_ = std::move(*path);
+  }
   if (head.expectation() == http1::Expectation::unknown) return refuse(417);
-  request.path_ = std::move(*path);
   request.stream_ = stream_.get();
   request.secure_ = secure_;
   server_.resolve(*reading_);

@@ -104,6 +104,8 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   void check_idle(std::chrono::milliseconds elapsed);
   void check_peer_takes();
   void start_timer(std::chrono::milliseconds delay);
+  /// It stays on the wheel: the next phase puts it off, which costs less.
+  void stop_timer() noexcept { timed_ = false; }
 
   Server& server_;
   loop::StreamPtr stream_;
@@ -122,6 +124,7 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   std::uint64_t queued_ = 0;          // octets given to the stream so far
   std::uint64_t taken_ = 0;           // of those, taken by the kernel at taken_at_
   Phase phase_ = Phase::fresh;
+  bool timed_ : 1 = false;  // else the timer means nothing
   bool eof_ : 1 = false;
   bool paused_ : 1 = false;
   bool discards_input_ : 1 = false;

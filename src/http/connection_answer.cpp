@@ -1,8 +1,11 @@
 // The half of Connection that writes: responses, files, and the end.
 #include <algorithm>
+#include <charconv>
+#include <cstring>
 #include <stdexcept>
 
 #include <verdin/protocol/http1/chars.hpp>
+#include <verdin/protocol/http1/date.hpp>
 
 #include "http/connection.hpp"
 #include "http/server.hpp"
@@ -15,16 +18,35 @@ constexpr std::size_t kCopied = 16 * 1024;
 constexpr std::size_t kFilePiece = 64 * 1024;
 constexpr std::size_t kFileTurn = 4 * 1024 * 1024;  // so much of a file goes out before others get their turn
 
+enum class Special : std::uint8_t { none, date, server, connection, framing };
+
+/// Is it one of those that the server itself knows of?
+Special special(std::string_view name) {
+  using http1::equals_ignoring_case;
+  switch (name.size()) {
+    case 4:
+      return equals_ignoring_case(name, "date") ? Special::date : Special::none;
+    case 6:
+      return equals_ignoring_case(name, "server") ? Special::server : Special::none;
+    case 10:
+      return equals_ignoring_case(name, "connection") ? Special::connection : Special::none;
+    case 14:
+      return equals_ignoring_case(name, "content-length") ? Special::framing : Special::none;
+    case 17:
+      return equals_ignoring_case(name, "transfer-encoding") ? Special::framing : Special::none;
+    default:
+      return Special::none;
+  }
+}
+
 /// Throws for what must not be in a response. True if the application asks for the connection's end.
 bool check_headers(std::span<const Header> headers) {
   bool close = false;
   for (const Header& header : headers) {
     http1::check_header(header.name, header.value);
-    if (http1::equals_ignoring_case(header.name, "content-length") ||
-        http1::equals_ignoring_case(header.name, "transfer-encoding")) {
-      throw std::invalid_argument("the framing of a response is the server's");
-    }
-    if (!http1::equals_ignoring_case(header.name, "connection")) continue;
+    const Special kind = special(header.name);
+    if (kind == Special::framing) throw std::invalid_argument("the framing of a response is the server's");
+    if (kind != Special::connection) continue;
     if (!http1::equals_ignoring_case(header.value, "close")) {
       throw std::invalid_argument("the only Connection header of a response is \"close\"");
     }
@@ -32,6 +54,40 @@ bool check_headers(std::span<const Header> headers) {
   }
   return close;
 }
+
+/// Collects what is small, so that a queue is appended to once or twice and not by the word.
+class Collector {
+ public:
+  explicit Collector(std::string& to) : to_(to) {}
+  Collector(const Collector&) = delete;
+  Collector& operator=(const Collector&) = delete;
+
+  Collector& operator<<(std::string_view text) {
+    if (text.size() > kSize - size_) {
+      flush();
+      if (text.size() > kSize) return to_.append(text), *this;
+    }
+    std::memcpy(piece_ + size_, text.data(), text.size());
+    size_ += text.size();
+    return *this;
+  }
+  Collector& operator<<(std::uint64_t number) {
+    char digits[20];
+    return *this << std::string_view(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+  }
+
+  void flush() {
+    to_.append(piece_, size_);
+    size_ = 0;
+  }
+
+ private:
+  static constexpr std::size_t kSize = 512;
+
+  std::string& to_;
+  std::size_t size_ = 0;
+  char piece_[kSize];
+};
 
 }  // namespace
 
@@ -45,27 +101,29 @@ bool Connection::write_head(Exchange& exchange, int status, std::span<const Head
       exchange.reads_body_ || (!size && head.version() == http1::Version::http10)) {
     exchange.close_after_ = true;
   }
-  std::string& to = stream_->send_in_place();
-  http1::append_status_line(to, status);
+  std::string& queue = stream_->send_in_place();
+  http1::append_status_line(queue, status);
+  Collector to(queue);
   bool has_date = false, has_server = server_.options().server_name.empty();
   for (const Header& header : headers) {
-    if (http1::equals_ignoring_case(header.name, "connection")) continue;
-    if (http1::equals_ignoring_case(header.name, "date")) has_date = true;
-    if (http1::equals_ignoring_case(header.name, "server")) has_server = true;
-    http1::append_header(to, header.name, header.value);
+    const Special kind = special(header.name);
+    if (kind == Special::connection) continue;
+    if (kind == Special::date) has_date = true;
+    if (kind == Special::server) has_server = true;
+    to << header.name << ": " << header.value << "\r\n";
   }
-  if (!has_date) http1::append_date(to);
-  if (!has_server) http1::append_header(to, "Server", server_.options().server_name);
+  if (!has_date) to << "Date: " << http1::current_date() << "\r\n";
+  if (!has_server) to << "Server: " << server_.options().server_name << "\r\n";
   const bool no_body = http1::status_has_no_body(status);
-  if (!no_body && size) http1::append_content_length(to, *size);
-  if (!no_body && !size && head.version() == http1::Version::http11)
-    http1::append_header(to, "Transfer-Encoding", "chunked");
+  if (!no_body && size) to << "Content-Length: " << *size << "\r\n";
+  if (!no_body && !size && head.version() == http1::Version::http11) to << "Transfer-Encoding: chunked\r\n";
   if (exchange.close_after_) {
-    http1::append_header(to, "Connection", "close");
+    to << "Connection: close\r\n";
   } else if (head.version() == http1::Version::http10) {
-    http1::append_header(to, "Connection", "keep-alive");
+    to << "Connection: keep-alive\r\n";
   }
-  to += "\r\n";
+  to << "\r\n";
+  to.flush();
   return !no_body && head.method() != "HEAD";
 }
 

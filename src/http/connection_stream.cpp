@@ -127,7 +127,7 @@ void Connection::await_body(Exchange& exchange) {
 void Connection::stop_awaiting_body(Exchange& exchange) {
   if (!std::exchange(exchange.awaits_body_, false)) return;
   exchange.waited_ += stream_->loop().now() - exchange.wait_began_;
-  timer_.stop();
+  stop_timer();
   if (exchange.started_) start_timer(server_.options().write_timeout);
 }
 

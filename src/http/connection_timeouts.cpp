@@ -10,14 +10,16 @@ using std::chrono::milliseconds;
 
 void Connection::start_timer(milliseconds delay) {
   if (delay.count() > 0) {
+    timed_ = true;
     timer_.start(delay);
   } else {
-    timer_.stop();
+    stop_timer();
   }
 }
 
 void Connection::enter(Phase phase) {
   phase_ = phase;
+  if (phase == Phase::answering) return stop_timer();
   phase_began_ = stream_->loop().now();
   const Options& options = server_.options();
   switch (phase) {
@@ -33,11 +35,13 @@ void Connection::enter(Phase phase) {
     }
     case Phase::answering:
     case Phase::closed:
-      return timer_.stop();
+      return stop_timer();
   }
 }
 
 void Connection::on_timer() {
+  if (!timed_) return;
+  timed_ = false;
   const IntrusivePtr<Connection> self(this);
   const auto elapsed = std::chrono::duration_cast<milliseconds>(stream_->loop().now() - phase_began_);
   switch (phase_) {

@@ -54,7 +54,7 @@ Response& Response::header(std::string_view name, std::string_view value) {
   const auto is_same = [&](const auto& known) { return http1::equals_ignoring_case(known.first, name); };
   std::erase_if(headers_, is_same);
   if (lasting_ && !http1::equals_ignoring_case(name, "Vary")) std::erase_if(*lasting_, is_same);
-  headers_.emplace_back(name, value);
+  append_header(name, value);
   return *this;
 }
 
@@ -69,7 +69,7 @@ Response& Response::lasting_header(std::string_view name, std::string_view value
 Response& Response::add_header(std::string_view name, std::string_view value) {
   check_unsent();
   http1::check_header(name, value);
-  headers_.emplace_back(name, value);
+  append_header(name, value);
   return *this;
 }
 
@@ -90,13 +90,18 @@ bool Response::has_header(std::string_view name) const noexcept {
          (lasting_ && std::any_of(lasting_->begin(), lasting_->end(), is_it));
 }
 
-std::vector<Header> Response::header_views() const {
-  std::vector<Header> views;
-  views.reserve(headers_.size() + (lasting_ ? lasting_->size() : 0));
-  for (const auto& [name, value] : headers_) views.push_back({name, value});
-  if (!lasting_) return views;
-  for (const auto& [name, value] : *lasting_) views.push_back({name, value});
-  return views;
+Response::HeaderViews::HeaderViews(const HeaderList& headers, const HeaderList* lasting)
+    : size_(headers.size() + (lasting ? lasting->size() : 0)) {
+  if (size_ > few_.size()) many_.resize(size_);
+  Header* to = many_.empty() ? few_.data() : many_.data();
+  for (const auto& [name, value] : headers) *to++ = {name, value};
+  if (!lasting) return;
+  for (const auto& [name, value] : *lasting) *to++ = {name, value};
+}
+
+void Response::append_header(std::string_view name, std::string_view value) {
+  if (headers_.empty()) headers_.reserve(8);
+  headers_.emplace_back(name, value);
 }
 
 void Response::send(std::string_view body) {

@@ -22,7 +22,7 @@ struct Router::Node {
 };
 
 struct Router::Walk {
-  std::vector<std::string_view> segments;
+  std::string_view path;
   std::string_view method;  // empty: collect what is allowed
   std::vector<std::string_view> captures;
   Route* found = nullptr;
@@ -31,15 +31,10 @@ struct Router::Walk {
 
 namespace {
 
-std::vector<std::string_view> split(std::string_view path) {
-  std::vector<std::string_view> segments;
-  path.remove_prefix(1);
-  while (true) {
-    const std::size_t end = std::min(path.find('/'), path.size());
-    segments.push_back(path.substr(0, end));
-    if (end == path.size()) return segments;
-    path.remove_prefix(end + 1);
-  }
+/// What lies before the next "/", or the end.
+std::string_view segment_at(std::string_view path, std::size_t begin) {
+  const std::string_view rest = path.substr(begin);
+  return rest.substr(0, rest.find('/'));
 }
 
 Route* route_for(const std::vector<std::unique_ptr<Route>>& routes, std::string_view method) {
@@ -59,11 +54,11 @@ void Router::add(std::string_view pattern, Route route) {
     throw std::invalid_argument("a route's pattern starts with \"/\"");
   if (!http1::is_token(route.method)) throw std::invalid_argument("bad method of a route");
   Node* node = root_.get();
-  const std::vector<std::string_view> segments = split(pattern);
-  for (std::size_t i = 0; i < segments.size(); ++i) {
-    const std::string_view segment = segments[i];
+  for (std::size_t begin = 1, end = 0; end < pattern.size(); begin = end + 1) {
+    const std::string_view segment = segment_at(pattern, begin);
+    end = begin + segment.size();
     if (segment == "*") {
-      if (i + 1 != segments.size()) throw std::invalid_argument("\"*\" ends a route's pattern");
+      if (end != pattern.size()) throw std::invalid_argument("\"*\" ends a route's pattern");
       if (!node->tail) node->tail = std::make_unique<Node>();
       node = node->tail.get();
       route.names.emplace_back("*");
@@ -96,28 +91,29 @@ bool Router::offer(const Node& node, Walk& state) {
   return false;
 }
 
-void Router::walk(const Node& node, Walk& state, std::size_t segment) {
-  if (segment == state.segments.size()) {
+/// `begin`: of the next segment; beyond the path's end where there is none.
+void Router::walk(const Node& node, Walk& state, std::size_t begin) {
+  if (begin > state.path.size()) {
     offer(node, state);
     return;
   }
-  const std::string_view here = state.segments[segment];
+  const std::string_view here = segment_at(state.path, begin);
+  const std::size_t next = begin + here.size() + 1;
   for (const auto& [name, child] : node.fixed) {
     if (name == here) {
-      walk(*child, state, segment + 1);
+      walk(*child, state, next);
       if (state.found) return;
       break;
     }
   }
   if (node.param && !here.empty()) {
     state.captures.push_back(here);
-    walk(*node.param, state, segment + 1);
+    walk(*node.param, state, next);
     if (state.found) return;
     state.captures.pop_back();
   }
   if (node.tail) {
-    const char* end = state.segments.back().data() + state.segments.back().size();
-    state.captures.emplace_back(here.data(), static_cast<std::size_t>(end - here.data()));
+    state.captures.push_back(state.path.substr(begin));
     if (offer(*node.tail, state)) return;
     state.captures.pop_back();
   }
@@ -125,9 +121,9 @@ void Router::walk(const Node& node, Walk& state, std::size_t segment) {
 
 Router::Match Router::match(std::string_view method, std::string_view path) const {
   Walk state;
-  state.segments = split(path);
+  state.path = path;
   state.method = method;
-  walk(*root_, state, 0);
+  walk(*root_, state, 1);
   if (state.found) return {state.found, 200, std::move(state.captures)};
   if (state.allowed.empty()) return {};
   return {nullptr, method == "OPTIONS" ? 204 : 405, {}};
@@ -135,8 +131,8 @@ Router::Match Router::match(std::string_view method, std::string_view path) cons
 
 std::string Router::allowed(std::string_view path) const {
   Walk state;
-  state.segments = split(path);
-  walk(*root_, state, 0);
+  state.path = path;
+  walk(*root_, state, 1);
   state.allowed.emplace_back("OPTIONS");
   std::sort(state.allowed.begin(), state.allowed.end());
   state.allowed.erase(std::unique(state.allowed.begin(), state.allowed.end()), state.allowed.end());

@@ -44,7 +44,7 @@ class Router {
   struct Node;
   struct Walk;
 
-  static void walk(const Node& node, Walk& state, std::size_t segment);
+  static void walk(const Node& node, Walk& state, std::size_t begin);
   static bool offer(const Node& node, Walk& state);
 
   std::unique_ptr<Node> root_;

@@ -56,8 +56,10 @@ void Server::resolve(Exchange& exchange) {
   }
   exchange.endpoint_ = mounted_at(request.path());
   if (!exchange.endpoint_) {
-    const std::string path = http1::remove_dot_segments(request.raw_path());
-    Router::Match match = router_.match(request.method(), path);
+    const std::string_view raw_path = request.raw_path();
+    const bool plain = http1::is_plain_path(raw_path);
+    const std::string cleaned = plain ? std::string() : http1::remove_dot_segments(raw_path);
+    Router::Match match = router_.match(request.method(), plain ? raw_path : std::string_view(cleaned));
     if (match.route) {
       use_route(exchange, std::move(match));
     } else {
@@ -128,14 +130,19 @@ void Server::run_handler(const ExchangePtr& exchange) {
   Response response(exchange);
   response.compress_from_ = options_.compress_from;
   try {
-    UniqueFunction<void()> handler = [&] {
+    const auto answer = [&] {
       if (exchange->route_) {
         exchange->route_->handler(request, response);
       } else {
         answer_as_router(response);
       }
     };
-    Next::Chain{middlewares_, 0, middlewares_.size(), request, response, handler}.run();
+    if (middlewares_.empty()) {
+      answer();
+    } else {
+      UniqueFunction<void()> handler = answer;
+      Next::Chain{middlewares_, 0, middlewares_.size(), request, response, handler}.run();
+    }
     if (exchange->started()) {
       exchange->end();
     } else if (!response.sent() && !exchange->finished()) {

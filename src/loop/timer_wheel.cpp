@@ -32,7 +32,6 @@ void splice(TimerLink& head, TimerLink& to) noexcept {
 }  // namespace
 
 void Timer::start(std::chrono::milliseconds delay) {
-  stop();
   loop_->wheel().insert(*this, loop_->now() + std::clamp(delay, std::chrono::milliseconds(0), kLongestDelay));
 }
 
@@ -57,7 +56,13 @@ void TimerWheel::insert(Timer& timer, Clock::time_point due) {
   look_for_fork();
   const auto since_start = std::max(due - start_, Clock::duration::zero());
   const auto tick = Clock::duration(kTimerTick);
-  timer.due_ = static_cast<std::uint64_t>((since_start + tick - Clock::duration(1)) / tick);
+  const auto ticks = static_cast<std::uint64_t>((since_start + tick - Clock::duration(1)) / tick);
+  // Most are put off again and again and never fire: a later time is noted, and looked at when the earlier
+  // has come.
+  const bool stays = timer.active() && ticks >= timer.due_;
+  timer.due_ = ticks;
+  if (stays) return;
+  timer.stop();
   place(timer);
 }
 
@@ -140,6 +145,10 @@ void TimerWheel::fire_rest() {
   while (!is_empty(firing_)) {
     auto& timer = static_cast<Timer&>(*firing_.next);
     timer.stop();
+    if (timer.due_ > tick_) {  // put off
+      place(timer);
+      continue;
+    }
     timer.callback_(timer.owner_);
     look_for_fork();
   }

@@ -7,6 +7,7 @@
 // write() and peer_leaves() suspend the greenlet.
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <ctime>
 #include <initializer_list>
@@ -101,11 +102,25 @@ class Response {
   friend class Server;
   void check_unsent() const;
   bool has_header(std::string_view name) const noexcept;
-  std::vector<Header> header_views() const;
+  using HeaderList = std::vector<std::pair<std::string, std::string>>;
+  /// For a call; most have few.
+  class HeaderViews {
+   public:
+    HeaderViews(const HeaderList& headers, const HeaderList* lasting);
+    operator std::span<const Header>() const noexcept {  // NOLINT(google-explicit-constructor)
+      return many_.empty() ? std::span<const Header>(few_).first(size_) : std::span<const Header>(many_);
+    }
+
+   private:
+    std::array<Header, 12> few_;
+    std::size_t size_;
+    std::vector<Header> many_;
+  };
+  HeaderViews header_views() const { return HeaderViews(headers_, lasting_.get()); }
+  void append_header(std::string_view name, std::string_view value);
   bool may_be_compressed(std::size_t size) const;
 
   ExchangePtr exchange_;
-  using HeaderList = std::vector<std::pair<std::string, std::string>>;
   HeaderList headers_;
   std::unique_ptr<HeaderList> lasting_;  // none: nobody wants any
   std::size_t compress_from_ = 0;

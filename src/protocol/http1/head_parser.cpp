@@ -12,10 +12,44 @@ ParseState HeadParser::fail(int status, const char* reason) noexcept {
   return ParseState::failed;
 }
 
+// The usual case: nothing has come before, all is there, and nothing is wrong with it. Whatever else it is,
+// feed() finds out from the start.
+bool HeadParser::feed_whole(std::string_view& data, const Limits& limits) {
+  const std::size_t end = data.substr(0, limits.head).find("\r\n\r\n");
+  if (end == data.npos) return false;
+  text_.assign(data.data(), end + 2);
+  if (!take_whole_lines(limits)) {
+    *this = HeadParser();
+    return false;
+  }
+  used_ = static_cast<std::uint32_t>(end + 4);
+  data.remove_prefix(used_);
+  return true;
+}
+
+bool HeadParser::take_whole_lines(const Limits& limits) {
+  const std::string_view text(text_);
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::string_view rest = text.substr(begin);
+    const std::string_view line = rest.substr(0, text_prefix(rest));
+    if (rest.substr(line.size(), 2) != "\r\n") return false;
+    if (begin == 0) {
+      if (line.empty() || parse_request_line(line) == ParseState::failed) return false;
+      if (method_size_ > limits.method || target_end_ - target_begin_ > limits.target) return false;
+    } else if (++header_count_ > limits.headers || parse_field(line) == ParseState::failed) {
+      return false;
+    }
+    begin += line.size() + 2;
+    if (headers_begin_ == 0) headers_begin_ = static_cast<std::uint32_t>(begin);
+  }
+  return finish() == ParseState::done;
+}
+
 // Octets are judged in their order, line by line: the octet that breaks a limit or a rule decides, so that it
 // does not matter in which pieces they came.
 ParseState HeadParser::feed(std::string_view& data, const Limits& limits) {
   if (part_ == Part::failed) return ParseState::failed;
+  if (used_ == 0 && part_ == Part::request_line && feed_whole(data, limits)) return ParseState::done;
   if (text_.capacity() < 16 && !data.empty()) text_.reserve(std::min<std::size_t>(data.size(), 2048));
   while (part_ != Part::done) {
     if (data.empty()) return ParseState::more;

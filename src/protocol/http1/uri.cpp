@@ -61,6 +61,16 @@ std::optional<std::string> percent_decode(std::string_view text) {
   return decoded;
 }
 
+bool is_plain_path(std::string_view raw_path) noexcept {
+  if (raw_path.empty() || raw_path[0] != '/') return false;
+  char before = 0;
+  for (const char c : raw_path) {
+    if (c == '%' || (c == '.' && before == '/')) return false;
+    before = c;
+  }
+  return true;
+}
+
 std::string remove_dot_segments(std::string_view raw_path) {
   std::string path;
   path.reserve(raw_path.size() + 1);

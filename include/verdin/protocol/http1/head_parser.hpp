@@ -56,6 +56,8 @@ class HeadParser {
   enum class Part : std::uint8_t { request_line, headers, done, failed };
 
   ParseState fail(int status, const char* reason) noexcept;
+  bool feed_whole(std::string_view& data, const Limits& limits);
+  bool take_whole_lines(const Limits& limits);
   ParseState check_request_line_limits(const Limits& limits) noexcept;
   ParseState end_line(const Limits& limits);
   ParseState parse_request_line(std::string_view line);

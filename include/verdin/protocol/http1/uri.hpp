@@ -17,6 +17,9 @@ namespace verdin::protocol::http1 {
 /// Strict: none for "%" without two hex digits and for an encoded NUL.
 std::optional<std::string> percent_decode(std::string_view text);
 
+/// Most paths: percent_decode() and remove_dot_segments() would give the very same.
+bool is_plain_path(std::string_view raw_path) noexcept;
+
 /// A path with its dot segments resolved ("/a/./b/../c" is "/a/c"; "%2e" counts as a dot; ".." never climbs
 /// over the root), still percent-encoded, and always starting with "/". Empty segments are kept.
 std::string remove_dot_segments(std::string_view raw_path);
