@@ -91,6 +91,8 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   ExchangePtr cut_file();
   void answered(bool keep);
   void pump_file();
+  bool send_unread(FileBody& file);
+  void pump_file_later();
   void note_queued(std::size_t unsent_before);
   void send_uncounted(std::string_view octets);
   void abort_exchange();
@@ -129,6 +131,7 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   bool paused_ : 1 = false;
   bool discards_input_ : 1 = false;
   bool keep_behind_file_ : 1 = false;
+  bool sends_unread_ : 1 = false;  // the file
   const bool secure_ : 1;  // the stream is carried by TLS
 };
 

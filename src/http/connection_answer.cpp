@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::size_t kCopied = 16 * 1024;
 constexpr std::size_t kFilePiece = 64 * 1024;
+constexpr std::size_t kSentUnread =
+    32 * 1024;  // files from here on: less is copied sooner than two calls are made
 constexpr std::size_t kFileTurn = 4 * 1024 * 1024;  // so much of a file goes out before others get their turn
 
 enum class Special : std::uint8_t { none, date, server, connection, framing };
@@ -162,6 +164,7 @@ void Connection::respond(Exchange& exchange, int status, std::span<const Header>
   if (has_body) exchange.answer_size_ = body.size();
   note_queued(before);
   const bool is_noted_later = has_body && server_.notes_access();
+  sends_unread_ = has_body && body.size() >= kSentUnread;
   if (has_body)
     file_ = std::make_unique<FileAnswer>(
         FileAnswer{std::move(body), is_noted_later ? ExchangePtr(&exchange) : nullptr});
@@ -203,7 +206,26 @@ ExchangePtr Connection::cut_file() {
   return noted;
 }
 
+/// Hands the file to the kernel as far as it takes it, without a look at it. False: it is to be read.
+bool Connection::send_unread(FileBody& file) {
+  const std::uint64_t before = file.size();
+  const loop::FileSend result = file.send_to(*stream_, kFileTurn);
+  queued_ += before - file.size();
+  if (result == loop::FileSend::unsupported) return false;
+  if (result == loop::FileSend::failed) drop();
+  if (result == loop::FileSend::done && file.size() > 0) pump_file_later();
+  return result != loop::FileSend::done || file.size() > 0;
+}
+
+void Connection::pump_file_later() {
+  server_.later([self = IntrusivePtr<Connection>(this)] {
+    if (self->file_) self->pump_file();
+  });
+}
+
 void Connection::pump_file() {
+  if (sends_unread_ && send_unread(file_->body)) return;
+  sends_unread_ = false;  // of what is left, which may be nothing
   for (std::size_t done = 0; file_;) {
     const std::size_t before = stream_->unsent();
     const std::ptrdiff_t count = file_->body.read(stream_->send_in_place(), kFilePiece);
@@ -219,10 +241,7 @@ void Connection::pump_file() {
     if (stream_->unsent() < server_.options().write_high_water) continue;
     stream_->flush();
     if (stream_->unsent() > 0) return;  // on_drained() goes on
-    if (done >= kFileTurn)
-      return server_.later([self = IntrusivePtr<Connection>(this)] {
-        if (self->file_) self->pump_file();
-      });
+    if (done >= kFileTurn) return pump_file_later();
   }
 }
 

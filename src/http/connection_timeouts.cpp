@@ -87,7 +87,8 @@ void Connection::check_peer_takes() {
   if (elapsed < options.write_timeout) return start_timer(options.write_timeout - elapsed);
   const std::uint64_t taken = queued_ - stream_->unsent();
   const std::uint64_t owed = options.write_rate * static_cast<std::uint64_t>(elapsed.count()) / 1000;
-  if (stream_->unsent() > 0 && taken - taken_ < std::max<std::uint64_t>(owed, 1)) return drop();
+  const bool waits = stream_->unsent() > 0 || file_;
+  if (waits && taken - taken_ < std::max<std::uint64_t>(owed, 1)) return drop();
   taken_at_ = now;
   taken_ = taken;
   start_timer(options.write_timeout);

@@ -37,4 +37,12 @@ std::ptrdiff_t FileBody::read(std::string& to, std::size_t limit) {
   return count;
 }
 
+loop::FileSend FileBody::send_to(loop::Stream& stream, std::uint64_t limit) {
+  const std::uint64_t wanted = std::min(limit, size_);
+  std::uint64_t left = wanted;
+  const loop::FileSend result = stream.send_file(fd_, offset_, left);
+  size_ -= wanted - left;
+  return result;
+}
+
 }  // namespace verdin::http

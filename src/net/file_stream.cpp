@@ -12,11 +12,11 @@
 #include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/impl/if_lost.hpp>
 
+#include "loop/no_sigpipe.hpp"
 #include "net/background_threads.hpp"
 #include "net/fail.hpp"
 #include "net/file_call.hpp"
 #include "net/file_state.hpp"
-#include "net/no_sigpipe.hpp"
 
 namespace verdin::impl {
 namespace {

@@ -8,8 +8,8 @@
 
 #include <verdin/net/pipe.hpp>
 
+#include "loop/no_sigpipe.hpp"
 #include "net/fail.hpp"
-#include "net/no_sigpipe.hpp"
 #include "net/wait_fd.hpp"
 
 namespace verdin {

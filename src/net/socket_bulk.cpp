@@ -12,7 +12,7 @@
 
 #include <verdin/runtime/sleep.hpp>
 
-#include "net/no_sigpipe.hpp"
+#include "loop/no_sigpipe.hpp"
 #include "net/zero_copy_sends.hpp"
 
 namespace verdin::net {

@@ -60,6 +60,9 @@ class FileBody {
   /// Appends up to `limit` octets and moves on; 0 at the end, -1 if the file cannot be read or has become
   /// shorter.
   std::ptrdiff_t read(std::string& to, std::size_t limit);
+  /// Hands up to `limit` octets to the stream without reading them, and moves on; `done`: so many, or all,
+  /// are with the kernel.
+  loop::FileSend send_to(loop::Stream& stream, std::uint64_t limit);
 
  private:
   int fd_ = -1;

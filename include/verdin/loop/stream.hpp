@@ -16,6 +16,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -28,6 +29,14 @@ namespace verdin::loop {
 
 class Loop;
 class Stream;
+
+/// What became of a Stream::send_file().
+enum class FileSend : std::uint8_t {
+  done,        // it is all with the kernel
+  full,        // the kernel takes no more now: on_drained() follows, or on_error()
+  failed,      // it cannot be read, or has become shorter
+  unsupported  // not by this stream, or of this file: it is to be read and sent
+};
 
 /// So many octets behind the data given to on_data() may be read and written: parsers that work on words need
 /// no copy.
@@ -72,6 +81,12 @@ class Stream {
   virtual std::size_t unsent() const = 0;
   /// Tries to write what is queued now rather than at the end of the turn.
   virtual void flush() = 0;
+  /// Hands octets of an open regular file to the kernel, behind what is queued, without a copy here: `size`
+  /// of them from `offset` on, both of which are moved on by what was taken. Blocks while the file is read
+  /// from its disk.
+  virtual FileSend send_file(int /*file*/, std::uint64_t& /*offset*/, std::uint64_t& /*size*/) {
+    return FileSend::unsupported;
+  }
 
   /// Back-pressure: while paused nothing is read, so the peer's window fills. Nests not.
   virtual void pause() = 0;

@@ -1,17 +1,23 @@
 #include "loop/libev/libev_stream.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
 #include <sys/socket.h>
+#if defined(__linux__)
+#include <sys/sendfile.h>
+#endif
 #include <unistd.h>
 
+#include "loop/no_sigpipe.hpp"
 #include "loop/socket.hpp"
 
 namespace verdin::loop {
 namespace {
 
 constexpr std::size_t kGatherLimit = 32;
+[[maybe_unused]] constexpr std::uint64_t kMostOfFile = 1 << 30;  // sendfile(2) takes no more than 2 GiB
 
 }  // namespace
 
@@ -90,16 +96,17 @@ void LibevStream::flush() {
   write_some();
 }
 
-void LibevStream::write_some() {
+void LibevStream::write_some(int flags) {
   while (error_ == 0 && queue_->size() > 0) {
     std::array<iovec, kGatherLimit> pieces;
     msghdr message{};
     message.msg_iov = pieces.data();
     message.msg_iovlen = queue_->gather(pieces);
     const std::size_t before = queue_->size();
+    const int all_flags = flags | MSG_NOSIGNAL | MSG_DONTWAIT;
     const ssize_t n = message.msg_iovlen == 1
-                          ? ::send(io_.fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
-                          : ::sendmsg(io_.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+                          ? ::send(io_.fd, pieces[0].iov_base, pieces[0].iov_len, all_flags)
+                          : ::sendmsg(io_.fd, &message, all_flags);
     if (n < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) fail(errno);
@@ -111,6 +118,40 @@ void LibevStream::write_some() {
   }
   after_flush();
 }
+
+#if defined(__linux__)
+FileSend LibevStream::send_file(int file, std::uint64_t& offset, std::uint64_t& size) {
+  if (made_.is_parents()) return FileSend::unsupported;
+  loop_.send_queues().drop_if_parents(queue_);
+  // What goes before is not worth a packet of its own.
+  if (queue_ && !closed_ && !blocked_) write_some(MSG_MORE);
+  if (closed_ || blocked_ || error_ != 0) return FileSend::full;
+  impl::NoSigpipe no_sigpipe;
+  while (size > 0) {
+    auto at = static_cast<off_t>(offset);
+    const ssize_t n = ::sendfile(io_.fd, file, &at, static_cast<std::size_t>(std::min(size, kMostOfFile)));
+    if (n > 0) {
+      offset += static_cast<std::uint64_t>(n);
+      size -= static_cast<std::uint64_t>(n);
+      continue;
+    }
+    if (n == 0 || errno == EIO) return FileSend::failed;
+    if (errno == EINTR) continue;
+    if (errno == EINVAL || errno == ENOSYS) return FileSend::unsupported;
+    if (errno == EPIPE) no_sigpipe.broken();
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      blocked_ = true;
+      update_interest();
+    } else {
+      fail(errno);
+    }
+    return FileSend::full;
+  }
+  return FileSend::done;
+}
+#else
+FileSend LibevStream::send_file(int, std::uint64_t&, std::uint64_t&) { return FileSend::unsupported; }
+#endif
 
 void LibevStream::after_flush() {
   const bool empty = queue_->size() == 0;

@@ -22,6 +22,7 @@ class LibevStream final : public Stream {
   std::string& send_in_place() override;
   std::size_t unsent() const override { return queue_ && !queue_->is_parents() ? queue_->size() : 0; }
   void flush() override;
+  FileSend send_file(int file, std::uint64_t& offset, std::uint64_t& size) override;
   void pause() override;
   void resume() override;
   Loop& loop() const override { return loop_; }
@@ -50,7 +51,7 @@ class LibevStream final : public Stream {
   void send_fin();
   void end_finishing();
   SendQueue& queue();
-  void write_some();
+  void write_some(int flags = 0);
   void write_through(std::string_view bytes);
   void unblock();
   void update_interest() noexcept;
