@@ -86,7 +86,7 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
 
   // Answering (connection_answer.cpp).
   bool write_head(Exchange& exchange, int status, std::span<const Header> headers,
-                  std::optional<std::uint64_t> size);
+                  std::optional<std::uint64_t> size, std::string_view body = {});
   void end_exchange(Exchange& exchange, bool is_noted = true);
   ExchangePtr cut_file();
   void answered(bool keep);

@@ -64,7 +64,7 @@ class Collector {
   Collector(const Collector&) = delete;
   Collector& operator=(const Collector&) = delete;
 
-  Collector& operator<<(std::string_view text) {
+  [[gnu::always_inline]] Collector& operator<<(std::string_view text) {
     if (text.size() > kSize - size_) {
       flush();
       if (text.size() > kSize) return to_.append(text), *this;
@@ -93,9 +93,10 @@ class Collector {
 
 }  // namespace
 
-// Writes everything up to the blank line. False if the response carries no body.
+// Writes everything up to the blank line, and `body` if there is to be one. False if the response carries
+// none.
 bool Connection::write_head(Exchange& exchange, int status, std::span<const Header> headers,
-                            std::optional<std::uint64_t> size) {
+                            std::optional<std::uint64_t> size, std::string_view body) {
   if (status < 200 || status > 999) throw std::invalid_argument("bad status of a response");
   const http1::HeadParser& head = exchange.request_.head_;
   exchange.status_ = status;
@@ -104,8 +105,12 @@ bool Connection::write_head(Exchange& exchange, int status, std::span<const Head
     exchange.close_after_ = true;
   }
   std::string& queue = stream_->send_in_place();
-  http1::append_status_line(queue, status);
   Collector to(queue);
+  if (status == 200) {
+    to << "HTTP/1.1 200 OK\r\n";
+  } else {
+    http1::append_status_line(queue, status);
+  }
   bool has_date = false, has_server = server_.options().server_name.empty();
   for (const Header& header : headers) {
     const Special kind = special(header.name);
@@ -125,20 +130,23 @@ bool Connection::write_head(Exchange& exchange, int status, std::span<const Head
     to << "Connection: keep-alive\r\n";
   }
   to << "\r\n";
+  const bool has_body = !no_body && head.method() != "HEAD";
+  if (has_body && !body.empty()) to << body;
   to.flush();
-  return !no_body && head.method() != "HEAD";
+  return has_body;
 }
 
 void Connection::respond(Exchange& exchange, int status, std::span<const Header> headers,
                          std::string_view body) {
   const IntrusivePtr<Connection> self(this);
   const std::size_t before = stream_->unsent();
-  const bool has_body = write_head(exchange, status, headers, body.size());
-  if (has_body && body.size() < kCopied) stream_->send_in_place().append(body);
+  const bool is_small = body.size() < kCopied;
+  const bool has_body =
+      write_head(exchange, status, headers, body.size(), is_small ? body : std::string_view());
   note_queued(before);
   if (has_body) {
     exchange.answer_size_ = body.size();
-    if (body.size() >= kCopied) send_uncounted(body);
+    if (!is_small) send_uncounted(body);
   }
   end_exchange(exchange);
   answered(!exchange.close_after_);

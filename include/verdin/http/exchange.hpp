@@ -33,6 +33,7 @@
 #include <verdin/protocol/http1/body_decoder.hpp>
 #include <verdin/protocol/http1/response_head.hpp>
 #include <verdin/runtime/event.hpp>
+#include <verdin/runtime/impl/object_pool.hpp>
 
 namespace verdin::http {
 
@@ -73,6 +74,9 @@ class FileBody {
 class Exchange final : public RefCounted<Exchange> {
  public:
   ~Exchange();
+  // One a request: from the pool of greenlets' objects.
+  static void* operator new(std::size_t size) { return impl::allocate_object(size); }
+  static void operator delete(void* exchange) noexcept { impl::free_object(exchange, sizeof(Exchange)); }
 
   Request& request() noexcept { return request_; }
   const Request& request() const noexcept { return request_; }

@@ -2,16 +2,24 @@
 // part.
 #pragma once
 
+#include <array>
 #include <string_view>
 
 #include <verdin/protocol/http1/chars.hpp>
 
 namespace verdin::protocol::http1 {
 
-inline bool is_host_char(char c) noexcept {
+constexpr std::array<bool, 256> make_host_table() {
+  std::array<bool, 256> table{};
+  for (std::size_t c = 0; c < 128; ++c)
+    table[c] = is_alpha(static_cast<char>(c)) || is_digit(static_cast<char>(c));
   // reg-name without ",": nobody has one, and a joined list of two hosts would look like it.
-  return is_alpha(c) || is_digit(c) || std::string_view("-._~%!$&'()*+;=").find(c) != std::string_view::npos;
+  for (const char c : std::string_view("-._~%!$&'()*+;=")) table[static_cast<unsigned char>(c)] = true;
+  return table;
 }
+inline constexpr std::array<bool, 256> kHostChar = make_host_table();
+
+inline bool is_host_char(char c) noexcept { return kHostChar[static_cast<unsigned char>(c)]; }
 
 inline bool is_ip_literal_char(char c) noexcept { return hex_value(c) >= 0 || c == ':' || c == '.'; }
 

@@ -138,9 +138,10 @@ ParseState HeadParser::parse_version(std::string_view text) {
 }
 
 ParseState HeadParser::parse_field(std::string_view line) {
-  const std::size_t colon = line.find(':');
+  std::size_t colon = 0;
+  while (colon < line.size() && is_token_char(line[colon])) ++colon;
   // Also refuses folded lines (they start with a blank) and blanks before the colon: neither is a token.
-  if (colon == line.npos || !is_token(line.substr(0, colon))) return fail(400, "bad header line");
+  if (colon == 0 || colon == line.size() || line[colon] != ':') return fail(400, "bad header line");
   return note_field(line.substr(0, colon), trim(line.substr(colon + 1)));
 }
 
