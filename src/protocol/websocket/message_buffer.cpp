@@ -37,6 +37,7 @@ void MessageBuffer::grow(std::size_t needed, std::size_t expected) {
     if (kept.data) {
       if (size_ > 0) std::memcpy(kept.data, block_.data, size_);
       KeptBlocks::give_back(std::exchange(block_, kept));
+      is_kept_ = true;
       return;
     }
   }
@@ -46,6 +47,7 @@ void MessageBuffer::grow(std::size_t needed, std::size_t expected) {
   char* const data = static_cast<char*>(std::realloc(block_.data, capacity));
   if (!data) throw std::bad_alloc();
   block_ = {data, capacity};
+  is_kept_ = false;
 }
 
 }  // namespace verdin::protocol::websocket

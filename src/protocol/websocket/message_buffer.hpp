@@ -14,11 +14,14 @@ class MessageBuffer {
  public:
   MessageBuffer() = default;
   MessageBuffer(MessageBuffer&& other) noexcept
-      : block_(std::exchange(other.block_, {})), size_(std::exchange(other.size_, 0)) {}
+      : block_(std::exchange(other.block_, {})),
+        size_(std::exchange(other.size_, 0)),
+        is_kept_(std::exchange(other.is_kept_, false)) {}
   MessageBuffer& operator=(MessageBuffer&& other) noexcept {
     KeptBlocks::give_back(block_);
     block_ = std::exchange(other.block_, {});
     size_ = std::exchange(other.size_, 0);
+    is_kept_ = std::exchange(other.is_kept_, false);
     return *this;
   }
   ~MessageBuffer() { KeptBlocks::give_back(block_); }
@@ -30,13 +33,15 @@ class MessageBuffer {
   /// The message, with kMessagePadding zeros behind it.
   std::span<char> finish() noexcept;
   std::size_t size() const noexcept { return size_; }
-  std::size_t memory() const noexcept { return block_.capacity; }
+  /// What it costs beyond what the thread has anyway.
+  std::size_t memory() const noexcept { return is_kept_ ? size_ : block_.capacity; }
 
  private:
   void grow(std::size_t needed, std::size_t expected);
 
   KeptBlocks::Block block_;  // kMessagePadding octets more than can be filled, so that they can be read
   std::size_t size_ = 0;
+  bool is_kept_ = false;  // the block was there before
 };
 
 }  // namespace verdin::protocol::websocket

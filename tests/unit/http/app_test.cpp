@@ -540,6 +540,38 @@ TEST_F(StaticFiles, LargeOnesAreSentAsThePeerTakesThem) {
   });
 }
 
+TEST_F(StaticFiles, OneThatBecomesShorterIsNotEndedAsIfItWereWhole) {
+  write("/site/large.bin", std::string(20'000'000, 'x'));
+  serve_while(app, [&](std::uint16_t port) {
+    Client slow(port, 4096);
+    slow.send("GET /static/large.bin HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_EQ(status_of(slow.receive(true)), 200);  // the head, and what came with it is not lost
+    std::filesystem::resize_file(root + "/site/large.bin", 19'000'000);
+    EXPECT_LT(slow.receive_all().size(), 20'000'000u);
+  });
+}
+
+TEST(HttpApp, APeerThatDoesNotReadAFileIsDropped) {
+  std::string name = testing::TempDir() + "verdin_unread_XXXXXX";
+  const int file = ::mkstemp(name.data());
+  ASSERT_EQ(::ftruncate(file, 50'000'000), 0);
+  ::close(file);
+  Options options;
+  options.write_timeout = 100ms;
+  options.write_rate = 1000;
+  App limited(options);
+  limited.get("/file", [&](Request&, Response& r) { r.send_file(name); });
+  limited.get("/count", [&](Request&, Response& r) { r.send(std::to_string(limited.connections())); });
+  serve_while(limited, [&](std::uint16_t port) {
+    Client deaf(port, 4096);
+    deaf.send("GET /file HTTP/1.1\r\nHost: x\r\n\r\n");
+    Client other(port);
+    while (body_of(other.get("/count")) != "1") std::this_thread::yield();
+    EXPECT_LT(deaf.receive_all().size(), 50'000'000u);
+  });
+  std::filesystem::remove(name);
+}
+
 TEST(HttpApp, SignalsStopItGracefully) {  // reliability: 67
   App app;
   std::atomic<bool> in_handler = false;

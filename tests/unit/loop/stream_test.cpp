@@ -1,4 +1,5 @@
 #include <array>
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <utility>
@@ -108,6 +109,107 @@ TEST_P(StreamTest, a_turn_writes_all_that_was_sent_in_one_piece) {
   EXPECT_EQ(stream->unsent(), 0u);
   const std::string x(10'000, 'x');
   EXPECT_EQ(read_peer(), "abc" + x + "d" + x);
+}
+
+TEST_P(StreamTest, what_is_large_goes_at_once_behind_what_is_queued) {
+  const std::string large(40'000, 'x');
+  stream->send("a");
+  stream->send(verdin::SharedBuffer::copy(large));
+  stream->send("b");
+  stream->send(large);
+  EXPECT_EQ(stream->unsent(), 0u);
+  EXPECT_TRUE(read_peer() == "a" + large + "b" + large);
+  loop->turn(false);
+  EXPECT_EQ(read_peer(), "");
+  EXPECT_EQ(handler.drained, 0);
+}
+
+TEST_P(StreamTest, what_the_kernel_refuses_of_it_keeps_its_place) {
+  std::string sent;
+  std::string got;
+  for (int i = 0; i < 3; ++i) {
+    const std::string large(1'000'000, static_cast<char>('a' + i));
+    stream->send("before");
+    stream->send(large);
+    sent += "before" + large;
+  }
+  EXPECT_GT(stream->unsent(), 2'000'000u);
+  EXPECT_LT(stream->unsent(), sent.size());
+  turn_until([&] {
+    got += read_peer();
+    return got.size() == sent.size();
+  });
+  EXPECT_TRUE(got == sent);
+  turn_until([&] { return handler.drained == 1; });
+}
+
+TEST_P(StreamTest, what_is_large_finds_a_broken_pipe_without_a_signal) {
+  ::close(std::exchange(peer, -1));
+  stream->pause();  // so that only the write finds out
+  stream->send(std::string(100'000, 'x'));
+  EXPECT_FALSE(handler.error) << "not from within a call";
+  turn_until([&] { return static_cast<bool>(handler.error); });
+}
+
+/// A file that has been unlinked, with the octets of a pattern.
+class FileStreamTest : public StreamTest {
+ protected:
+  FileStreamTest() {
+    std::string name = testing::TempDir() + "verdin_stream_XXXXXX";
+    file = ::mkstemp(name.data());
+    ::unlink(name.c_str());
+    octets.resize(3'000'000);
+    for (std::size_t i = 0; i < octets.size(); ++i) octets[i] = static_cast<char>(i * 7 / 1000);
+    EXPECT_EQ(::pwrite(file, octets.data(), octets.size(), 0), static_cast<ssize_t>(octets.size()));
+  }
+  ~FileStreamTest() override { ::close(file); }
+
+  int file = -1;
+  std::string octets;
+};
+
+INSTANTIATE_TEST_SUITE_P(Backends, FileStreamTest, testing::ValuesIn(kBackends), name_of_backend);
+
+TEST_P(FileStreamTest, arrives_behind_what_is_queued) {
+  stream->send("head");
+  std::uint64_t offset = 1000;
+  std::uint64_t size = octets.size() - 2000;
+  FileSend last = stream->send_file(file, offset, size);
+  if (last == FileSend::unsupported) GTEST_SKIP() << "read and sent instead";
+  EXPECT_EQ(last, FileSend::full);
+  EXPECT_EQ(offset + size, octets.size() - 1000);
+  std::string got;
+  turn_until([&] {
+    got += read_peer();
+    if (handler.drained > 0 && last == FileSend::full) {
+      handler.drained = 0;
+      last = stream->send_file(file, offset, size);
+    }
+    return last != FileSend::full && got.size() == octets.size() - 2000 + 4;
+  });
+  EXPECT_EQ(last, FileSend::done);
+  EXPECT_EQ(size, 0u);
+  EXPECT_TRUE(got == "head" + octets.substr(1000, octets.size() - 2000));
+}
+
+TEST_P(FileStreamTest, says_that_it_is_shorter) {
+  std::uint64_t offset = octets.size() - 10;
+  std::uint64_t size = 20;
+  const FileSend first = stream->send_file(file, offset, size);
+  if (first == FileSend::unsupported) GTEST_SKIP() << "read and sent instead";
+  EXPECT_EQ(first, FileSend::failed);
+  EXPECT_EQ(size, 10u);
+}
+
+TEST_P(FileStreamTest, finds_a_broken_pipe_without_a_signal) {
+  ::close(std::exchange(peer, -1));
+  stream->pause();
+  std::uint64_t offset = 0;
+  std::uint64_t size = octets.size();
+  const FileSend first = stream->send_file(file, offset, size);
+  if (first == FileSend::unsupported) GTEST_SKIP() << "read and sent instead";
+  EXPECT_EQ(first, FileSend::full);
+  turn_until([&] { return static_cast<bool>(handler.error); });
 }
 
 TEST_P(StreamTest, keeps_what_the_kernel_refuses_and_says_when_it_is_gone) {

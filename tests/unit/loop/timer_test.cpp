@@ -96,6 +96,42 @@ TEST_F(WheelTest, a_callback_may_destroy_and_restart_timers) {
   EXPECT_EQ(rounds, 5);
 }
 
+TEST_F(WheelTest, one_that_is_put_off_or_brought_forward_fires_once_when_it_is_due) {
+  Entry later(*loop, *this);
+  Entry sooner(*loop, *this);
+  wheel.insert(later.timer, start + 40ms);
+  wheel.insert(later.timer, start + 400ms);  // twice: the second leaves it where the first has put it
+  wheel.insert(later.timer, start + 4000ms);
+  wheel.insert(sooner.timer, start + 4000ms);
+  wheel.insert(sooner.timer, start + 8000ms);
+  wheel.insert(sooner.timer, start + 20ms);
+  while (now < start + 3990ms) advance(10ms);
+  EXPECT_EQ(later.fired_at, Clock::time_point{});
+  EXPECT_TRUE(later.timer.active());
+  EXPECT_GE(sooner.fired_at, start + 20ms);
+  EXPECT_LE(sooner.fired_at, start + 30ms + kTimerTick);
+  EXPECT_FALSE(sooner.timer.active());
+  const auto first = std::exchange(sooner.fired_at, {});
+  EXPECT_NE(first, Clock::time_point{});
+  while (now < start + 9000ms) advance(10ms);
+  EXPECT_GE(later.fired_at, start + 4000ms);
+  EXPECT_LE(later.fired_at, start + 4010ms + kTimerTick);
+  EXPECT_EQ(sooner.fired_at, Clock::time_point{}) << "twice";
+}
+
+TEST_F(WheelTest, one_that_is_put_off_while_its_tick_fires_waits) {
+  Entry first(*loop, *this);
+  Entry second(*loop, *this);
+  first.then = [&] { wheel.insert(second.timer, start + 100ms); };
+  wheel.insert(first.timer, start + 8ms);
+  wheel.insert(second.timer, start + 8ms);
+  advance(20ms);
+  EXPECT_NE(first.fired_at, Clock::time_point{});
+  EXPECT_EQ(second.fired_at, Clock::time_point{});
+  while (now < start + 120ms) advance(10ms);
+  EXPECT_GE(second.fired_at, start + 100ms);
+}
+
 TEST_F(WheelTest, jumps_over_long_silence) {
   Entry entry(*loop, *this);
   wheel.insert(entry.timer, start + 24h * 100);

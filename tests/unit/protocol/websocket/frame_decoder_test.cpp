@@ -222,6 +222,47 @@ TEST(FrameDecoder, AllocatesForWhatWasReceivedOnly) {
   EXPECT_LE(decode_in_pieces(header + std::string(100'000, 'x'), 1000).most_memory, 2 * 100'000u + 4096u);
 }
 
+TEST(FrameDecoder, LargeMessagesOneBehindTheOther) {
+  const auto message = [](int number) {
+    std::string text(static_cast<std::size_t>(70'000 + 90'000 * (number % 7)),
+                     static_cast<char>('a' + number));
+    text.back() = '.';
+    return text;
+  };
+  for (int number = 0; number < 20; ++number) {
+    const Transcript transcript = decode_in_pieces(client_text(message(number)), 65536, 1 << 20);
+    ASSERT_EQ(transcript.events.size(), 1u);
+    ASSERT_TRUE(transcript.events[0] == "text:" + message(number)) << number;
+    EXPECT_LE(transcript.most_memory, 2 * message(number).size() + 4096) << "whatever the thread has kept";
+    EXPECT_TRUE(transcript.idle);
+  }
+}
+
+TEST(FrameDecoder, SeveralLargeMessagesAtATime) {
+  constexpr std::size_t kAtATime = 12;
+  std::vector<std::unique_ptr<FrameDecoder>> decoders;
+  std::vector<std::string> frames;
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < kAtATime; ++i) {
+    decoders.push_back(std::make_unique<FrameDecoder>(Role::server, std::size_t{1} << 20));
+    texts.emplace_back(std::size_t{900'000}, static_cast<char>('a' + i));
+    frames.push_back(client_text(texts.back()));
+  }
+  for (int round = 0; round < 3; ++round) {
+    for (std::size_t at = 0; at < frames[0].size(); at += 60'000) {
+      for (std::size_t i = 0; i < kAtATime; ++i) {
+        std::string piece = frames[i].substr(at, 60'000);
+        const bool last = at + piece.size() == frames[i].size();
+        std::span<char> input(piece);
+        const DecoderEvent event = decoders[i]->next(input);
+        ASSERT_EQ(event.kind, last ? DecoderEvent::Kind::text : DecoderEvent::Kind::need_more);
+        const std::string_view got(event.payload.data(), event.payload.size());
+        ASSERT_TRUE(got == (last ? std::string_view(texts[i]) : std::string_view()));
+      }
+    }
+  }
+}
+
 TEST(FrameDecoder, TinyFragmentsCostNothingEach) {
   constexpr std::size_t kCount = 131'000;
   std::string octets = client_frame(kFirstBinary, "x");

@@ -106,6 +106,28 @@ TEST(WebSocketFrame, MaskingIsTheSameForEverySizeAndPlace) {
   }
 }
 
+TEST(WebSocketFrame, MaskingOfWhatIsLargeIsTheSameAtEveryPlace) {
+  const MaskKey key{{0x12, 0x7F, 0x00, 0x1A}};
+  for (const std::size_t size : {2047, 2048, 2049, 2111, 2175, 4096, 5001}) {
+    for (std::size_t offset = 0; offset < 70; ++offset) {
+      std::string plain(size, '\0');
+      for (std::size_t i = 0; i < size; ++i) plain[i] = static_cast<char>((i * 37) & 0x7F);
+      std::string masked = plain;
+      for (std::size_t i = 0; i < size; ++i)
+        masked[i] = static_cast<char>(masked[i] ^ static_cast<char>(key.octets[i % 4]));
+      const std::string guard(70, '#');
+      std::string buffer = std::string(offset, '#') + masked + guard;
+      ASSERT_LT(apply_mask({buffer.data() + offset, size}, key), 0x80) << size << " at " << offset;
+      ASSERT_TRUE(buffer == std::string(offset, '#') + plain + guard) << size << " at " << offset;
+      std::string copy(offset + size + guard.size(), '#');
+      ASSERT_LT(copy_masked(copy.data() + offset, masked, key), 0x80);
+      ASSERT_TRUE(copy == std::string(offset, '#') + plain + guard) << size << " to " << offset;
+      masked[offset * size / 70] ^= '\x80';
+      ASSERT_GE(copy_masked(copy.data(), masked, key), 0x80) << size << ", " << offset;
+    }
+  }
+}
+
 TEST(WebSocketFrame, MaskingTellsWhetherAllIsAscii) {
   const MaskKey key{{0x80, 0x91, 0xA2, 0xF3}};
   for (std::size_t size = 1; size < 80; ++size) {
