@@ -132,7 +132,7 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   bool discards_input_ : 1 = false;
   bool keep_behind_file_ : 1 = false;
   bool sends_unread_ : 1 = false;  // the file
-  const bool secure_ : 1;  // the stream is carried by TLS
+  const bool secure_ : 1;          // the stream is carried by TLS
 };
 
 }  // namespace verdin::http

@@ -60,7 +60,7 @@ bool check_headers(std::span<const Header> headers) {
 /// Collects what is small, so that a queue is appended to once or twice and not by the word.
 class Collector {
  public:
-  explicit Collector(std::string& to) : to_(to) {}
+  explicit Collector(std::string& to) : to_(to) { piece_[0] = '\0'; }
   Collector(const Collector&) = delete;
   Collector& operator=(const Collector&) = delete;
 

@@ -11,6 +11,8 @@
 #include <verdin/protocol/http1/media.hpp>
 #include <verdin/protocol/http1/negotiation.hpp>
 
+#include "http/open_file.hpp"
+
 namespace verdin::http {
 
 namespace {
@@ -40,13 +42,23 @@ std::string content_range(const http1::ByteRange& part, std::uint64_t size) {
 
 }  // namespace
 
-bool Response::send_file(const std::string& file_name) {
-  check_unsent();
+FileBody open_file(const std::string& file_name, struct stat& info) {
   // Not blocking: a FIFO would wait for its other end.
   const int fd = ::open(file_name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  FileBody file(fd, 0, 0);
+  if (fd >= 0 && ::fstat(fd, &info) != 0) info = {};
+  return FileBody(fd, 0, 0);
+}
+
+bool Response::send_file(const std::string& file_name) {
+  check_unsent();
   struct stat info {};
-  if (fd < 0 || ::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+  FileBody file = open_file(file_name, info);
+  return send_opened(file_name, std::move(file), info);
+}
+
+bool Response::send_opened(const std::string& file_name, FileBody file, const struct stat& info) {
+  check_unsent();
+  if (!file || !S_ISREG(info.st_mode)) {
     status(404).send("Not Found\n");
     return false;
   }

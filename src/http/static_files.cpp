@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <verdin/protocol/http1/media.hpp>
 #include <verdin/protocol/http1/negotiation.hpp>
 #include <verdin/protocol/http1/uri.hpp>
+
+#include "http/open_file.hpp"
 
 namespace verdin::http {
 
@@ -20,29 +21,26 @@ bool is_directory(const std::string& name) {
   return ::stat(name.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/// Asked of what only stands in for another file: if it cannot be read, that one is sent.
-bool is_readable_file(const std::string& name) {
-  const int fd = ::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0) return false;
-  struct stat info {};
-  const bool is_file = ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
-  ::close(fd);
-  return is_file;
-}
-
 struct Packed {
   std::string_view coding;
   std::string_view suffix;
 };
 constexpr std::array<Packed, 2> kPacked{{{"br", ".br"}, {"gzip", ".gz"}}};  // where both are liked alike
 
-/// What lies beside the file in the coding that is liked best; null: nothing that is accepted.
-const Packed* packed_of(const std::string& file, std::string_view accepted) {
+/// What lies beside the file in the coding that is liked best, instead of `opened`; null: nothing that is
+/// accepted, or can be read.
+const Packed* open_packed(const std::string& file, std::string_view accepted, FileBody& opened,
+                          struct stat& info) {
   const Packed* best = nullptr;
   int most = std::max(http1::named_weight(accepted, "identity") - 1, 0);
   for (const Packed& packed : kPacked) {
     const int weight = http1::encoding_weight(accepted, packed.coding);
-    if (weight <= most || !is_readable_file(file + std::string(packed.suffix))) continue;
+    if (weight <= most) continue;
+    struct stat packed_info {};
+    FileBody body = open_file(file + std::string(packed.suffix), packed_info);
+    if (!body || !S_ISREG(packed_info.st_mode)) continue;
+    opened = std::move(body);
+    info = packed_info;
     most = weight;
     best = &packed;
   }
@@ -63,21 +61,24 @@ void StaticFiles::operator()(Request& request, Response& response) const {
     return;
   }
   std::string file = directory_ + *tail;
-  if (tail->back() == '/') {
-    file += options_.index;
-  } else if (is_directory(file)) {
+  struct stat info {};
+  if (tail->back() == '/') file += options_.index;
+  FileBody opened = open_file(file, info);
+  // One that may not be listed cannot be opened.
+  if (tail->back() != '/' && (S_ISDIR(info.st_mode) || (!opened && is_directory(file)))) {
     response.redirect(path + "/", 301);
     return;
   }
   response.header("Cache-Control", options_.cache_control).header("X-Content-Type-Options", "nosniff");
   if (options_.precompressed) {
     response.add_header("Vary", "Accept-Encoding");
-    if (const Packed* const packed = packed_of(file, request.header("Accept-Encoding").value_or(""))) {
+    const std::string_view accepted = request.header("Accept-Encoding").value_or("");
+    if (const Packed* const packed = open_packed(file, accepted, opened, info)) {
       response.type(http1::media_type(file)).header("Content-Encoding", packed->coding);
       file += packed->suffix;
     }
   }
-  response.send_file(file);
+  response.send_opened(file, std::move(opened), info);
 }
 
 }  // namespace verdin::http

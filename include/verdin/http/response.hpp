@@ -24,6 +24,8 @@
 #include <verdin/protocol/http1/cookie.hpp>
 #include <verdin/protocol/json/convert.hpp>
 
+struct stat;
+
 namespace verdin::http {
 
 class Response {
@@ -100,6 +102,9 @@ class Response {
 
  private:
   friend class Server;
+  friend class StaticFiles;
+  /// send_file() of one that is open; `info` is of it.
+  bool send_opened(const std::string& file_name, FileBody file, const struct ::stat& info);
   void check_unsent() const;
   bool has_header(std::string_view name) const noexcept;
   using HeaderList = std::vector<std::pair<std::string, std::string>>;

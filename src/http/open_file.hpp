@@ -1,0 +1,15 @@
+// open_file(): what Response::send_file() sends. Internal.
+#pragma once
+
+#include <string>
+
+#include <sys/stat.h>
+
+#include <verdin/http/exchange.hpp>
+
+namespace verdin::http {
+
+/// Whatever has that name: `info` says what it is. None, and `info` is left alone, if it cannot be opened.
+FileBody open_file(const std::string& file_name, struct stat& info);
+
+}  // namespace verdin::http
