@@ -1,4 +1,4 @@
-// What scripts/bench-http asks of HTTP and WebSocket: "/" is answered from a callback, "/greenlet" by a
+// What scripts/bench-http asks of HTTP and WebSocket: "/" is answered from a callback, "/g" by a
 // handler on a greenlet, "/files/..." from a folder; WebSockets are echoed, those of "/cast" hear what any of
 // them says.
 #include <cstdio>
@@ -80,8 +80,7 @@ int main(int argc, char** argv) {
     http::App app;
     const auto hello = std::make_shared<Hello>();
     app.route("/", hello).route("/cast", hello);
-    app.get("/greenlet",
-            [](http::Request&, http::Response& response) { response.type("text/plain").send(kHello); });
+    app.get("/g", [](http::Request&, http::Response& response) { response.type("text/plain").send(kHello); });
     if (!options.files.empty()) app.static_files("/files", options.files);
     app.listen({"127.0.0.1", options.port});
     std::printf("listening on 127.0.0.1:%u\n", unsigned{app.port()});

@@ -42,10 +42,10 @@ Special special(std::string_view name) {
 }
 
 /// Throws for what must not be in a response. True if the application asks for the connection's end.
-bool check_headers(std::span<const Header> headers) {
+bool check_headers(std::span<const Header> headers, bool are_well_formed) {
   bool close = false;
   for (const Header& header : headers) {
-    http1::check_header(header.name, header.value);
+    if (!are_well_formed) http1::check_header(header.name, header.value);
     const Special kind = special(header.name);
     if (kind == Special::framing) throw std::invalid_argument("the framing of a response is the server's");
     if (kind != Special::connection) continue;
@@ -100,8 +100,9 @@ bool Connection::write_head(Exchange& exchange, int status, std::span<const Head
   if (status < 200 || status > 999) throw std::invalid_argument("bad status of a response");
   const http1::HeadParser& head = exchange.request_.head_;
   exchange.status_ = status;
-  if (check_headers(headers) || eof_ || discards_input_ || server_.stopping() || !head.keep_alive() ||
-      exchange.reads_body_ || (!size && head.version() == http1::Version::http10)) {
+  if (check_headers(headers, exchange.headers_are_checked_) || eof_ || discards_input_ ||
+      server_.stopping() || !head.keep_alive() || exchange.reads_body_ ||
+      (!size && head.version() == http1::Version::http10)) {
     exchange.close_after_ = true;
   }
   std::string& queue = stream_->send_in_place();

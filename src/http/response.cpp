@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include <verdin/base/spare.hpp>
 #include <verdin/http/response.hpp>
 #include <verdin/protocol/http1/chars.hpp>
 #include <verdin/protocol/http1/content_coding.hpp>
@@ -11,6 +12,8 @@ namespace verdin::http {
 namespace {
 
 constexpr std::size_t kOffloadFrom = 64 * 1024;  // some 3 ms of compressing
+
+constexpr std::size_t kMostSpare = 64;  // headers
 
 bool is_text(std::string_view type) {
   type = http1::trim(type.substr(0, type.find(';')));
@@ -27,6 +30,25 @@ void weaken_etag(std::vector<std::pair<std::string, std::string>>& headers) {
 }
 
 }  // namespace
+
+Response::~Response() {
+  headers_.clear();
+  if (headers_.capacity() <= kMostSpare) Spare<HeaderList>::give(headers_);
+}
+
+/// While it lies there the exchange takes the headers as they are: header() and its like have judged them.
+class Response::Checked {
+ public:
+  explicit Checked(Exchange& exchange) noexcept : exchange_(exchange) {
+    exchange.headers_are_checked_ = true;
+  }
+  Checked(const Checked&) = delete;
+  Checked& operator=(const Checked&) = delete;
+  ~Checked() { exchange_.headers_are_checked_ = false; }
+
+ private:
+  Exchange& exchange_;
+};
 
 bool Response::may_be_compressed(std::size_t size) const {
   if (compress_from_ == 0 || size < compress_from_ || status_ == 206 || http1::status_has_no_body(status_) ||
@@ -100,7 +122,10 @@ Response::HeaderViews::HeaderViews(const HeaderList& headers, const HeaderList* 
 }
 
 void Response::append_header(std::string_view name, std::string_view value) {
-  if (headers_.empty()) headers_.reserve(8);
+  if (headers_.capacity() == 0) {
+    Spare<HeaderList>::take(headers_);
+    headers_.reserve(8);
+  }
   headers_.emplace_back(name, value);
 }
 
@@ -119,11 +144,13 @@ void Response::send(std::string_view body) {
               : offload([body = std::string(body), coding] { return http1::encode_content(body, coding); });
       header("Content-Encoding", to_string(coding));
       weaken_etag(headers_);
+      const Checked checked(*exchange_);
       exchange_->respond(status_, header_views(), packed);
       sent_ = true;
       return;
     }
   }
+  const Checked checked(*exchange_);
   exchange_->respond(status_, header_views(), body);
   sent_ = true;
 }
@@ -131,6 +158,7 @@ void Response::send(std::string_view body) {
 void Response::send(const SharedBuffer& body) {
   check_unsent();
   if (body.size() > 0 && !has_header("Content-Type")) type("text/plain; charset=utf-8");
+  const Checked checked(*exchange_);
   exchange_->respond(status_, header_views(), body);
   sent_ = true;
 }
@@ -140,6 +168,7 @@ bool Response::write(std::string_view piece) {
   if (!exchange_->started()) {
     check_unsent();
     if (!has_header("Content-Type")) type("text/plain; charset=utf-8");
+    const Checked checked(*exchange_);
     exchange_->start(status_, header_views());
     sent_ = true;
     gone_ = !exchange_->started();  // the peer has left before

@@ -131,6 +131,7 @@ class Exchange final : public RefCounted<Exchange> {
   friend class Connection;
   friend class Server;
   friend class Request;
+  friend class Response;
   Exchange() = default;
   void wait(std::optional<loop::Clock::duration> limit = std::nullopt);
   void wake();
@@ -162,6 +163,7 @@ class Exchange final : public RefCounted<Exchange> {
   bool reads_body_ = false;   // the request's is read in pieces, and has not come to its end
   bool awaits_body_ = false;  // somebody waits for more of it
   bool sent_continue_ = false;
+  bool headers_are_checked_ = false;  // those that respond() gets just now: see Response
 };
 
 using ExchangePtr = IntrusivePtr<Exchange>;

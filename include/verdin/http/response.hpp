@@ -31,6 +31,7 @@ namespace verdin::http {
 class Response {
  public:
   explicit Response(ExchangePtr exchange) : exchange_(std::move(exchange)) {}
+  ~Response();
   Response(const Response&) = delete;
   Response& operator=(const Response&) = delete;
 
@@ -101,6 +102,7 @@ class Response {
   Exchange& exchange() noexcept { return *exchange_; }
 
  private:
+  class Checked;
   friend class Server;
   friend class StaticFiles;
   /// send_file() of one that is open; `info` is of it.

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include <verdin/base/spare.hpp>
 #include <verdin/protocol/http1/chars.hpp>
 #include <verdin/protocol/http1/head_parser.hpp>
 
@@ -12,11 +13,22 @@ ParseState HeadParser::fail(int status, const char* reason) noexcept {
   return ParseState::failed;
 }
 
+namespace {
+
+constexpr std::size_t kMostSpare = 4096;
+
+}  // namespace
+
+HeadParser::~HeadParser() {
+  if (text_.capacity() <= kMostSpare) Spare<std::string>::give(text_);
+}
+
 // The usual case: nothing has come before, all is there, and nothing is wrong with it. Whatever else it is,
 // feed() finds out from the start.
 bool HeadParser::feed_whole(std::string_view& data, const Limits& limits) {
   const std::size_t end = data.substr(0, limits.head).find("\r\n\r\n");
   if (end == data.npos) return false;
+  if (text_.capacity() < end + 2) Spare<std::string>::take(text_);
   text_.assign(data.data(), end + 2);
   if (!take_whole_lines(limits)) {
     *this = HeadParser();

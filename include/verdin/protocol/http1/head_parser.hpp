@@ -25,6 +25,11 @@ enum class Expectation : std::uint8_t { none, continue_100, unknown };
 
 class HeadParser {
  public:
+  HeadParser() = default;
+  HeadParser(HeadParser&&) = default;
+  HeadParser& operator=(HeadParser&&) = default;
+  ~HeadParser();
+
   /// Takes the octets it needs off the front of `data`. `done`: what is left in `data` lies behind the head.
   ParseState feed(std::string_view& data, const Limits& limits);
 

@@ -1,0 +1,40 @@
+// Spare<T>: the memory of the last T that is gone, for the next one: one for each thread and type.
+//
+// For strings and vectors that are made for each request and would go to the allocator and back each time. T
+// is swapped; what is kept is bounded by the caller. Threads: any, each has its own. Nothing throws or
+// blocks. An object that outlives its thread's variables finds none, which is well.
+#pragma once
+
+namespace verdin {
+
+template <typename T>
+class Spare {
+ public:
+  /// Null where the thread is about to end.
+  static T* of_this_thread() noexcept {
+    thread_local constinit bool gone = false;
+    struct Holder {
+      explicit Holder(bool& flag) noexcept : is_gone(flag) {}
+      Holder(const Holder&) = delete;
+      Holder& operator=(const Holder&) = delete;
+      ~Holder() { is_gone = true; }
+      T value{};
+      bool& is_gone;
+    };
+    if (gone) return nullptr;
+    thread_local Holder holder(gone);
+    return &holder.value;
+  }
+
+  /// `empty` has its memory from now on, if there is any.
+  static void take(T& empty) noexcept {
+    if (T* const spare = of_this_thread()) empty.swap(*spare);
+  }
+  /// The larger of both is kept.
+  static void give(T& cleared) noexcept {
+    T* const spare = of_this_thread();
+    if (spare && cleared.capacity() > spare->capacity()) cleared.swap(*spare);
+  }
+};
+
+}  // namespace verdin
