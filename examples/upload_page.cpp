@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <verdin/http/http.hpp>
 #include <verdin/net/file.hpp>
@@ -95,13 +96,19 @@ class Uploads {
     if (q.header("Sec-Fetch-Site").value_or("same-origin") == "cross-site") {
       return r.status(403).send("Not from there.\n");
     }
-    std::size_t count = 0;
-    http::Multipart form(q);
-    while (form.next()) {
-      if (!form.file_name() || form.file_name()->empty()) continue;  // a field without a file
-      keep(save(form));
-      ++count;
+    // All of a form, or nothing: who cancels has sent nothing.
+    std::vector<Upload> uploads;
+    try {
+      http::Multipart form(q);
+      while (form.next()) {
+        if (form.file_name() && !form.file_name()->empty()) uploads.push_back(save(form));  // else a field
+      }
+    } catch (...) {
+      for (const Upload& upload : uploads) std::filesystem::remove(folder_.file(upload.id));
+      throw;
     }
+    const std::size_t count = uploads.size();
+    for (Upload& upload : uploads) keep(std::move(upload));
     if (q.header("Accept").value_or("").starts_with("application/json")) {
       return r.status(count ? 201 : 422).json(list());
     }

@@ -86,9 +86,11 @@ void Connection::check_peer_takes() {
   const auto elapsed = std::chrono::duration_cast<milliseconds>(now - taken_at_);
   if (elapsed < options.write_timeout) return start_timer(options.write_timeout - elapsed);
   const std::uint64_t taken = queued_ - stream_->unsent();
-  const std::uint64_t owed = options.write_rate * static_cast<std::uint64_t>(elapsed.count()) / 1000;
+  const auto owed = static_cast<std::int64_t>(options.write_rate) * elapsed.count() / 1000;
   const bool waits = stream_->unsent() > 0 || file_;
-  if (waits && taken - taken_ < std::max<std::uint64_t>(owed, 1)) return drop();
+  // Signed: a stream that counts what it adds by itself may have more unsent than before.
+  const auto since = static_cast<std::int64_t>(taken - taken_);
+  if (waits && since < std::max<std::int64_t>(owed, 1)) return drop();
   taken_at_ = now;
   taken_ = taken;
   start_timer(options.write_timeout);

@@ -38,6 +38,16 @@ class Loop::HeldWatch final : public Watch {
 
 WatchPtr Loop::hold(WatchPtr watch) { return std::make_unique<HeldWatch>(*this, std::move(watch)); }
 
+WatchPtr Loop::on_fork(UniqueFunction<void()> parted) {
+  struct ForkWatch final : Watch {
+    explicit ForkWatch(UniqueFunction<void()> call) : parted(std::move(call)) {}
+    void set_ref(bool) override {}  // it keeps nothing waiting
+    void after_fork() noexcept override { parted(); }
+    UniqueFunction<void()> parted;
+  };
+  return hold(std::make_unique<ForkWatch>(std::move(parted)));
+}
+
 void Loop::tell_watches_of_fork() noexcept {
   if (held_) held_->after_fork();
 }

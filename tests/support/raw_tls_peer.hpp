@@ -91,8 +91,9 @@ class RawTlsPeer {
     derive_keys();
   }
   /// Asks the peer for nothing, and has changed the keys when it returns.
-  std::string key_update() {
-    std::string update = record(std::string("\x18\x00\x00\x01\x00", 5), kHandshake);
+  std::string key_update(bool asks_for_one = false) {
+    std::string update =
+        record(std::string("\x18\x00\x00\x01", 4) + (asks_for_one ? '\1' : '\0'), kHandshake);
     next_keys();
     return update;
   }

@@ -83,6 +83,10 @@ class Loop {
   /// Calls back for each delivery of `signal_number` (several at once may become one call).
   virtual WatchPtr on_signal(int signal_number, UniqueFunction<void()> delivered) = 0;
 
+  /// Calls back in a child of fork(), as the loop parts from the parent's: for what would keep the child
+  /// waiting. It must not throw, and not make or end watches.
+  WatchPtr on_fork(UniqueFunction<void()> parted);
+
   /// Starts an operation on a file; false where the backend cannot do that (use threads then). See
   /// file_operation.hpp.
   virtual bool submit(FileOperation& /*operation*/) { return false; }

@@ -9,6 +9,8 @@
 // 4 KB), which do the handshake if there is one to be done; the handler is called on them, and must not block
 // all the same.
 //
+// Either way what is sent is copied, that of a SharedBuffer too: it is encrypted for each.
+//
 // Threads: of the hub. Nothing blocks. Throws std::bad_alloc. Ownership: as of any loop::Stream; the socket
 // is the stream's. Dropping it closes the socket, with what TLS says at an end; retire() sends what is queued
 // first.

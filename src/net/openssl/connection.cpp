@@ -271,6 +271,7 @@ bool TlsConnection::flush_now(std::error_code& error) noexcept {
     const ssize_t n = ::send(socket_.fd(), out_.data() + sent_, pending(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n >= 0) {
       sent_ += static_cast<std::size_t>(n);
+      flushed_ += static_cast<std::uint64_t>(n);
     } else if (errno != EINTR) {
       if (errno != EAGAIN && errno != EWOULDBLOCK) error = std::error_code(errno, std::generic_category());
       return false;
@@ -318,6 +319,7 @@ TlsConnection::Attempt TlsConnection::try_recv(std::span<char> into) {
     if (result != 1) attempt.wish = wish_of(result, errors);
   }
   calls_at_once_ += records_without_data_;
+  attempt.idle = records_without_data_;
   if (attempt.size > 0) {
     forget_what_came_without_data();
   } else if (records_without_data_ + messages_without_data_ != before) {

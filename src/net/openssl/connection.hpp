@@ -28,6 +28,7 @@ class TlsConnection {
   struct Attempt {
     std::size_t size = 0;
     Wish wish = Wish::none;
+    unsigned idle = 0;  ///< records without data that were read on the way
   };
 
   TlsConnection(Socket socket, std::shared_ptr<TlsContextState> context, std::string_view host);
@@ -52,6 +53,8 @@ class TlsConnection {
   bool flush_now(std::error_code& error) noexcept;
   /// Encoded and not sent.
   std::size_t pending() const noexcept { return out_.size() - sent_; }
+  /// Encoded and sent, ever.
+  std::uint64_t flushed() const noexcept { return flushed_; }
   /// close_notify, if there is anybody to say it to: it is encoded.
   bool say_goodbye();
   const std::error_code& failure() const noexcept { return failure_; }
@@ -94,6 +97,7 @@ class TlsConnection {
   std::string host_;  // of a client
   std::string out_;   // for the peer
   std::size_t sent_ = 0;
+  std::uint64_t flushed_ = 0;
   int socket_error_ = 0;  // that OpenSSL ran into
   bool eof_ = false;
   unsigned records_without_data_ = 0;  // that came one after the other

@@ -26,9 +26,10 @@ namespace {
 constexpr std::size_t kReadSize = 16 * 1024;     // a record of TLS
 constexpr std::size_t kEncodeAhead = 64 * 1024;  // what waits for the kernel
 constexpr std::size_t kKeptQueue = 16 * 1024;    // of one that is empty
-constexpr int kReadsATurn = 8;
+// A record costs some microseconds, a change of keys 60: a turn takes 2 ms at most, or one call of OpenSSL.
+constexpr unsigned kWorkATurn = 32;
+constexpr unsigned kWorkOfARead = 4;
 constexpr std::size_t kEncodedATurn = 1024 * 1024;
-constexpr std::chrono::milliseconds kRetry(5);
 constexpr std::chrono::seconds kLeaveWithin(5);
 
 class TlsLoopStream final : public loop::Stream,
@@ -40,7 +41,9 @@ class TlsLoopStream final : public loop::Stream,
         connection_(std::move(connection)),
         readable_(hub_.loop().readiness(fd(), loop::Interest::read, &TlsLoopStream::on_readable, this)),
         writable_(hub_.loop().readiness(fd(), loop::Interest::write, &TlsLoopStream::on_turn_of, this)),
-        timer_(hub_.loop(), loop::on_timer<&TlsLoopStream::on_timer>, this) {
+        next_turn_(hub_.loop(), &TlsLoopStream::on_turn_of, this),
+        leave_timer_(hub_.loop(), loop::on_timer<&TlsLoopStream::end_alive>, this),
+        fork_watch_(hub_.loop().on_fork([this] { stand_still(); })) {
     callback = &TlsLoopStream::on_turn;
   }
   /// The holder of the StreamPtr has a reference.
@@ -57,7 +60,9 @@ class TlsLoopStream final : public loop::Stream,
     work_soon();
     return queue_;
   }
-  std::size_t unsent() const override { return queue_.size() - encoded_ + connection_->pending(); }
+  /// In octets of the sender's: what TLS says besides (answers to changes of keys, say) would hide that a
+  /// peer takes nothing.
+  std::size_t unsent() const override { return failed_ ? 0 : queue_.size() - encoded_ + in_flight(); }
   void flush() override {
     if (unsent() == 0) return;
     blocked_ = true;
@@ -94,17 +99,20 @@ class TlsLoopStream final : public loop::Stream,
     if (closed_ || made_.is_parents()) return end();
     finishing_ = true;
     try {
+      // At once: the hub may be about to end.
+      if (!working_) write_some();
       spawn_detached([self] { self->gone_.wait(); }, "retired TLS stream");
     } catch (const std::bad_alloc&) {
       return end();
     }
-    timer_.start(kLeaveWithin);
+    leave_timer_.start(kLeaveWithin);
     read_soon();
   }
 
   void end() noexcept {
     if (std::exchange(closed_, true)) return;
-    timer_.stop();
+    leave_timer_.stop();
+    next_turn_.stop();
     unqueue();
     readable_.reset();
     writable_.reset();
@@ -126,26 +134,38 @@ class TlsLoopStream final : public loop::Stream,
     static_cast<TlsLoopStream*>(self)->read_due_ = true;
     static_cast<TlsLoopStream*>(self)->work();
   }
-  void on_timer() {
-    if (!finishing_) return work();
+  void end_alive() {
     const IntrusivePtr<TlsLoopStream> alive(this);
     end();
   }
+  /// The rest of much, when the loop has polled and rung: a hub that runs what is ready does neither.
+  void go_on_next_turn() { next_turn_.start(hub_.loop().now()); }
 
   void work() {
     const IntrusivePtr<TlsLoopStream> alive(this);
     if (made_.is_parents()) [[unlikely]]
       return work_in_child();
+    working_ = true;
     try {
       write_some();
       if (read_due_) read_some();
-      if (unsent() > 0) write_some();  // answers to what was read
+      if (unsent() > 0 || finishing_) write_some();  // answers to what was read
     } catch (const std::bad_alloc&) {
       failed_ = std::make_error_code(std::errc::not_enough_memory);
     }
+    working_ = false;
     if (closed_) return;
     if (failed_) tell_failure();
-    if (finishing_ && (failed_ || (ended_ && said_goodbye_))) end();
+    if (finishing_ && (failed_ || (ended_ && said_fin_))) end();
+  }
+
+  /// In a child of fork(): nothing of this keeps its hub waiting.
+  void stand_still() noexcept {
+    if (closed_) return;
+    readable_->disarm();
+    writable_->disarm();
+    next_turn_.stop();
+    leave_timer_.stop();
   }
 
   void work_in_child() {
@@ -171,9 +191,10 @@ class TlsLoopStream final : public loop::Stream,
 
   void read_some() {
     std::array<char, kReadSize + loop::kReadPadding> buffer;
-    for (int i = 0; i < kReadsATurn; ++i) {
+    for (unsigned done = 0; done < kWorkATurn;) {
       if (!wants_to_read()) return;
-      const auto [size, wish] = connection_->try_recv(std::span(buffer).first(kReadSize));
+      const auto [size, wish, idle] = connection_->try_recv(std::span(buffer).first(kReadSize));
+      done += kWorkOfARead + idle;
       const bool more = size == kReadSize || connection_->holds_input();
       if (size > 0) {
         if (!more) await_input();
@@ -190,7 +211,7 @@ class TlsLoopStream final : public loop::Stream,
         return wish == Wish::read ? await_input() : writable_->arm();
       }
     }
-    work_soon();  // others have their turn meanwhile
+    go_on_next_turn();
   }
 
   /// What is there already counts, so this may be said before it is known that there is no more.
@@ -201,12 +222,18 @@ class TlsLoopStream final : public loop::Stream,
 
   // ---- Writing
 
+  std::size_t in_flight() const noexcept {
+    const std::uint64_t flushed = connection_->flushed();
+    if (flushed >= in_flight_end_) return 0;
+    return static_cast<std::size_t>(std::min<std::uint64_t>(in_flight_, in_flight_end_ - flushed));
+  }
+
   void write_some() {
     std::size_t encoded = 0;
     while (!closed_ && !failed_) {
       if (!flush_encoded()) return;
       if (encoded_ == queue_.size()) return all_written();
-      if (encoded >= kEncodedATurn) return work_soon();
+      if (encoded >= kEncodedATurn) return go_on_next_turn();
       const std::size_t size = encode_some();
       if (size == 0) return;
       encoded += size;
@@ -229,16 +256,18 @@ class TlsLoopStream final : public loop::Stream,
   std::size_t encode_some() {
     std::size_t encoded = 0;
     while (encoded_ < queue_.size() && connection_->pending() < kEncodeAhead) {
-      const auto [size, wish] = connection_->try_send(std::string_view(queue_).substr(encoded_));
+      const auto [size, wish, idle] = connection_->try_send(std::string_view(queue_).substr(encoded_));
       encoded_ += size;
       encoded += size;
+      in_flight_ = in_flight() + size;
+      in_flight_end_ = connection_->flushed() + connection_->pending();
       if (size > 0) continue;
       if (wish == Wish::none) {
         failed_ = connection_->failure();
-      } else if (wish == Wish::read && !finishing_) {
+      } else if (wish == Wish::read) {
         // The peer has begun a message (new keys, say), and OpenSSL writes nothing until all of it is here.
-        // It reads on as it is asked to write; a handler that has paused need not be read for.
-        timer_.start(kRetry);
+        // It reads on as it is asked to write, also for a handler that has paused.
+        readable_->arm();
       }
       break;
     }
@@ -256,10 +285,10 @@ class TlsLoopStream final : public loop::Stream,
 
   void all_written() {
     if (std::exchange(blocked_, false) && handler_) handler_->on_drained();
-    if (!finishing_ || closed_ || std::exchange(said_goodbye_, true)) return;
-    connection_->say_goodbye();
-    std::error_code error;
-    connection_->flush_now(error);  // some octets, behind nothing
+    if (!finishing_ || closed_ || said_fin_) return;
+    connection_->say_goodbye();  // once
+    if (!flush_encoded()) return;
+    said_fin_ = true;
     ::shutdown(fd(), SHUT_WR);
   }
 
@@ -271,15 +300,20 @@ class TlsLoopStream final : public loop::Stream,
   loop::StreamHandler* handler_ = nullptr;
   loop::ReadinessPtr readable_;
   loop::ReadinessPtr writable_;
-  loop::Timer timer_;  // to write again; retired: how long that may take
+  loop::DeadlineTimer next_turn_;
+  loop::Timer leave_timer_;  // retired: how long that may take
+  loop::WatchPtr fork_watch_;
   std::string queue_;
-  std::size_t encoded_ = 0;  // of that
+  std::size_t encoded_ = 0;          // of that
+  std::size_t in_flight_ = 0;        // of it, encoded and not all sent
+  std::uint64_t in_flight_end_ = 0;  // where that ends in all that is encoded
   std::error_code failed_;
   bool read_due_ = false;
   bool paused_ = false;
-  bool blocked_ = false;       // on_drained() is due
-  bool finishing_ = false;     // retired
-  bool said_goodbye_ = false;  // and nothing comes behind that
+  bool blocked_ = false;    // on_drained() is due
+  bool finishing_ = false;  // retired
+  bool said_fin_ = false;   // all is sent, and close_notify behind it
+  bool working_ = false;
   bool closed_ = false;
   bool ended_ = false;  // nothing more comes
   bool told_ = false;   // on_error(), which is the last

@@ -135,7 +135,7 @@ TEST(TlsLoopStream, hundreds_of_records_at_once_let_others_run_between_them) {
     peer.stream->set_handler(&teller);
     int turns = 0;
     while (teller.got.size() < kRecords) {
-      yield();
+      sleep(std::chrono::nanoseconds(1));  // due when the loop has polled
       ++turns;
     }
     EXPECT_GE(turns, kRecords / 20);
@@ -143,9 +143,13 @@ TEST(TlsLoopStream, hundreds_of_records_at_once_let_others_run_between_them) {
 }
 
 /// Both ends of TLS, the first as a stream.
-std::pair<loop::StreamPtr, TlsStream> tls_pair() {
+std::pair<loop::StreamPtr, TlsStream> tls_pair(std::optional<int> buffers = std::nullopt) {
   static const net::TlsContext any = net::TlsContext::client({.verify = false, .system_roots = false});
   auto [ours, theirs] = tcp_pair();
+  if (buffers) {
+    ours.set(net::option::send_buffer, *buffers);
+    theirs.set(net::option::receive_buffer, *buffers);
+  }
   auto server = std::make_unique<TlsStream>(std::move(ours), server_context());
   TlsStream client(std::move(theirs), any);
   auto other = spawn([&] { server->handshake(kLong); });
@@ -181,6 +185,62 @@ TEST(TlsLoopStream, a_handler_that_comes_late_is_told_that_it_is_broken) {
     some_turns();
     stream->set_handler(&teller);
     EXPECT_TRUE(teller.wait_until([&] { return teller.error.has_value(); }));
+  });
+}
+
+/// Who takes nothing is found by it.
+TEST(TlsLoopStream, what_is_unsent_grows_by_nothing_that_a_peer_asks_for) {
+  run([] {
+    auto ends = tcp_pair();
+    ends.first.set(net::option::receive_buffer, 16'384);  // and the kernel makes no more room as time goes by
+    ends.second.set(net::option::send_buffer, 16'384);
+    RawPeer peer(std::move(ends));
+    StreamTeller teller;
+    peer.stream->set_handler(&teller);
+    peer.stream->send(std::string(20'000'000, 'm'));
+    std::size_t before = 0;
+    do {
+      before = peer.stream->unsent();
+      some_turns();
+    } while (peer.stream->unsent() != before);
+    for (std::size_t i = 1; i <= 20; ++i) {
+      std::string all;
+      for (int k = 0; k < 20; ++k) all += peer.client.key_update(true);
+      peer.say(all + peer.data("x"));
+      EXPECT_TRUE(teller.wait_until([&] { return teller.got.size() == i; }));
+    }
+    EXPECT_LE(peer.stream->unsent(), before);
+    EXPECT_GT(peer.stream->unsent(), 10'000'000u);
+  });
+}
+
+TEST(TlsLoopStream, what_is_retired_is_with_the_kernel_at_once) {
+  run([] {
+    auto [stream, client] = tls_pair();
+    std::array<char, 100> octets;
+    while (client.socket().try_recv(octets) > 0) {
+    }  // tickets
+    stream->send("last words");
+    loop::retire(std::move(stream));
+    // Nothing has run since; the hub could end now.
+    std::string all;
+    for (std::ptrdiff_t size = 0; (size = client.socket().try_recv(octets)) > 0;)
+      all.append(octets.data(), static_cast<std::size_t>(size));
+    EXPECT_GT(all.size(), 2 * 5 + std::string_view("last words").size());  // and close_notify
+  });
+}
+
+TEST(TlsLoopStream, the_end_is_said_though_the_kernel_has_room_for_all_but_that) {
+  run([] {
+    for (std::size_t size = 3000; size < 12'000; size += 97) {
+      auto [stream, client] = tls_pair(4608);
+      const std::string answer(size, 'a');
+      stream->send(answer);
+      loop::retire(std::move(stream));
+      for (int i = 0; i < 5; ++i) sleep(std::chrono::nanoseconds(1));  // now it is full
+      EXPECT_EQ(client.recv_exactly(size, kLong), answer);
+      EXPECT_EQ(client.recv(1, kLong), "");
+    }
   });
 }
 
@@ -242,6 +302,29 @@ TEST(TlsLoopStream, a_child_says_and_hears_nothing) {
     EXPECT_EQ(client.recv_exactly(15, kLong), "from the parent");
     loop::retire(std::move(stream));
     EXPECT_EQ(client.recv(1, kLong), "");
+  });
+}
+
+TEST(TlsLoopStream, a_child_does_not_wait_for_what_is_the_parents) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "starts no threads in a forked child";
+#endif
+  run([] {
+    auto [stream, client] = tls_pair();
+    StreamTeller teller;
+    stream->set_handler(&teller);
+    some_turns();
+    EXPECT_EQ(in_child([&] {
+                try {
+                  Event().wait();
+                } catch (const LoopExit&) {  // nothing of the parent's keeps it waiting
+                  return true;
+                }
+                return false;
+              }),
+              0);
+    client.send_all("hello", kLong);
+    EXPECT_TRUE(teller.wait_for("hello"));
   });
 }
 
