@@ -89,6 +89,9 @@ TEST(Strangers, that_never_started_are_not_waited_for) {
 }
 
 TEST(Strangers, of_another_thread_are_refused_while_they_live) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a handle in two threads is the misuse, and a race";
+#endif
   verdin::shared::Event up;
   verdin::shared::Event done;
   Greenlet<> greenlet;
