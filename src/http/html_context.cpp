@@ -25,11 +25,10 @@ constexpr std::array<std::string_view, 7> kRun{"script", "iframe", "frame", "obj
                                                "embed",  "base",   "link"};
 // They write into attributes of others.
 constexpr std::array<std::string_view, 4> kAnimations{"animate", "set", "animatemotion", "animatetransform"};
-constexpr std::array<std::string_view, 4> kSchemes{"http", "https", "mailto", "tel"};
+constexpr std::string_view kScriptComment = "<!--";
 
 constexpr std::size_t kLongestName = 64;  // none of those above is longer
 
-bool is_space(char c) noexcept { return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f'; }
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 bool is_letter(char c) noexcept { return lower(c) >= 'a' && lower(c) <= 'z'; }
 
@@ -42,10 +41,7 @@ void append(std::string& name, char c) {
 bool is_safe_url(std::string_view value) noexcept {
   const std::size_t end = value.find_first_of(":/?#\\");
   if (end == value.npos || value[end] != ':') return true;
-  const std::string_view scheme = value.substr(0, end);
-  return std::ranges::any_of(kSchemes, [scheme](std::string_view known) {
-    return protocol::http1::equals_ignoring_case(scheme, known);
-  });
+  return is_safe_scheme(value.substr(0, end));
 }
 
 bool HtmlContext::feed(char c) {
@@ -82,8 +78,7 @@ bool HtmlContext::feed(char c) {
       return true;
     case State::raw_text:
     case State::escapable:
-      in_raw_text(c);
-      return true;
+      return in_raw_text(c);
     default:
       return in_tag(c);
   }
@@ -91,6 +86,7 @@ bool HtmlContext::feed(char c) {
 
 void HtmlContext::open_tag(bool closing) {
   state_ = State::tag_name;
+  ++opened_;
   closing_ = closing;
   slash_ = false;
   element_.clear();
@@ -101,8 +97,9 @@ bool HtmlContext::in_tag(char c) {
   if (state_ == State::value) {
     if (c == quote_) {
       state_ = State::gap_wanted;
-    } else {
-      note_url(c);
+      goes_on_ = false;
+    } else if (is_url_) {
+      if (const char* const why = url_.feed(c)) return fail(why);
     }
     return true;
   }
@@ -111,7 +108,7 @@ bool HtmlContext::in_tag(char c) {
     return end_tag();
   }
   slash_ = c == '/';
-  if (is_space(c)) {
+  if (is_html_space(c)) {
     if (state_ == State::attribute_name) {
       state_ = State::behind_attribute_name;
     } else if (state_ != State::before_value && state_ != State::behind_attribute_name) {
@@ -151,7 +148,7 @@ bool HtmlContext::in_tag(char c) {
 }
 
 bool HtmlContext::end_tag() {
-  matched_ = 0;
+  matched_ = comment_ = 0;
   state_ = State::text;
   if (closing_) return true;
   if (is_one_of(element_, kRawTexts)) {
@@ -167,36 +164,25 @@ bool HtmlContext::end_tag() {
 void HtmlContext::begin_value(char quote) {
   quote_ = quote;
   state_ = quote == '"' || quote == '\'' ? State::value : State::bare_value;
-  beginning_.clear();
-  fixed_ = scheme_done_ = bad_scheme_ = false;
+  ++opened_;
+  is_url_ = is_one_of(attribute_, kUrls);
+  url_ = {};
 }
 
-/// A reference may stand for anything: no scheme is made of one.
-void HtmlContext::note_url(char c) {
-  if (!fixed_ && is_space(c)) return;
-  fixed_ = true;
-  if (scheme_done_) return;
-  if (c == '/' || c == '?' || c == '#') {
-    scheme_done_ = true;
-  } else if (c == '&' || beginning_.size() >= kLongestName) {
-    scheme_done_ = bad_scheme_ = true;
-  } else if (c == ':') {
-    scheme_done_ = true;
-    bad_scheme_ = !is_one_of(beginning_, kSchemes);
-  } else {
-    append(beginning_, c);
+bool HtmlContext::in_raw_text(char c) {
+  if (element_ == "plaintext") return true;
+  // Behind it a "<script>" takes the next "</script>" for itself.
+  comment_ = c == kScriptComment[comment_] ? comment_ + 1 : c == '<' ? 1 : 0;
+  if (comment_ == kScriptComment.size()) {
+    comment_ = 0;
+    if (element_ == "script") return fail("\"<!--\" in a script");
   }
-}
-
-void HtmlContext::in_raw_text(char c) {
-  if (element_ == "plaintext") return;
   const std::size_t whole = element_.size() + 2;
-  if (matched_ == whole && (is_space(c) || c == '/' || c == '>')) {
+  if (matched_ == whole && (is_html_space(c) || c == '/' || c == '>')) {
     closing_ = true;
     attribute_.clear();
     state_ = State::gap;
-    if (c == '>') end_tag();
-    return;
+    return c != '>' || end_tag();
   }
   const char wanted = matched_ == 0      ? '<'
                       : matched_ == 1    ? '/'
@@ -207,6 +193,7 @@ void HtmlContext::in_raw_text(char c) {
   } else {
     matched_ = c == '<' ? 1 : 0;
   }
+  return true;
 }
 
 /// "<!" and "<!-": `markup`. In a comment `matched_` is how many dashes stand last ("--!" counts as well).
@@ -229,10 +216,11 @@ void HtmlContext::in_comment(char c) {
 HtmlContext::Hole HtmlContext::hole_in_value() const {
   if (attribute_.starts_with("on") || attribute_ == "style" || attribute_ == "srcdoc") return Hole::refused;
   if (is_one_of(element_, kAnimations)) return Hole::refused;
-  if (!is_one_of(attribute_, kUrls)) return Hole::attribute;
-  if (bad_scheme_) return Hole::refused;
-  if (fixed_) return Hole::url_part;
-  return is_one_of(element_, kRun) ? Hole::refused : Hole::url;
+  if (!is_url_) return Hole::attribute;
+  if (url_.is_bad()) return Hole::refused;
+  if (is_one_of(element_, kRun) && !url_.has_host()) return Hole::refused;
+  if (url_.is_empty()) return Hole::url;
+  return url_.in_query() ? Hole::url_part : Hole::url_path;
 }
 
 HtmlContext::Hole HtmlContext::hole(bool raw) {
@@ -250,9 +238,10 @@ HtmlContext::Hole HtmlContext::hole(bool raw) {
       }
       const Hole found = hole_in_value();
       if (found == Hole::refused) {
-        problem_ = "no value is safe in this attribute";
-      } else {
-        fixed_ = true;
+        problem_ = is_url_ ? "no value is safe here: begin the URL by a directory or a host, and its \"/\""
+                           : "no value is safe in this attribute";
+      } else if (is_url_) {
+        url_.hole();
       }
       return found;
     }
@@ -275,8 +264,10 @@ HtmlContext::Hole HtmlContext::hole(bool raw) {
 
 bool HtmlContext::begin_section() {
   switch (state_) {
-    case State::text:
     case State::value:
+      if (is_url_) url_.begin_section();
+      return true;
+    case State::text:
       return true;
     case State::escapable:
       return matched_ == 0 || fail("a section within an end tag");
@@ -284,6 +275,7 @@ bool HtmlContext::begin_section() {
     case State::attribute_name:
     case State::gap_wanted:
       if (closing_) break;
+      if (state_ != State::gap_wanted) goes_on_ = true;
       state_ = State::gap_wanted;
       return true;
     case State::gap:
@@ -300,20 +292,26 @@ bool HtmlContext::begin_section() {
 bool HtmlContext::end_section(const HtmlContext& begin) {
   if (!begin_section()) return false;
   if (!same_place(begin)) return fail("a section must end in the place where it began");
-  if (begin.state_ == State::gap_wanted) state_ = State::gap_wanted;
-  if (!begin.scheme_done_) {  // what the section has of a URL may not be there
-    scheme_done_ = false;
-    beginning_ = begin.beginning_;
+  if (state_ == State::value && is_url_) {
+    if (const char* const why = url_.end_section(begin.url_)) return fail(why);
+  }
+  if (begin.state_ == State::gap_wanted) {
+    goes_on_ = goes_on_ || begin.goes_on_;
+    state_ = State::gap_wanted;
   }
   return true;
 }
 
 bool HtmlContext::same_place(const HtmlContext& other) const noexcept {
   const auto is_gap = [](State state) { return state == State::gap || state == State::gap_wanted; };
-  if (is_gap(state_) && is_gap(other.state_)) return element_ == other.element_;
+  if (is_gap(state_) && is_gap(other.state_)) {
+    // The next round's first name would be the end of this one's last.
+    const bool joins = state_ == State::gap_wanted && goes_on_ && other.state_ == State::gap;
+    return element_ == other.element_ && (!joins || opened_ == other.opened_);
+  }
   if (state_ != other.state_) return false;
   if (state_ == State::value) {
-    return quote_ == other.quote_ && element_ == other.element_ && attribute_ == other.attribute_;
+    return opened_ == other.opened_;  // not in another that looks the same
   }
   return state_ == State::text || element_ == other.element_;
 }

@@ -8,11 +8,14 @@
 #include <string>
 #include <string_view>
 
+#include "http/html_context_url.hpp"
+
 namespace verdin::http {
 
 class HtmlContext {
  public:
-  enum class Hole : std::uint8_t { text, attribute, url, url_part, refused };
+  /// `url`: all of it, or its beginning. `url_path`: behind that; `url_part`: behind "?" or "#" as well.
+  enum class Hole : std::uint8_t { text, attribute, url, url_path, url_part, refused };
 
   /// False: the author's text cannot be followed; problem() says why. Stops behind the octet it is about.
   bool feed(char c);
@@ -24,6 +27,8 @@ class HtmlContext {
   bool end_section(const HtmlContext& begin);
   /// In text, so that a template may end here.
   bool at_rest() const noexcept { return state_ == State::text; }
+  /// Text that comes next may turn a URL of a path into one of another host.
+  bool may_join() const noexcept { return state_ == State::value && is_url_ && url_.may_join(); }
   const char* problem() const noexcept { return problem_; }
 
  private:
@@ -55,21 +60,21 @@ class HtmlContext {
   bool in_tag(char c);
   bool end_tag();
   void begin_value(char quote);
-  void note_url(char c);
-  void in_raw_text(char c);
+  bool in_raw_text(char c);
   void in_comment(char c);
   Hole hole_in_value() const;
 
   State state_ = State::text;
-  bool closing_ = false;      // the tag
-  bool slash_ = false;        // is the last octet of the tag
-  char quote_ = 0;            // of the value
-  std::string element_{};     // of the tag, or whose raw text it is; lower case
-  std::string attribute_{};   // lower case
-  std::string beginning_{};   // of a URL, up to what shows whether it has a scheme; lower case
-  bool fixed_ = false;        // something stands before in the URL
-  bool scheme_done_ = false;  // and it says whether there is a scheme
-  bool bad_scheme_ = false;
+  bool closing_ = false;     // the tag
+  bool slash_ = false;       // is the last octet of the tag
+  char quote_ = 0;           // of the value
+  std::string element_{};    // of the tag, or whose raw text it is; lower case
+  std::string attribute_{};  // lower case
+  bool is_url_ = false;      // the value
+  UrlContext url_{};
+  bool goes_on_ = false;     // in gap_wanted: a name stands last, and a letter would become part of it
+  std::size_t opened_ = 0;   // tags and values so far
+  std::size_t comment_ = 0;  // octets of "<!--" in a raw text
   std::size_t matched_ = 0;  // octets of the end tag of a raw text; dashes of a comment
   const char* problem_ = "";
 };

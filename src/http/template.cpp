@@ -80,10 +80,11 @@ class TemplateReader {
   }
 
   void literal(std::size_t begin, std::size_t end) {
+    const Kind kind = context_.may_join() ? Kind::url_text : Kind::text;
     for (std::size_t i = begin; i < end; ++i) {
       if (!context_.feed(text_[i])) fail(i, context_.problem());
     }
-    if (end > begin) page_.parts_.push_back({begin, end - begin, 0, Kind::text});
+    if (end > begin) page_.parts_.push_back({begin, end - begin, 0, kind});
   }
 
   /// Returns where it ends.
@@ -118,6 +119,8 @@ class TemplateReader {
         fail(at, context_.problem());
       case HtmlContext::Hole::url:
         return add(Kind::url, name);
+      case HtmlContext::Hole::url_path:
+        return add(Kind::url_path, name);
       case HtmlContext::Hole::url_part:
         return add(Kind::url_part, name);
       default:

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <stdexcept>
 
@@ -16,6 +18,8 @@ namespace {
 
 constexpr std::size_t kMostOctets = 64 * 1024 * 1024;
 constexpr std::size_t kMostSteps = 4'000'000;
+constexpr std::size_t kOctetsAtOnce = 64 * 1024;  // what is escaped becomes up to six times as long
+constexpr std::size_t kLooksInStep = 16;
 
 /// What a name stands for: of a tree, or of a list without one.
 struct TemplateFound {
@@ -57,9 +61,26 @@ class TemplateRun {
   };
 
   /// An empty section of an array in an array ... makes no page, and takes its time.
-  void count() {
-    if (++steps_ > kMostSteps || to_.size() > kMostOctets) {
-      throw std::length_error("verdin: a template's page is too long");
+  void count(std::size_t steps = 1) {
+    steps_ += steps;
+    if (steps_ > kMostSteps) throw_too_long();
+  }
+
+  [[noreturn]] static void throw_too_long() {
+    throw std::length_error("verdin: a template's page is too long");
+  }
+
+  void append(std::string_view text) {
+    if (text.size() > kMostOctets - to_.size()) throw_too_long();
+    to_ += text;
+  }
+
+  /// Piece by piece, so that what is too long is not made first.
+  template <typename Escape>
+  void append_escaped(std::string_view value, Escape escape) {
+    for (; !value.empty(); value.remove_prefix(std::min(value.size(), kOctetsAtOnce))) {
+      escape(to_, value.substr(0, kOctetsAtOnce));
+      if (to_.size() > kMostOctets) throw_too_long();
     }
   }
 
@@ -70,7 +91,11 @@ class TemplateRun {
       const std::string_view text = text_.substr(part.begin, part.size);
       count();
       if (part.kind == Kind::text) {
-        to_ += text;
+        append(text);
+        continue;
+      }
+      if (part.kind == Kind::url_text) {
+        url_text(text);
         continue;
       }
       const TemplateFound found = find(text, scope);
@@ -93,20 +118,28 @@ class TemplateRun {
     }
   }
 
-  TemplateFound find(std::string_view name, const Scope& scope) const {
+  /// Objects are searched through.
+  const json::Value* member(const json::Value& of, std::string_view name) {
+    if (!of.as_object()) return nullptr;
+    count(of.size() / kLooksInStep);
+    return of.find(name);
+  }
+
+  TemplateFound find(std::string_view name, const Scope& scope) {
     if (name == ".") return {scope.value};
     const std::string_view first = name.substr(0, name.find('.'));
     for (const Scope* at = &scope; at; at = at->outer) {
-      const json::Value* value = at->value ? at->value->find(first) : nullptr;
+      const json::Value* value = at->value ? member(*at->value, first) : nullptr;
       if (!value) continue;
       for (std::string_view rest = name.substr(first.size()); value && !rest.empty();) {
         rest.remove_prefix(1);
-        const std::string_view member = rest.substr(0, rest.find('.'));
-        value = value->find(member);
-        rest.remove_prefix(member.size());
+        const std::string_view next = rest.substr(0, rest.find('.'));
+        value = member(*value, next);
+        rest.remove_prefix(next.size());
       }
       return {value};
     }
+    count(values_.size() / kLooksInStep);
     for (const TemplateValue& value : values_) {
       if (value.name == name) return {nullptr, value.value};
     }
@@ -131,20 +164,54 @@ class TemplateRun {
   void write(Kind kind, std::string_view value) {
     switch (kind) {
       case Kind::raw:
-        to_ += value;
-        break;
+        return append(value);
       case Kind::url:
-        http1::append_html_escaped(to_, is_safe_url(value) ? value : "#");
-        break;
+        // In a section it may stand behind another one, and must not make a host of that one's "/".
+        if (written() != Written::nothing) return write(Kind::url_path, value);
+        return write(Kind::escaped, is_safe_url(value) ? value : "#");
+      case Kind::url_path:
+        if (value == "." || value == "..") return;  // percent-encoded they would be the same to a browser
+        [[fallthrough]];
       case Kind::url_part:
-        to_ += http1::percent_encode(value);
-        break;
+        return append_escaped(
+            value, [](std::string& to, std::string_view some) { to += http1::percent_encode(some); });
       case Kind::escaped:
-        http1::append_html_escaped(to_, value);
-        break;
+        return append_escaped(value, http1::append_html_escaped);
       default:
         break;
     }
+  }
+
+  enum class Written : std::uint8_t { nothing, slash, more };
+
+  static bool is_slash(char c) noexcept { return c == '/' || c == '\\'; }
+  /// Browsers leave it out of a URL's beginning.
+  static bool is_skipped(char c) noexcept { return static_cast<unsigned char>(c) <= 0x20; }
+
+  /// What of the URL is there. No value contains a quote, so the last one opened the attribute (or the author
+  /// wrote it into the URL, and a "." too much is no harm).
+  Written written() {
+    std::size_t at = to_.size();
+    const auto skip = [this, &at] {
+      while (at > 0 && is_skipped(to_[at - 1])) --at;
+      return at == 0 || to_[at - 1] == '"' || to_[at - 1] == '\'';
+    };
+    bool empty = skip();
+    Written found = empty ? Written::nothing : Written::more;
+    if (!empty && is_slash(to_[at - 1])) {
+      --at;
+      empty = skip();
+      if (empty) found = Written::slash;
+    }
+    count((to_.size() - at) / kLooksInStep);
+    return found;
+  }
+
+  /// "/" and "/" are "/./": a value between them was empty, and what follows is no host.
+  void url_text(std::string_view text) {
+    const auto first = std::ranges::find_if_not(text, is_skipped);
+    if (first != text.end() && is_slash(*first) && written() == Written::slash) append(".");
+    append(text);
   }
 
   const Template& page_;

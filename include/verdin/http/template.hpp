@@ -16,17 +16,24 @@
 //
 // - in text, <title>, <textarea> and quoted attributes: & < > " ' become references;
 // - at the beginning of href, src, action, ...: a URL; what has another scheme than http, https, mailto or
-//   tel becomes "#". Behind something fixed (href="/rooms/{{slug}}") all but A-Z a-z 0-9 - . _ ~ is
-//   percent-encoded;
+//   tel becomes "#". Behind something (href="/rooms/{{slug}}") all but A-Z a-z 0-9 - . _ ~ is
+//   percent-encoded, and "." and ".." are left out of a path. Where "/" and a value that is empty would make
+//   "//", and what follows a host, a "." is put between;
+// - in URLs of what is run (<script src>, <link href>, <iframe src>, ...): the same behind what says where it
+//   comes from: "/static/{{x}}", "/app-{{x}}", "https://host/{{x}}", "?{{x}}"; refused before that;
 // - in scripts, styles, comments, event handlers, style and srcdoc attributes, unquoted values, names of tags
-//   and of attributes, at the beginning of what is run (<script src>, <link href>, ...): refused, as nothing
-//   would be safe there. Data for a script goes into a data- attribute.
+//   and of attributes: refused, as nothing would be safe there. Data for a script goes into a data-
+//   attribute.
 //
-// A section must end in the place where it began, and the template in text.
+// A section must end in the place where it began (in the same value of the same attribute, if it was one),
+// and must be safe any number of times; a value must not be the scheme of a URL. The template must end in
+// text.
+// "<!--" in a script is refused.
 //
 // Parsed once, rendered often; immutable, so any thread may render. Construction throws TemplateError for
 // what is malformed or refused; sections lie in each other 32 deep at most. render() throws std::length_error
-// for a page above 64 MiB, or one of more than 4 million pieces. load() blocks on the file and throws
+// for a page above 64 MiB, or one of more than 4 million pieces (16 members that a
+// name is compared with are one more). load() blocks on the file and throws
 // std::system_error when it cannot be read.
 #pragma once
 
@@ -76,7 +83,18 @@ class Template {
  private:
   friend class TemplateReader;
   friend class TemplateRun;
-  enum class Kind : std::uint8_t { text, escaped, raw, url, url_part, section, inverted, end };
+  enum class Kind : std::uint8_t {
+    text,
+    url_text,  // within a URL that may still become one of another host
+    escaped,
+    raw,
+    url,
+    url_path,
+    url_part,
+    section,
+    inverted,
+    end,
+  };
   struct Part {
     std::size_t begin;  // of the text, or of the name
     std::size_t size;

@@ -1,4 +1,5 @@
 #include <fstream>
+#include <initializer_list>
 #include <string>
 #include <system_error>
 
@@ -216,6 +217,94 @@ TEST(HttpTemplate, SectionsEndInThePlaceWhereTheyBegan) {
   }
 }
 
+Value words(std::initializer_list<const char*> list) {
+  Value::Array all;
+  for (const char* word : list) all.emplace_back(word);
+  return Value(std::move(all));
+}
+
+TEST(HttpTemplate, SectionsAreSafeAnyNumberOfTimes) {
+  for (const char* text : {
+           "<a href=\"{{#l}}{{.}}:{{/l}}\">",
+           "<a href=\"{{#l}}{{.}}{{#sep}}:{{/sep}}{{/l}}\">",
+           "<a href=\"{{#l}}{{.}}&colon;{{/l}}\">",
+           "<a href=\"{{#l}}javascript:{{/l}}{{x}}\">",
+           "<a href=\"{{#l}}a{{/l}}:{{x}}\">",
+           "<a href=\"ht{{#l}}tp:{{/l}}{{x}}\">",
+           "<a href=\"{{x}}:alert(1)\">",
+           "<a href=\"a{{x}}:alert(1)\">",
+           // From one value into another.
+           "<a href=\"javascript:{{#l}}\"></a><a href=\"{{/l}}{{x}}\">",
+           "<a href=\"javascript:{{#l}}x\"></a><a href=\"{{/l}}{{x}}\">",
+           "<a href=\"{{#l}}\" href=\"{{/l}}\">",
+           // A name of two rounds: onclick, script.
+           "<p {{#l}}click=\"{{x}}\" on{{/l}}>",
+           "<p {{#l}}{{#k}}click=\"{{x}}\" {{/k}}{{#m}}on{{/m}}{{/l}}>",
+           "<s {{#l}}cript></s><s{{/l}}>{{x}}</s>",
+       }) {
+    EXPECT_NE(refusal(text), "") << text;
+  }
+  for (const char* text : {"<p title=\"{{#l}}{{.}}: {{/l}}\">", "<a href=\"{{#l}}{{.}}/{{/l}}{{x}}\">",
+                           "<a href=\"{{#s}}https://{{/s}}{{^s}}http://{{/s}}{{x}}/\">",
+                           "<a href=\"{{#x}}{{x}}{{/x}}{{^x}}/{{/x}}\">", "<option {{#x}}selected{{/x}}>",
+                           "<p {{#x}}title=\"a\"{{/x}}>", "<p{{#x}} title=\"a\" hidden{{/x}}>"}) {
+    EXPECT_EQ(refusal(text), "") << text;
+  }
+}
+
+TEST(HttpTemplate, WhatIsRunComesFromWhereTheTemplateSays) {
+  for (const char* url :
+       {"/{{x}}", "/{{x}}/{{x}}/app.js", "//{{x}}", "https://{{x}}/", "https://e{{x}}/", "https:{{x}}",
+        "https:/{{x}}", "//e{{x}}", "/&#47;e/{{x}}", "\\{{x}}", "/ {{x}}", "{{#l}}/{{/l}}{{x}}",
+        "{{#l}}/{{.}}{{/l}}/i.html", "{{#l}}/static/{{/l}}{{x}}", "{{#l}}a{{/l}}{{x}}", "a{{#l}}{{x}}{{/l}}",
+        "/{{#l}}a{{x}}{{/l}}", "{{^l}}/a/{{/l}}{{x}}"}) {
+    EXPECT_NE(refusal(std::string("<script src=\"") + url + "\"></script>"), "") << url;
+    EXPECT_NE(refusal(std::string("<link rel=a href=' ") + url + "'>"), "") << url;
+  }
+  for (const char* url : {"/static/{{x}}", "/app-{{x}}.js", "app-{{x}}.js", "js/{{x}}", "../{{x}}",
+                          "?v={{x}}", "#{{x}}", "https://e/{{x}}", "//e/{{x}}", "{{#l}}/a/{{.}}{{/l}}",
+                          "/a/{{#l}}{{.}}/{{/l}}{{x}}", "{{#l}}/b{{/l}}/app.js?v={{x}}&amp;w={{x}}"}) {
+    EXPECT_EQ(refusal(std::string("<script src=\"") + url + "\"></script>"), "") << url;
+  }
+}
+
+TEST(HttpTemplate, AnEmptyValueMakesNoHost) {
+  const auto url = [](const std::string& text, const Value& data) {
+    const std::string page = Template("<a href=\"" + text + "\">").render(data);
+    return page.substr(9, page.size() - 11);
+  };
+  const Value evil = Value::object({{"b", "evil.com"},
+                                    {"s", "/"},
+                                    {"t", "/ \t"},
+                                    {"up", ".."},
+                                    {"l", words({"", "evil.com"})},
+                                    {"m", words({"/", "/evil.com"})}});
+  EXPECT_EQ(url("/{{a}}/{{b}}", evil), "/./evil.com");
+  EXPECT_EQ(url(" /{{a}}\t/{{b}}", evil), " /.\t/evil.com");
+  EXPECT_EQ(url("/{{a}} {{a}}/{{b}}", evil), "/ ./evil.com");
+  EXPECT_EQ(url("\\{{a}}\\{{b}}", evil), "\\.\\evil.com");
+  EXPECT_EQ(url("{{s}}/{{b}}", evil), "/./evil.com");
+  EXPECT_EQ(url("{{t}}/{{b}}", evil), "/ \t./evil.com");
+  EXPECT_EQ(url("{{a}}/{{a}}/{{b}}", evil), "/./evil.com");
+  EXPECT_EQ(url("{{#l}}/{{.}}{{/l}}/i", evil), "/./evil.com/i");
+  EXPECT_EQ(url("{{#l}}{{.}}/{{/l}}", evil), "/evil.com/");
+  EXPECT_EQ(url("{{#m}}{{.}}{{/m}}", evil), "/%2Fevil.com");
+  EXPECT_EQ(url("/{{up}}/{{b}}", evil), "/./evil.com");
+  EXPECT_EQ(url("/a/{{up}}/{{b}}?q={{up}}", evil), "/a//evil.com?q=..");
+  EXPECT_EQ(url("{{b}}{{up}}", evil), "evil.com");
+  // Nothing to part.
+  EXPECT_EQ(url("/{{b}}/{{b}}/", evil), "/evil.com/evil.com/");
+  EXPECT_EQ(url("/a{{a}}/{{b}}", evil), "/a/evil.com");
+  EXPECT_EQ(url("/{{! here }}/e/{{b}}", evil), "//e/evil.com");
+  EXPECT_EQ(url("/{{a}}", evil), "/");
+}
+
+TEST(HttpTemplate, RefusesCommentsInScripts) {
+  EXPECT_NE(refusal("<script><!--<script></script>{{x}}--></script>"), "");
+  EXPECT_NE(refusal("<script>a <<!-- b</script>"), "");
+  EXPECT_EQ(refusal("<script>a <! -- <!- b < !--</script><!-- c --><style><!-- d --></style>"), "");
+}
+
 TEST(HttpTemplate, IsBounded) {
   std::string deep;
   for (int i = 0; i < 32; ++i) deep += "{{#a}}";
@@ -227,6 +316,27 @@ TEST(HttpTemplate, IsBounded) {
   const Value four = Value::object({{"a", Value::array({1, 2, 3, 4})}});
   EXPECT_THROW(Template(deep + "x" + ends).render(four), std::length_error);
   EXPECT_THROW(Template(deep + ends).render(four), std::length_error);
+
+  // Looking names up takes time as well.
+  Value::Object members;
+  Value::Array items;
+  for (int i = 0; i < 20'000; ++i) {
+    members.emplace_back("k" + std::to_string(i), 1);
+    items.emplace_back(1);
+  }
+  members.emplace_back("items", std::move(items));
+  const Value wide{std::move(members)};
+  EXPECT_THROW(Template("{{#items}}{{missing}}{{/items}}").render(wide), std::length_error);
+  EXPECT_EQ(Template("{{#items}}{{/items}}{{missing}}").render(wide), "");
+
+  const std::size_t most = std::size_t{64} * 1024 * 1024;
+  const std::string large(most, 'a');
+  EXPECT_EQ(Template("{{x}}").render({{"x", large}}).size(), most);
+  EXPECT_THROW(Template("{{x}}a").render({{"x", large}}), std::length_error);
+  EXPECT_THROW(Template("a{{x}}").render({{"x", large}}), std::length_error);
+  EXPECT_THROW(Template("a{{{x}}}").render({{"x", large}}), std::length_error);
+  EXPECT_THROW(Template("<a href=\"/{{x}}\">").render({{"x", large}}), std::length_error);
+  EXPECT_THROW(Template("{{x}}").render({{"x", std::string(most / 2, '&')}}), std::length_error);
 }
 
 }  // namespace
