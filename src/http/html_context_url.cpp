@@ -42,12 +42,11 @@ void UrlContext::note_host(char c) noexcept {
   } else if (c == '/' || c == '\\') {
     const bool named = host_ == Host::name || host_ == Host::relative;
     host_ = named ? Host::settled : host_ == Host::start ? Host::slash : Host::wanted;
-  } else if (host_ == Host::start) {
-    host_ = Host::relative;
-  } else if (host_ == Host::slash) {
-    host_ = Host::settled;
-  } else if (host_ == Host::wanted) {
-    host_ = Host::name;
+  } else {
+    host_ = host_ == Host::start    ? Host::relative
+            : host_ == Host::slash  ? Host::settled
+            : host_ == Host::wanted ? Host::name
+                                    : host_;
   }
 }
 
