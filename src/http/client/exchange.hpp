@@ -51,6 +51,7 @@ class ClientExchange {
   http1::HeaderBlock trailers() const noexcept { return body_.trailers(); }
 
  private:
+  bool may_send(std::size_t size, net::Deadline::Clock::time_point now);
   bool send_piece(std::span<const std::string_view> pieces);
   void send_upload(std::string_view head, ClientRequest& request);
   std::string last_chunk(ClientRequest& request) const;
@@ -59,7 +60,7 @@ class ClientExchange {
   bool feed_head();
   void read_one_head(std::optional<net::Deadline> until);
   void forget_interim();
-  net::Deadline step() const;
+  net::Deadline step(net::Deadline::Clock::time_point now = net::Deadline::Clock::now()) const;
   void check_limit() const;
   void begin_body(std::string_view method);
   std::size_t read_some(std::span<char> into);
@@ -73,6 +74,7 @@ class ClientExchange {
   std::size_t for_nothing_ = 0;  // coded octets since the last that stood for something
   std::error_code send_error_;
   std::size_t unlooked_ = 0;  // octets sent since an answer was looked for
+  net::Deadline::Clock::time_point looked_at_{};
   http1::ResponseParser head_;
   int interim_ = 0;  // answers before the answer
   http1::BodyDecoder body_;

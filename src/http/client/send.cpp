@@ -13,15 +13,31 @@ namespace verdin::http {
 namespace {
 
 constexpr std::size_t kSlice = 64 * 1024;        // of a large body: each has its own limit
-constexpr std::chrono::milliseconds kLook{200};  // whoever cannot send looks so often for an answer
+constexpr std::chrono::milliseconds kLook{200};  // between looks for an answer, however little goes out
 constexpr int kContinue = 100;
 constexpr int kFirstError = 400;
 
 }  // namespace
 
-net::Deadline ClientExchange::step() const {
+net::Deadline ClientExchange::step(net::Deadline::Clock::time_point now) const {
   if (settings_.silence.count() == 0) return limit_;
-  return limit_.earlier(net::Deadline::Clock::now() + settings_.silence);
+  return limit_.earlier(now + settings_.silence);
+}
+
+// Asked between pieces: whoever makes them may take longer than the limit allows, or than an answer takes. A
+// socket that takes each piece at once finds neither out.
+bool ClientExchange::may_send(std::size_t size, net::Deadline::Clock::time_point now) {
+  unlooked_ += size;
+  if (looked_at_ == net::Deadline::Clock::time_point()) looked_at_ = now;
+  if (unlooked_ > kSlice || now - looked_at_ >= kLook) {
+    unlooked_ = size;
+    looked_at_ = now;
+    if (is_refused()) return false;
+  }
+  if (!limit_.passed()) return true;
+  if (!has_head_) throw net::TimedOut("verdin: sending a request");
+  body_kept_ = true;
+  return false;
 }
 
 // False if the peer takes no more, or has said that it wants none: read_head() finds out.
@@ -30,15 +46,11 @@ bool ClientExchange::send_piece(std::span<const std::string_view> pieces) {
   std::copy(pieces.begin(), pieces.end(), rest.begin());
   std::size_t size = 0;
   for (const std::string_view piece : pieces) size += piece.size();
-  unlooked_ += size;
-  if (unlooked_ > kSlice) {
-    unlooked_ = size;
-    if (is_refused()) return false;
-  }
-  for (net::Deadline limit = step();;) {
+  auto now = net::Deadline::Clock::now();
+  if (!may_send(size, now)) return false;
+  for (net::Deadline limit = step(now);; now = net::Deadline::Clock::now()) {
     std::error_code error;
-    std::size_t taken =
-        lease_->stream().send_all(rest, error, limit.earlier(net::Deadline::Clock::now() + kLook));
+    std::size_t taken = lease_->stream().send_all(rest, error, limit.earlier(now + kLook));
     if (!error) return true;
     if (error != net::Errc::timed_out) {
       send_error_ = error;
@@ -122,7 +134,10 @@ void ClientExchange::send_upload(std::string_view head, ClientRequest& request) 
   for (bool more = true; more;) {
     piece.clear();
     more = request.upload(piece);
-    if (piece.empty()) continue;
+    if (piece.empty()) {
+      if (!may_send(0, net::Deadline::Clock::now())) return;
+      continue;
+    }
     if (!request.upload_size) {
       std::array<char, 16> digits;
       const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), piece.size(), 16).ptr;

@@ -582,6 +582,50 @@ TEST(HttpClient, WhoIsRefusedStopsSendingAndWhoIsAnsweredGoesOn) {
   });
 }
 
+TEST(HttpClient, AnUploadMadeSlowlyMeetsTheLimitAndHearsThatItIsRefused) {
+  verdin::run([] {
+    constexpr int kMost = 2000;
+    for (const std::string made : {"", "drip"}) {
+      Client client;
+      verdin::Event done, answered;
+      RawHttpServer silent([&](verdin::net::StreamSocket&, RawHttpServer&) { done.wait(); });
+      ClientRequest late = wanted("POST", silent.url());
+      late.total = 300ms;
+      int pieces = 0;
+      const auto began = std::chrono::steady_clock::now();
+      late.upload = [&](std::string& piece) {
+        while (std::chrono::steady_clock::now() - began < 300ms) verdin::sleep(5ms);
+        piece = made;
+        return ++pieces < kMost;
+      };
+      EXPECT_THROW(client.request(std::move(late)), verdin::net::TimedOut) << made;
+      EXPECT_LE(pieces, 1) << made;
+
+      RawHttpServer refuses([&](verdin::net::StreamSocket& peer, RawHttpServer&) {
+        char octets[4096];
+        peer.recv(std::span(octets));
+        peer.send_all("HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno");
+        answered.set();
+        done.wait();
+      });
+      ClientRequest refused = wanted("POST", refuses.url());
+      pieces = 0;
+      refused.upload = [&](std::string& piece) {
+        answered.wait();
+        verdin::sleep(5ms);
+        piece = made;
+        return ++pieces < kMost;
+      };
+      const ClientResponse answer = client.request(std::move(refused));
+      EXPECT_EQ(answer.status(), 401) << made;
+      EXPECT_EQ(answer.body(), "no");
+      EXPECT_LT(pieces, kMost) << made;
+      EXPECT_EQ(client.idle(), 0u) << "it has a body before it that will not come";
+      done.set();
+    }
+  });
+}
+
 TEST(HttpClient, Redirects) {
   verdin::run([] {
     Site site;
