@@ -86,9 +86,9 @@ struct ClientOptions {
   std::string proxy_user{};
   std::string proxy_password{};
   /// Hosts that are asked straight, as NO_PROXY lists them: "localhost, example.org, .a.test, 10.0.0.0/8,
-  /// [::1]:8080". A name is that host and all below it (a dot in front changes nothing), an address or a
-  /// network is compared with addresses in URLs (no name is looked up), a port means that one alone, "*" is
-  /// everything.
+  /// [::1]:8080". A name is that host and all below it (a dot in front or behind changes nothing), an address
+  /// or a network is compared with addresses in URLs (no name is looked up), a port means that one alone, "*"
+  /// is everything.
   std::string no_proxy{};
 
   /// Bodies from so many octets on, and uploads of unknown size, are announced by "Expect: 100-continue", and

@@ -66,6 +66,8 @@ NoProxy::Entry NoProxy::read_entry(std::string_view text) {
     entry.port = static_cast<std::uint16_t>(number);
   }
   entry.bits = kAllBits;
+  // That of the root: matches() takes it off what the URL has, too.
+  if (host.size() > 1 && host.ends_with('.') && host.find(':') == host.npos) host.remove_suffix(1);
   if (read_address(host, entry.network)) return entry;
   if (host.starts_with("*.")) host.remove_prefix(1);
   if (host.starts_with('.')) host.remove_prefix(1);

@@ -414,8 +414,8 @@ TEST(HttpClientLife, SomeHostsNeedNoProxy) {
     };
     EXPECT_FALSE(straight("", "a.test"));
     EXPECT_TRUE(straight("*", "a.test"));
-    for (const char* list :
-         {"a.test", "A.Test", ".a.test", "*.a.test", "b.test,a.test", " b.test , a.test ", "b.test a.test"}) {
+    for (const char* list : {"a.test", "A.Test", ".a.test", "*.a.test", "b.test,a.test", " b.test , a.test ",
+                             "b.test a.test", "a.test.", "*.a.test."}) {
       EXPECT_TRUE(straight(list, "a.test")) << list;
       EXPECT_TRUE(straight(list, "x.y.a.test")) << list;
       EXPECT_FALSE(straight(list, "xa.test")) << list;
@@ -426,6 +426,9 @@ TEST(HttpClientLife, SomeHostsNeedNoProxy) {
     EXPECT_FALSE(straight("a.test:1", "a.test", 2));
     EXPECT_TRUE(straight("127.0.0.1", "127.0.0.1"));
     EXPECT_FALSE(straight("127.0.0.1", "127.0.0.2"));
+    EXPECT_TRUE(straight("127.0.0.1.", "127.0.0.1"));
+    EXPECT_TRUE(straight("a.test.", "a.test."));
+    EXPECT_TRUE(straight("a.test.:" + std::to_string(site.port()), "a.test"));
     EXPECT_TRUE(straight("127.0.0.0/8", "127.0.0.1"));
     EXPECT_TRUE(straight("127.0.0.0/31", "127.0.0.1"));
     EXPECT_FALSE(straight("127.0.0.0/32", "127.0.0.1"));
@@ -433,8 +436,9 @@ TEST(HttpClientLife, SomeHostsNeedNoProxy) {
     EXPECT_FALSE(straight("::/0", "a.test")) << "names are not looked up";
     EXPECT_FALSE(straight("10.0.0.0/8,fe80::/10", "127.0.0.1"));
     EXPECT_FALSE(straight("0.1", "127.0.0.1")) << "an address has no hosts below it";
-    for (const char* bad : {"10.0.0.0/33", "10.0.0.0/", "10.0.0/8", "a.test/8", "a.test:", "a.test:x",
-                            "a.test:70000", "http://a.test", "[::1", "[::1]x", "::/129", ".", "a*b"}) {
+    for (const char* bad :
+         {"10.0.0.0/33", "10.0.0.0/", "10.0.0/8", "a.test/8", "a.test:", "a.test:x", "a.test:70000",
+          "http://a.test", "[::1", "[::1]x", "::/129", ".", "..", "[::1.]", "::1.", "a*b"}) {
       ClientOptions options;
       options.no_proxy = bad;
       EXPECT_THROW(Client{options}, std::invalid_argument) << bad;
