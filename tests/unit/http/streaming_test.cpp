@@ -381,6 +381,31 @@ TEST(HttpStreaming, TrailersOfRequestsAreThereBehindTheirBody) {
   });
 }
 
+TEST(HttpStreaming, TrailersThatAreNotWholeAreNone) {
+  verdin::run([] {
+    Site site;
+    std::string seen;
+    site.app.post("/",
+                  [&](Request& q, Response&) {
+                    seen = q.read(10) + "|" + std::string(q.trailers().text()) + "|";
+                    try {
+                      q.read(10);
+                    } catch (const http::BodyError&) {
+                      seen += "cut|" + std::string(q.trailers().text());
+                    }
+                  },
+                  {.stream_body = true});
+    const auto peer = site.connect();
+    peer->send(
+        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "3\r\nabc\r\n0\r\nX-A: 1\r\nAuthorization: Bas");
+    ASSERT_TRUE(soon(peer, [&] { return !seen.empty(); }));
+    peer->send_eof();
+    ASSERT_TRUE(soon(peer, [&] { return peer->gone(); }));
+    EXPECT_EQ(seen, "abc||cut|");
+  });
+}
+
 TEST(HttpStreaming, TrailersAreSentToWhoAsksForThem) {
   verdin::run([] {
     Site site;

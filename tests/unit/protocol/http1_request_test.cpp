@@ -336,6 +336,23 @@ TEST(Http1Chunked, Trailers) {  // reliability: 16
   EXPECT_EQ(status_of(chunked("0\r\nX: " + std::string(8186, 'a') + "\r\n\r\n")), 431);
 }
 
+TEST(Http1Chunked, TrailersAreNoneUntilTheyAreWhole) {
+  const auto feed = [](http1::BodyDecoder& body, std::string_view octets) {
+    for (; !octets.empty(); octets.remove_prefix(1)) {
+      EXPECT_TRUE(body.trailers().empty()) << body.trailers().text() << " before " << octets;
+      std::string_view one = octets.substr(0, 1), piece;
+      body.feed(one, piece, {});
+    }
+  };
+  http1::BodyDecoder body(http1::BodyKind::chunked, 0);
+  feed(body, "1\r\nx\r\n0\r\nX-A: 1\r\nAuthorization: Basic eA==\r\n\r\n");
+  EXPECT_EQ(body.trailers().text(), "X-A: 1\r\n");
+  http1::BodyDecoder bad(http1::BodyKind::chunked, 0);
+  feed(bad, "0\r\nX-A: 1\r\nCookie: a\n");
+  EXPECT_NE(bad.error().status, 0);
+  EXPECT_TRUE(bad.trailers().empty());
+}
+
 TEST(Http1Limits, Target) {  // reliability: 27
   const auto status = [](std::size_t size) {
     return status_of("GET /" + std::string(size - 1, 'a') + " HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -31,9 +31,9 @@ class BodyDecoder {
   ParseState feed(std::string_view& data, std::string_view& piece, const Limits& limits);
   bool done() const noexcept { return part_ == Part::done; }
   const ParseError& error() const noexcept { return error_; }
-  /// After `done`; valid while the decoder lives.
+  /// None until `done`: what is not whole has not been judged. Valid while the decoder lives.
   HeaderBlock trailers() const noexcept {
-    return HeaderBlock(trailers_ ? std::string_view(*trailers_) : std::string_view());
+    return HeaderBlock(trailers_ && done() ? std::string_view(*trailers_) : std::string_view());
   }
 
  private:
