@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 #include <stdexcept>
 
 #include <verdin/base/spare.hpp>
@@ -75,7 +76,11 @@ Response& Response::header(std::string_view name, std::string_view value) {
   http1::check_header(name, value);
   const auto is_same = [&](const auto& known) { return http1::equals_ignoring_case(known.first, name); };
   std::erase_if(headers_, is_same);
-  if (lasting_ && !http1::equals_ignoring_case(name, "Vary")) std::erase_if(*lasting_, is_same);
+  if (lasting_ && !http1::equals_ignoring_case(name, "Vary")) {
+    const auto end = lasting_->end() - static_cast<std::ptrdiff_t>(replaced_);
+    const auto gone = std::stable_partition(lasting_->begin(), end, std::not_fn(is_same));
+    replaced_ += static_cast<std::size_t>(end - gone);
+  }
   append_header(name, value);
   return *this;
 }
@@ -84,7 +89,13 @@ Response& Response::lasting_header(std::string_view name, std::string_view value
   check_unsent();
   http1::check_header(name, value);
   if (!lasting_) lasting_ = std::make_unique<HeaderList>();
-  lasting_->emplace_back(name, value);
+  const auto replaced = lasting_->end() - static_cast<std::ptrdiff_t>(replaced_);
+  const auto out = std::remove_if(replaced, lasting_->end(), [&](const auto& known) {
+    return http1::equals_ignoring_case(known.first, name);  // said anew: this is what lasts
+  });
+  replaced_ = static_cast<std::size_t>(out - replaced);
+  const auto at = lasting_->erase(out, lasting_->end()) - static_cast<std::ptrdiff_t>(replaced_);
+  lasting_->emplace(at, name, value);
   return *this;
 }
 
@@ -108,17 +119,16 @@ Response& Response::close() {
 
 bool Response::has_header(std::string_view name) const noexcept {
   const auto is_it = [&](const auto& known) { return http1::equals_ignoring_case(known.first, name); };
-  return std::any_of(headers_.begin(), headers_.end(), is_it) ||
-         (lasting_ && std::any_of(lasting_->begin(), lasting_->end(), is_it));
+  const auto last = lasting();
+  return std::any_of(headers_.begin(), headers_.end(), is_it) || std::any_of(last.begin(), last.end(), is_it);
 }
 
-Response::HeaderViews::HeaderViews(const HeaderList& headers, const HeaderList* lasting)
-    : size_(headers.size() + (lasting ? lasting->size() : 0)) {
+Response::HeaderViews::HeaderViews(const HeaderList& headers, std::span<const HeaderPair> lasting)
+    : size_(headers.size() + lasting.size()) {
   if (size_ > few_.size()) many_.resize(size_);
   Header* to = many_.empty() ? few_.data() : many_.data();
   for (const auto& [name, value] : headers) *to++ = {name, value};
-  if (!lasting) return;
-  for (const auto& [name, value] : *lasting) *to++ = {name, value};
+  for (const auto& [name, value] : lasting) *to++ = {name, value};
 }
 
 void Response::append_header(std::string_view name, std::string_view value) {

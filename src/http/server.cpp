@@ -148,17 +148,35 @@ void Server::run_handler(const ExchangePtr& exchange) {
     } else if (!response.sent() && !exchange->finished()) {
       response.send();
     }
-  } catch (const Interrupt&) {  // killed: the exchange, let go of, answers 500
+  } catch (const TimeoutExpired&) {  // of a limit that the handler has set to itself
+    fail(response);
+  } catch (const Interrupt&) {
+    answer_killed(response);
     throw;
   } catch (const BodyError& error) {  // the peer's mistake
     if (exchange->started()) return exchange->drop();
     answer_failure(response, error.status);
   } catch (...) {
-    request.error_id_ = random_id(kErrorIdSize);
-    report(&request, std::current_exception());
-    if (exchange->started()) return exchange->drop();
-    answer_failure(response, 500);
+    fail(response);
   }
+}
+
+// While what the handler threw is being handled.
+void Server::fail(Response& failed) {
+  Exchange& exchange = failed.exchange();
+  exchange.request_.error_id_ = random_id(kErrorIdSize);
+  report(&exchange.request_, std::current_exception());
+  if (exchange.started()) return exchange.drop();
+  answer_failure(failed, 500);
+}
+
+// Nothing of the application's runs any more: no page, no report. One that has begun is cut when it is let go
+// of.
+void Server::answer_killed(Response& killed) noexcept {
+  Exchange& exchange = killed.exchange();
+  if (exchange.started() || exchange.finished()) return;
+  killed.forget_headers();
+  guarded(&exchange.request_, [&] { exchange.respond(500, killed.header_views(), std::string_view()); });
 }
 
 // On a greenlet: without what the handler had set, but with what is to last.
@@ -166,25 +184,33 @@ void Server::answer_failure(Response& failed, int status) {
   const ExchangePtr& exchange = failed.exchange_;
   if (exchange->finished()) return;
   Request& request = exchange->request_;
+  failed.forget_headers();
   if (const auto page = error_pages_.find(status); page != error_pages_.end()) {
     Response response(exchange);
     if (failed.lasting_) response.lasting_ = std::make_unique<Response::HeaderList>(*failed.lasting_);
     response.status(status);
+    const auto page_failed = [&] {
+      report(&request, std::current_exception());
+      if (exchange->started()) exchange->drop();
+    };
     try {
       page->second(request, response);
       if (exchange->started()) return exchange->end();
       if (!response.sent() && !exchange->finished()) response.send();
       return;
+    } catch (const TimeoutExpired&) {
+      page_failed();
     } catch (const Interrupt&) {
+      answer_killed(failed);
       throw;
     } catch (...) {
-      report(&request, std::current_exception());
-      if (exchange->started()) return exchange->drop();
+      page_failed();
     }
+    if (exchange->finished()) return;
   }
   std::string text(http1::reason_phrase(status));
   if (!request.error_id().empty()) text += " (" + request.error_id() + ")";
-  failed.headers_ = {{"Content-Type", "text/plain"}};
+  failed.append_header("Content-Type", "text/plain");
   exchange->respond(status, failed.header_views(), text + "\n");
 }
 

@@ -92,7 +92,9 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   void start_handler(ExchangePtr exchange);
   void run_handler(const ExchangePtr& exchange);
   void answer_as_router(Response& response);
+  void fail(Response& failed);
   void answer_failure(Response& failed, int status);
+  void answer_killed(Response& killed) noexcept;
   void report(const Request* request, std::exception_ptr error) noexcept;
   void watch_the_end();
   void stop_listening() noexcept;

@@ -137,7 +137,8 @@ class App {
     }
   }
 
-  /// Called for each exception that left a handler or an endpoint; in the context where it was thrown.
+  /// Called for each exception that left a handler or an endpoint; in the context where it was thrown. A
+  /// Timeout is one; the kill of a handler's greenlet is none: its answer is a bare 500, without a page.
   App& on_error(ErrorHook hook);
 
   /// Called when a request has been answered, or will not be. Not for what is no request: that has no more to

@@ -6,8 +6,8 @@
 // is that of WebSocket and Engine.IO as well. A preflight of an origin on the list is answered here, one of
 // another gets 403; what else a strange origin asks is answered without the headers, so that its page does
 // not see it (it happens all the same: CSRF is another matter, see session.hpp). The headers are on every
-// answer from here on, errors included: 404 and 405, 413, what a handler throws, error pages. Not on the
-// answers to what did not become a request (400, 408, 417). Any thread may make one; throws
+// answer from here on, errors included: 404 and 405, 413, what a handler throws, its kill, error pages. Not
+// on the answers to what did not become a request (400, 408, 417). Any thread may make one; throws
 // std::invalid_argument.
 #pragma once
 

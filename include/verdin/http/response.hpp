@@ -42,8 +42,8 @@ class Response {
   /// Adds a header beside those of that name.
   Response& add_header(std::string_view name, std::string_view value);
   /// Adds a header that stays: on the answer to what the handler throws, too, be it plain or an error page.
-  /// What a middleware says of every answer (CORS, say) is such. header() replaces it all the same, unless it
-  /// is Vary: of that there may always be more.
+  /// What a middleware says of every answer (CORS, say) is such. header() replaces it all the same on the
+  /// handler's own answer, unless it is Vary: of that there may always be more.
   Response& lasting_header(std::string_view name, std::string_view value);
   /// Sets Content-Type.
   Response& type(std::string_view media_type) { return header("Content-Type", media_type); }
@@ -109,11 +109,12 @@ class Response {
   bool send_opened(const std::string& file_name, FileBody file, const struct ::stat& info);
   void check_unsent() const;
   bool has_header(std::string_view name) const noexcept;
-  using HeaderList = std::vector<std::pair<std::string, std::string>>;
+  using HeaderPair = std::pair<std::string, std::string>;
+  using HeaderList = std::vector<HeaderPair>;
   /// For a call; most have few.
   class HeaderViews {
    public:
-    HeaderViews(const HeaderList& headers, const HeaderList* lasting);
+    HeaderViews(const HeaderList& headers, std::span<const HeaderPair> lasting);
     operator std::span<const Header>() const noexcept {  // NOLINT(google-explicit-constructor)
       return many_.empty() ? std::span<const Header>(few_).first(size_) : std::span<const Header>(many_);
     }
@@ -123,13 +124,24 @@ class Response {
     std::size_t size_;
     std::vector<Header> many_;
   };
-  HeaderViews header_views() const { return HeaderViews(headers_, lasting_.get()); }
+  /// Those that nothing has replaced.
+  std::span<const HeaderPair> lasting() const noexcept {
+    return lasting_ ? std::span<const HeaderPair>(*lasting_).first(lasting_->size() - replaced_)
+                    : std::span<const HeaderPair>();
+  }
+  HeaderViews header_views() const { return HeaderViews(headers_, lasting()); }
+  /// For the answer to what the handler threw: none but those that last, and these as they were.
+  void forget_headers() noexcept {
+    headers_.clear();
+    replaced_ = 0;
+  }
   void append_header(std::string_view name, std::string_view value);
   bool may_be_compressed(std::size_t size) const;
 
   ExchangePtr exchange_;
   HeaderList headers_;
   std::unique_ptr<HeaderList> lasting_;  // none: nobody wants any
+  std::size_t replaced_ = 0;             // of those, at their end, by header(): until the handler throws
   std::size_t compress_from_ = 0;
   int status_ = 200;
   bool sent_ = false;

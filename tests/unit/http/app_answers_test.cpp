@@ -11,6 +11,7 @@
 #include <verdin/protocol/http1/content_coding.hpp>
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/sleep.hpp>
+#include <verdin/runtime/timeout.hpp>
 
 namespace app_answers_tests {
 namespace {
@@ -106,6 +107,39 @@ TEST(HttpAppAnswers, AFailureHasAnIdAndNoMore) {
     const std::string first = reported;
     site.ask("/");
     EXPECT_NE(reported, first);
+  });
+}
+
+TEST(HttpAppAnswers, ATimeoutThatLeavesAHandlerIsAFailureLikeAny) {
+  verdin::run([] {
+    Site site;
+    std::string reported;
+    int expired = 0;
+    site.app.on_error([&](const Request* request, std::exception_ptr error) {
+      reported = request->error_id();
+      try {
+        std::rethrow_exception(error);
+      } catch (const verdin::TimeoutExpired&) {
+        ++expired;
+      }
+    });
+    const auto too_slow = [](Request&, Response&) {
+      const verdin::Timeout limit(1ms);
+      verdin::sleep(60s);
+    };
+    site.app.get("/", too_slow);
+    http::ClientResponse answer = site.ask("/");
+    EXPECT_EQ(answer.status(), 500);
+    EXPECT_EQ(reported.size(), 16u);
+    EXPECT_EQ(answer.body(), "Internal Server Error (" + reported + ")\n");
+    site.app.error_page(500, [](Request& q, Response& r) { r.send("sorry: " + q.error_id()); });
+    answer = site.ask("/");
+    EXPECT_EQ(answer.body(), "sorry: " + reported);
+    EXPECT_EQ(expired, 2);
+    site.app.error_page(500, too_slow);
+    answer = site.ask("/");
+    EXPECT_EQ(answer.body(), "Internal Server Error (" + reported + ")\n");
+    EXPECT_EQ(expired, 4);
   });
 }
 

@@ -1,4 +1,5 @@
 // The one rule of origins, and what answers say of it: errors, too.
+#include <chrono>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -9,6 +10,8 @@
 #include <verdin/http/http.hpp>
 #include <verdin/protocol/http1/chars.hpp>
 #include <verdin/runtime/run.hpp>
+#include <verdin/runtime/sleep.hpp>
+#include <verdin/runtime/timeout.hpp>
 
 namespace origin_tests {
 namespace {
@@ -117,14 +120,33 @@ TEST(HttpCors, ErrorsMayBeReadToo) {
     };
     site.handler = [](Request&, Response& r) { r.status(403).send("no"); };
     expect_readable(site.ask(from_a), 403);
-    site.handler = [](Request&, Response& r) {
+    const auto throws = [](Request&, Response& r) {
       r.header("X-Left", "behind");
       throw std::runtime_error("x");
     };
+    site.handler = throws;
     http::ClientResponse answer = site.ask(from_a);
     expect_readable(answer, 500);
     EXPECT_EQ(answer.header("X-Left"), std::nullopt);
     EXPECT_EQ(answer.header("Content-Type"), "text/plain");
+    site.handler = [](Request&, Response&) {
+      const verdin::Timeout limit(std::chrono::milliseconds(1));
+      verdin::sleep(std::chrono::minutes(1));
+    };
+    expect_readable(site.ask(from_a), 500);
+    site.handler = [](Request&, Response& r) {
+      r.header("X-Left", "behind").header("Access-Control-Allow-Origin", "x");
+      throw verdin::GreenletExit();
+    };
+    answer = site.ask(from_a);
+    expect_readable(answer, 500);
+    EXPECT_EQ(answer.header("X-Left"), std::nullopt);
+    site.handler = [](Request&, Response& r) {
+      r.header("Access-Control-Allow-Origin", "x").header("Access-Control-Allow-Origin", "y");
+      throw http::BodyError(413, "x");
+    };
+    expect_readable(site.ask(from_a), 413);
+    site.handler = throws;
     expect_readable(site.ask(from_a, "GET", "/nothing"), 404);
     expect_readable(site.ask(from_a, "POST", "/", std::string(11, 'x')), 413);
     site.app.get("/get", [](Request&, Response&) {});
@@ -155,6 +177,31 @@ TEST(HttpCors, ErrorsMayBeReadToo) {
     EXPECT_EQ(all(answer, "Access-Control-Allow-Origin"), "");
     EXPECT_EQ(all(answer, "Vary"), "Origin;");
     EXPECT_EQ(all(site.ask({}), "Vary"), "Origin;");
+  });
+}
+
+TEST(HttpLastingHeaders, AreReplacedUntilTheHandlerThrows) {
+  verdin::run([] {
+    Site site;
+    bool throws = false;
+    site.handler = [&](Request&, Response& r) {
+      r.lasting_header("A", "1").lasting_header("B", "1").lasting_header("A", "2").lasting_header("C", "1");
+      r.header("a", "own").header("B", "own").add_header("C", "own").lasting_header("B", "2");
+      if (throws) throw std::runtime_error("x");
+    };
+    const auto told = [](const http::ClientResponse& answer) {
+      return all(answer, "A") + " " + all(answer, "B") + " " + all(answer, "C");
+    };
+    EXPECT_EQ(told(site.ask({})), "own; own;2; own;1;");
+    throws = true;
+    EXPECT_EQ(told(site.ask({})), "1;2; 2; 1;");
+    site.app.error_page(500, [](Request&, Response& r) { r.header("A", "page").send("page"); });
+    EXPECT_EQ(told(site.ask({})), "page; 2; 1;");
+    site.app.error_page(500, [](Request&, Response& r) {
+      r.header("A", "page");
+      throw 1;
+    });
+    EXPECT_EQ(told(site.ask({})), "1;2; 2; 1;");
   });
 }
 
