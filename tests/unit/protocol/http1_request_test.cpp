@@ -308,6 +308,16 @@ TEST(Http1Chunked, ExtensionsOfABodyAreLimitedTogether) {  // reliability: 22
   EXPECT_EQ(read_request(chunked(most + "1;" + std::string(84, 'a') + "\r\nx\r\n0\r\n\r\n"), {}).status, 400);
 }
 
+TEST(Http1Head, NamesWithUnderscoresAreNamesOfTheirOwn) {
+  http1::HeadParser parser;
+  std::string_view data = "GET / HTTP/1.1\r\nHost: x\r\nX_User: forged\r\nX-User: real\r\nX_Other: 1\r\n\r\n";
+  ASSERT_EQ(parser.feed(data, {}), http1::ParseState::done);
+  EXPECT_EQ(parser.headers().find("X-User"), "real");
+  EXPECT_EQ(parser.headers().find("x_user"), "forged");
+  EXPECT_EQ(parser.headers().find("X-Other"), std::nullopt);
+  EXPECT_EQ(status_of_headers("Content_Length: 5\r\nTransfer_Encoding: chunked\r\n"), 200);
+}
+
 TEST(Http1Chunked, Trailers) {  // reliability: 16
   const RequestOutcome outcome = outcome_of(chunked("1\r\nx\r\n0\r\nX-Sum: 1\r\nY:\r\n\r\nGET"));
   EXPECT_TRUE(outcome.complete);
