@@ -321,10 +321,10 @@ TEST(HttpTemplate, IsBounded) {
   Value::Object members;
   Value::Array items;
   for (int i = 0; i < 20'000; ++i) {
-    members.emplace_back("k" + std::to_string(i), 1);
+    members.push_back({"k" + std::to_string(i), 1});
     items.emplace_back(1);
   }
-  members.emplace_back("items", std::move(items));
+  members.push_back({"items", std::move(items)});
   const Value wide{std::move(members)};
   EXPECT_THROW(Template("{{#items}}{{missing}}{{/items}}").render(wide), std::length_error);
   EXPECT_EQ(Template("{{#items}}{{/items}}{{missing}}").render(wide), "");
