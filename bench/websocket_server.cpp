@@ -17,7 +17,9 @@ class Echo final : public websocket::ConnectionHandler {
  public:
   static void begin(const http::ExchangePtr& exchange) {
     auto* const echo = new Echo;
-    echo->connection_ = websocket::accept(exchange, {}, *echo);
+    websocket::Options options;
+    options.max_message_size = 16 * 1024 * 1024;
+    echo->connection_ = websocket::accept(exchange, options, *echo);
     if (!echo->connection_) delete echo;
   }
 

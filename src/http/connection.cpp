@@ -174,26 +174,28 @@ void Connection::read_body(std::string_view& data) {
   }
 }
 
-void Connection::request_done() {
-  ExchangePtr exchange = std::move(reading_);
-  exchange->connection_ = this;
-  answering_ = exchange.get();
+void Connection::begin_answer(Exchange& exchange) {
+  exchange.connection_ = this;
+  answering_ = &exchange;
   if (server_.notes_access()) {
-    exchange->began_ = stream_->loop().now();
-    exchange->request_.peer_address();  // kept there: it may be asked for when the stream has gone
+    exchange.began_ = stream_->loop().now();
+    exchange.request_.peer_address();  // kept there: it may be asked for when the stream has gone
   }
   enter(Phase::answering);
+}
+
+void Connection::request_done() {
+  ExchangePtr exchange = std::move(reading_);
+  begin_answer(*exchange);
   server_.dispatch(std::move(exchange));
 }
 
 void Connection::body_too_large() {
   ExchangePtr exchange = std::move(reading_);
-  exchange->connection_ = this;
   exchange->close_after_ = true;
   exchange->request_.body_ = {};
   discards_input_ = true;
-  answering_ = exchange.get();
-  enter(Phase::answering);
+  begin_answer(*exchange);
   server_.body_too_large(std::move(exchange));
 }
 

@@ -73,6 +73,7 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   void read_head(std::string_view& data);
   void head_done(bool body_has_begun);
   void read_body(std::string_view& data);
+  void begin_answer(Exchange& exchange);
   void request_done();
   void body_too_large();
   void refuse(int status);

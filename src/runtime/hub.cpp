@@ -108,6 +108,8 @@ std::string error_text(std::string_view where, const std::exception_ptr& error) 
     std::rethrow_exception(error);
   } catch (const std::exception& e) {
     return std::string(where) + ": " + printable(e.what());
+  } catch (const TimeoutExpired&) {
+    return std::string(where) + ": the time of a Timeout was over";
   } catch (...) {
     return std::string(where) + ": an exception that is no std::exception";
   }

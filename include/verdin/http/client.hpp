@@ -109,6 +109,7 @@ struct ClientRequest {
   std::string url{};
   std::vector<std::pair<std::string, std::string>> headers{};  ///< without framing
   std::string body{};
+  // Sent before the answer's body is read: a peer that answers as it reads must not need that to go on.
   Upload upload{};                             ///< instead of `body`; it is made once, so never sent again
   std::optional<std::uint64_t> upload_size{};  ///< octets of all its pieces, if known; chunked otherwise
   /// Fields behind a chunked upload (a checksum, say), made when all of it has been sent. Announce them by a

@@ -28,8 +28,9 @@ net::Deadline ClientExchange::step(net::Deadline::Clock::time_point now) const {
 // socket that takes each piece at once finds neither out.
 bool ClientExchange::may_send(std::size_t size, net::Deadline::Clock::time_point now) {
   unlooked_ += size;
-  if (looked_at_ == net::Deadline::Clock::time_point()) looked_at_ = now;
-  if (unlooked_ > kSlice || now - looked_at_ >= kLook) {
+  const bool is_first = looked_at_ == net::Deadline::Clock::time_point();
+  if (is_first) looked_at_ = now;  // what is there before anything was sent is no answer
+  if (!is_first && (unlooked_ > kSlice || now - looked_at_ >= kLook)) {
     unlooked_ = size;
     looked_at_ = now;
     if (is_refused()) return false;
