@@ -2,6 +2,7 @@
 // message.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -60,6 +61,24 @@ inline int accept_from(int epoll, int listener) {
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   watch(epoll, fd);
   return fd;
+}
+
+/// Accepts, and calls ready(epoll, event) for whatever else `epoll` has; for ever.
+template <typename F>
+[[noreturn]] void serve(int port, F&& ready) {
+  const int epoll = epoll_create1(EPOLL_CLOEXEC);
+  const int listener = listen_on(epoll, port);
+  std::array<epoll_event, 256> events;
+  for (;;) {
+    const int count = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), -1);
+    for (int i = 0; i < count; ++i) {
+      if (events[i].data.fd == listener) {
+        accept_from(epoll, listener);
+      } else {
+        ready(epoll, events[i]);
+      }
+    }
+  }
 }
 
 }  // namespace baseline

@@ -45,18 +45,7 @@ void go_on(int epoll, int fd) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int epoll = epoll_create1(EPOLL_CLOEXEC);
-  const int listener = baseline::listen_on(epoll, baseline::port_of(argc, argv));
-  std::array<epoll_event, 256> events;
-  for (;;) {
-    const int count = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), -1);
-    for (int i = 0; i < count; ++i) {
-      const int fd = events[i].data.fd;
-      if (fd == listener) {
-        baseline::accept_from(epoll, listener);
-      } else {
-        (events[i].events & EPOLLOUT) != 0 ? go_on(epoll, fd) : echo(epoll, fd);
-      }
-    }
-  }
+  baseline::serve(baseline::port_of(argc, argv), [](int epoll, const epoll_event& event) {
+    (event.events & EPOLLOUT) != 0 ? go_on(epoll, event.data.fd) : echo(epoll, event.data.fd);
+  });
 }

@@ -21,17 +21,5 @@ void echo(int fd) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int epoll = epoll_create1(EPOLL_CLOEXEC);
-  const int listener = baseline::listen_on(epoll, baseline::port_of(argc, argv));
-  std::array<epoll_event, 256> events;
-  for (;;) {
-    const int count = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), -1);
-    for (int i = 0; i < count; ++i) {
-      if (events[i].data.fd == listener) {
-        baseline::accept_from(epoll, listener);
-      } else {
-        echo(events[i].data.fd);
-      }
-    }
-  }
+  baseline::serve(baseline::port_of(argc, argv), [](int, const epoll_event& event) { echo(event.data.fd); });
 }

@@ -33,17 +33,6 @@ void answer(int fd) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int epoll = epoll_create1(EPOLL_CLOEXEC);
-  const int listener = baseline::listen_on(epoll, baseline::port_of(argc, argv));
-  std::array<epoll_event, 256> events;
-  for (;;) {
-    const int count = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), -1);
-    for (int i = 0; i < count; ++i) {
-      if (events[i].data.fd == listener) {
-        baseline::accept_from(epoll, listener);
-      } else {
-        answer(events[i].data.fd);
-      }
-    }
-  }
+  baseline::serve(baseline::port_of(argc, argv),
+                  [](int, const epoll_event& event) { answer(event.data.fd); });
 }

@@ -256,15 +256,17 @@ class TlsLoopStream final : public loop::Stream,
   std::size_t encode_some() {
     std::size_t encoded = 0;
     while (encoded_ < queue_.size() && connection_->pending() < kEncodeAhead) {
-      const auto [size, wish, idle] = connection_->try_send(std::string_view(queue_).substr(encoded_));
-      encoded_ += size;
-      encoded += size;
-      in_flight_ = in_flight() + size;
-      in_flight_end_ = connection_->flushed() + connection_->pending();
-      if (size > 0) continue;
-      if (wish == Wish::none) {
+      const auto attempt = connection_->try_send(std::string_view(queue_).substr(encoded_));
+      if (attempt.size > 0) {
+        encoded_ += attempt.size;
+        encoded += attempt.size;
+        in_flight_ = in_flight() + attempt.size;
+        in_flight_end_ = connection_->flushed() + connection_->pending();
+        continue;
+      }
+      if (attempt.wish == Wish::none) {
         failed_ = connection_->failure();
-      } else if (wish == Wish::read) {
+      } else if (attempt.wish == Wish::read) {
         // The peer has begun a message (new keys, say), and OpenSSL writes nothing until all of it is here.
         // It reads on as it is asked to write, also for a handler that has paused.
         readable_->arm();
