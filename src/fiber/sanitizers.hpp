@@ -9,6 +9,9 @@
 #if __has_feature(thread_sanitizer)
 #define VERDIN_TSAN 1
 #endif
+#if __has_feature(memory_sanitizer)
+#define VERDIN_MSAN 1
+#endif
 #endif
 #if defined(__SANITIZE_ADDRESS__)
 #define VERDIN_ASAN 1

@@ -7,7 +7,13 @@
 
 #include <sys/socket.h>
 
+#include "loop/plain_calls.hpp"
+
 namespace verdin::loop {
+
+namespace {
+constexpr std::size_t kGatherLimit = 32;
+}
 
 void SendQueue::append(const SharedBuffer& buffer) {
   if (buffer.size() <= kCopyLimit) {
@@ -30,7 +36,7 @@ ssize_t SendQueue::write_through(int fd, SendQueue* queue, std::string_view byte
   message.msg_iovlen = queued + (is_whole ? 1 : 0);
   ssize_t n;
   do {
-    n = ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    n = plain::sendmsg(fd, message, 0);
   } while (n < 0 && errno == EINTR);
   if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
   const auto sent = static_cast<std::size_t>(n);
@@ -54,6 +60,17 @@ std::size_t SendQueue::gather(std::span<iovec> to) const {
   }
   put(own_.data() + position, own_.size() - position);
   return count;
+}
+
+SendQueue::Written SendQueue::write(int fd, int flags) const {
+  if (shared_first_ == shared_.size()) {
+    return {plain::send(fd, own_.data() + own_sent_, own_.size() - own_sent_, flags), true};
+  }
+  std::array<iovec, kGatherLimit> pieces;
+  msghdr message{};
+  message.msg_iov = pieces.data();
+  message.msg_iovlen = gather(pieces);
+  return {plain::sendmsg(fd, message, flags), message.msg_iovlen < kGatherLimit};
 }
 
 void SendQueue::consume(std::size_t count) {
@@ -92,7 +109,7 @@ void SendQueue::compact() {
 
 void SendQueue::clear() {
   own_.clear();
-  shared_.clear();
+  if (!shared_.empty()) shared_.clear();
   own_sent_ = shared_first_ = shared_offset_ = shared_unsent_ = 0;
 }
 
@@ -106,7 +123,7 @@ std::unique_ptr<SendQueue> SendQueuePool::take() {
 
 void SendQueuePool::give_back(std::unique_ptr<SendQueue> queue) noexcept {
   if (idle_.size() >= kKept || queue->capacity() > kKeptCapacity) return;
-  queue->clear();
+  if (!queue->is_clear()) queue->clear();
   idle_.push_back(std::move(queue));
 }
 

@@ -46,6 +46,12 @@ class SendQueue {
   std::size_t size() const noexcept { return own_.size() - own_sent_ + shared_unsent_; }
   /// Fills `to` with the first pieces; returns how many.
   std::size_t gather(std::span<iovec> to) const;
+  struct Written {
+    ssize_t count;   // -1 with errno
+    bool tried_all;  // if less was taken the kernel is full
+  };
+  /// Offers to the kernel what is queued, without waiting; consume() is the caller's. `flags`: of send(2).
+  Written write(int fd, int flags) const;
   /// Forgets the first `count` octets: they are written.
   void consume(std::size_t count);
   void clear();
@@ -61,6 +67,7 @@ class SendQueue {
   };
 
   void compact();
+  bool is_clear() const noexcept { return own_.empty() && shared_.empty(); }
 
   std::string own_;
   std::size_t own_sent_ = 0;

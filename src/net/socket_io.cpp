@@ -9,6 +9,7 @@
 
 #include <verdin/net/socket.hpp>
 
+#include "loop/plain_calls.hpp"
 #include "net/socket_state.hpp"
 
 namespace verdin::net {
@@ -33,7 +34,7 @@ class Remaining {
   ssize_t send(int fd) const noexcept {
     const std::string_view first = pieces_.front().substr(offset_);
     if (pieces_.size() > 1) return send_several(fd, first);
-    return ::send(fd, first.data(), first.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return loop::plain::send(fd, first.data(), first.size(), 0);
   }
 
  private:
@@ -47,7 +48,7 @@ class Remaining {
       const std::string_view rest = message.msg_iovlen == 0 ? first : piece;
       gathered[message.msg_iovlen++] = {const_cast<char*>(rest.data()), rest.size()};
     }
-    return ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return loop::plain::sendmsg(fd, message, 0);
   }
 
   std::span<const std::string_view> pieces_;
@@ -67,7 +68,7 @@ class Remaining {
   msghdr message{};
   message.msg_iov = gathered.data();
   message.msg_iovlen = pieces.size();
-  return ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  return loop::plain::sendmsg(fd, message, 0);
 }
 
 /// Of the state alone: the Socket may have been given another meanwhile.
@@ -98,7 +99,7 @@ std::size_t Socket::do_recv(std::span<char> into, Deadline limit, std::error_cod
   if (into.empty()) return 0;
   const ssize_t got =
       until_done(*state, state->reading, std::exchange(state->drained, false), limit, error, "Socket::recv",
-                 [into](int fd) { return ::recv(fd, into.data(), into.size(), MSG_DONTWAIT); });
+                 [into](int fd) { return loop::plain::recv(fd, into.data(), into.size(), 0); });
   if (got < 0) return 0;
   // Less than there was room for: nothing is left, and the next call need not ask.
   state->drained =
@@ -152,7 +153,7 @@ std::ptrdiff_t Socket::try_recv(std::span<char> into) {
   Claim claim(state().reading, "try_recv");
   ssize_t got = 0;
   do {
-    got = ::recv(descriptor(), into.data(), into.size(), MSG_DONTWAIT);
+    got = loop::plain::recv(descriptor(), into.data(), into.size(), 0);
   } while (got < 0 && errno == EINTR);
   return wants_to_wait(got, "recv");
 }
@@ -161,7 +162,7 @@ std::ptrdiff_t Socket::try_send(std::string_view data) {
   Claim claim(state().writing, "try_send");
   ssize_t sent = 0;
   do {
-    sent = ::send(descriptor(), data.data(), data.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    sent = loop::plain::send(descriptor(), data.data(), data.size(), 0);
   } while (sent < 0 && errno == EINTR);
   return wants_to_wait(sent, "send");
 }

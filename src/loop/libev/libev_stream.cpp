@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "loop/no_sigpipe.hpp"
+#include "loop/plain_calls.hpp"
 #include "loop/socket.hpp"
 
 namespace verdin::loop {
 namespace {
 
-constexpr std::size_t kGatherLimit = 32;
 [[maybe_unused]] constexpr std::uint64_t kMostOfFile = 1 << 30;  // sendfile(2) takes no more than 2 GiB
 
 }  // namespace
@@ -98,23 +98,15 @@ void LibevStream::flush() {
 
 void LibevStream::write_some(int flags) {
   while (error_ == 0 && queue_->size() > 0) {
-    std::array<iovec, kGatherLimit> pieces;
-    msghdr message{};
-    message.msg_iov = pieces.data();
-    message.msg_iovlen = queue_->gather(pieces);
     const std::size_t before = queue_->size();
-    const int all_flags = flags | MSG_NOSIGNAL | MSG_DONTWAIT;
-    const ssize_t n = message.msg_iovlen == 1
-                          ? ::send(io_.fd, pieces[0].iov_base, pieces[0].iov_len, all_flags)
-                          : ::sendmsg(io_.fd, &message, all_flags);
+    const auto [n, tried_all] = queue_->write(io_.fd, flags);
     if (n < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) fail(errno);
       break;
     }
     queue_->consume(static_cast<std::size_t>(n));
-    if (static_cast<std::size_t>(n) < before && message.msg_iovlen < kGatherLimit)
-      break;  // the kernel is full
+    if (static_cast<std::size_t>(n) < before && tried_all) break;  // the kernel is full
   }
   after_flush();
 }
@@ -156,8 +148,9 @@ FileSend LibevStream::send_file(int, std::uint64_t&, std::uint64_t&) { return Fi
 void LibevStream::after_flush() {
   const bool empty = queue_->size() == 0;
   if (empty || error_ != 0) loop_.send_queues().give_back(std::move(queue_));
+  const bool was_blocked = blocked_;
   blocked_ = !empty && error_ == 0;
-  update_interest();
+  if (blocked_ != was_blocked || error_ != 0) update_interest();
   if (empty && finish_timer_) send_fin();
 }
 
@@ -221,7 +214,7 @@ void LibevStream::on_ready(int events) {
 void LibevStream::on_readable() {
   if (!handler_) return;
   char* buffer = loop_.read_buffer();
-  const ssize_t n = ::recv(io_.fd, buffer, LibevLoop::kReadSize, MSG_DONTWAIT);
+  const ssize_t n = plain::recv(io_.fd, buffer, LibevLoop::kReadSize, 0);
   if (n > 0) {
     handler_->on_data({buffer, static_cast<std::size_t>(n)});
   } else if (n == 0) {
@@ -235,7 +228,7 @@ void LibevStream::on_readable() {
 }
 
 void LibevStream::discard_input() {
-  const ssize_t n = ::recv(io_.fd, loop_.read_buffer(), LibevLoop::kReadSize, MSG_DONTWAIT);
+  const ssize_t n = plain::recv(io_.fd, loop_.read_buffer(), LibevLoop::kReadSize, 0);
   if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))) return;
   eof_ = true;
   if (n < 0 || fin_sent_) return end_finishing();

@@ -8,6 +8,8 @@
 
 #include <verdin/net/socket.hpp>
 
+#include "loop/plain_calls.hpp"
+
 namespace verdin::net::impl {
 namespace {
 
@@ -21,7 +23,7 @@ int read_some(BIO* bio, char* data, std::size_t size, std::size_t* got) {
   BIO_clear_retry_flags(bio);
   ssize_t n;
   do {
-    n = ::recv(ends.from->fd(), data, size, MSG_DONTWAIT);
+    n = loop::plain::recv(ends.from->fd(), data, size, 0);
   } while (n < 0 && errno == EINTR);
   if (n > 0) {
     *got = static_cast<std::size_t>(n);

@@ -14,6 +14,7 @@
 #include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/sleep.hpp>
 
+#include "loop/plain_calls.hpp"
 #include "net/openssl/bio.hpp"
 #include "net/openssl/handshake_budget.hpp"
 
@@ -268,7 +269,7 @@ bool TlsConnection::await(Wish wish, Deadline limit, std::error_code& error) {
 
 bool TlsConnection::flush_now(std::error_code& error) noexcept {
   while (pending() > 0) {
-    const ssize_t n = ::send(socket_.fd(), out_.data() + sent_, pending(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t n = loop::plain::send(socket_.fd(), out_.data() + sent_, pending(), 0);
     if (n >= 0) {
       sent_ += static_cast<std::size_t>(n);
       flushed_ += static_cast<std::uint64_t>(n);
