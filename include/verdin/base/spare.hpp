@@ -1,9 +1,11 @@
 // Spare<T>: the memory of the last T that is gone, for the next one: one for each thread and type.
 //
 // For strings and vectors that are made for each request and would go to the allocator and back each time. T
-// is swapped; what is kept is bounded by the caller. Threads: any, each has its own. Nothing throws or
+// is moved; what is kept is bounded by the caller. Threads: any, each has its own. Nothing throws or
 // blocks. An object that outlives its thread's variables finds none, which is well.
 #pragma once
+
+#include <utility>
 
 namespace verdin {
 
@@ -28,12 +30,15 @@ class Spare {
 
   /// `empty` has its memory from now on, if there is any.
   static void take(T& empty) noexcept {
-    if (T* const spare = of_this_thread()) empty.swap(*spare);
-  }
-  /// The larger of both is kept.
-  static void give(T& cleared) noexcept {
     T* const spare = of_this_thread();
-    if (spare && cleared.capacity() > spare->capacity()) cleared.swap(*spare);
+    if (!spare) return;
+    empty = std::move(*spare);
+    empty.clear();
+  }
+  /// The larger of both is kept; what is in them is not.
+  static void give(T& used) noexcept {
+    T* const spare = of_this_thread();
+    if (spare && used.capacity() > spare->capacity()) *spare = std::move(used);
   }
 };
 

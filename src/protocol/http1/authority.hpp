@@ -7,6 +7,8 @@
 
 #include <verdin/protocol/http1/chars.hpp>
 
+#include "octet_runs.hpp"
+
 namespace verdin::protocol::http1 {
 
 constexpr std::array<bool, 256> make_host_table() {
@@ -41,6 +43,7 @@ inline bool is_valid_host(std::string_view host) noexcept {
     if (end < 3 || end == host.size() || host[end] != ']') return false;
     ++end;
   } else {
+    end = runs::prefix<runs::Word>(host);
     while (end < host.size() && is_host_char(host[end])) ++end;
   }
   if (end == host.size()) return true;

@@ -11,6 +11,7 @@ namespace {
 constexpr std::string_view kDays = "SunMonTueWedThuFriSat";
 constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
 constexpr std::size_t kDateSize = 29;  // "Sun, 06 Nov 1994 08:49:37 GMT"
+constexpr std::size_t kDateName = 6;   // "Date: "
 
 void write_digits(char* to, int value, int digits) {
   for (int i = digits - 1; i >= 0; --i) {
@@ -82,19 +83,22 @@ std::optional<std::time_t> parse_date(std::string_view text) noexcept {
   return timegm(&parts);
 }
 
-std::string_view current_date() {
+const DateLine& current_date_line() {
   struct Cache {
-    std::time_t second = -1;
-    std::array<char, kDateSize> text;
+    std::time_t second;
+    DateLine line;
   };
-  static thread_local Cache cache;
+  static thread_local constinit Cache cache{-1, {}};
   timespec now{};
   clock_gettime(CLOCK_REALTIME_COARSE, &now);  // 5 ns: no system call
   if (now.tv_sec != cache.second) {
-    write_date(cache.text.data(), now.tv_sec);
+    std::string_view("Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n").copy(cache.line.data(), cache.line.size());
+    write_date(cache.line.data() + kDateName, now.tv_sec);
     cache.second = now.tv_sec;
   }
-  return {cache.text.data(), cache.text.size()};
+  return cache.line;
 }
+
+std::string_view current_date() { return {current_date_line().data() + kDateName, kDateSize}; }
 
 }  // namespace verdin::protocol::http1

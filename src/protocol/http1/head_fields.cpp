@@ -10,22 +10,16 @@ namespace verdin::protocol::http1 {
 
 namespace {
 
-bool is_target_char(char c) noexcept { return c > ' ' && c < 0x7f && c != '#'; }
-
 bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) noexcept {
   return equals_ignoring_case(text.substr(0, prefix.size()), prefix);
 }
 
 }  // namespace
 
-ParseState HeadParser::parse_target(std::string_view target) {
-  if (target.empty()) return fail(400, "no target");
-  for (char c : target) {
-    if (!is_target_char(c)) return fail(400, "bad character in the target");
-  }
-  if (method() == "CONNECT") return fail(501, "CONNECT is not supported");
+ParseState HeadParser::parse_target(std::string_view method, std::string_view target) {
+  if (method == "CONNECT") return fail(501, "CONNECT is not supported");
   if (target[0] == '/') return ParseState::more;
-  if (target == "*") return method() == "OPTIONS" ? ParseState::more : fail(400, "bad target");
+  if (target == "*") return method == "OPTIONS" ? ParseState::more : fail(400, "bad target");
   // Absolute form: its authority stands for the Host header (which still has to be there and valid).
   const bool http = starts_with_ignoring_case(target, "http://");
   if (!http && !starts_with_ignoring_case(target, "https://")) return fail(400, "bad target");
@@ -40,27 +34,27 @@ ParseState HeadParser::parse_target(std::string_view target) {
 ParseState HeadParser::note_field(std::string_view name, std::string_view value) {
   switch (name.size()) {
     case 4:
-      if (!equals_ignoring_case(name, "host")) break;
+      if (!is_name(name, "host")) break;
       if (has_host_) return fail(400, "two Host headers");
       if (!is_valid_host(value)) return fail(400, "bad Host");
       has_host_ = true;
       break;
     case 6:
-      if (equals_ignoring_case(name, "expect")) note_expectations(value);
+      if (is_name(name, "expect")) note_expectations(value);
       break;
     case 7:
-      if (equals_ignoring_case(name, "upgrade") && list_contains(value, "websocket")) wants_websocket_ = true;
+      if (is_name(name, "upgrade") && list_contains(value, "websocket")) wants_websocket_ = true;
       break;
     case 10:
-      if (!equals_ignoring_case(name, "connection")) break;
+      if (!is_name(name, "connection")) break;
       if (list_contains(value, "close")) says_close_ = true;
       if (list_contains(value, "keep-alive")) says_keep_alive_ = true;
       break;
     case 14:
-      if (equals_ignoring_case(name, "content-length")) return note_content_length(value);
+      if (is_name(name, "content-length")) return note_content_length(value);
       break;
     case 17:
-      if (equals_ignoring_case(name, "transfer-encoding")) return note_transfer_encoding(value);
+      if (is_name(name, "transfer-encoding")) return note_transfer_encoding(value);
       break;
     default:
       break;

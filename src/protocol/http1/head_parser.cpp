@@ -5,6 +5,8 @@
 #include <verdin/protocol/http1/chars.hpp>
 #include <verdin/protocol/http1/head_parser.hpp>
 
+#include "octet_runs.hpp"
+
 namespace verdin::protocol::http1 {
 
 ParseState HeadParser::fail(int status, const char* reason) noexcept {
@@ -26,35 +28,35 @@ HeadParser::~HeadParser() {
 // The usual case: nothing has come before, all is there, and nothing is wrong with it. Whatever else it is,
 // feed() finds out from the start.
 bool HeadParser::feed_whole(std::string_view& data, const Limits& limits) {
-  const std::size_t end = data.substr(0, limits.head).find("\r\n\r\n");
-  if (end == data.npos) return false;
-  if (text_.capacity() < end + 2) Spare<std::string>::take(text_);
-  text_.assign(data.data(), end + 2);
-  if (!take_whole_lines(limits)) {
+  const std::size_t size = take_lines(data.substr(0, limits.head), limits);
+  if (size == 0 || finish() != ParseState::done) {
     *this = HeadParser();
     return false;
   }
-  used_ = static_cast<std::uint32_t>(end + 4);
-  data.remove_prefix(used_);
+  if (text_.capacity() < size) Spare<std::string>::take(text_);
+  text_.append(data.data(), size - 2);
+  used_ = static_cast<std::uint32_t>(size);
+  data.remove_prefix(size);
   return true;
 }
 
-bool HeadParser::take_whole_lines(const Limits& limits) {
-  const std::string_view text(text_);
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::string_view rest = text.substr(begin);
-    const std::string_view line = rest.substr(0, text_prefix(rest));
-    if (rest.substr(line.size(), 2) != "\r\n") return false;
+/// Size of the head with the blank line behind it; 0 if not all of it is there and right.
+std::size_t HeadParser::take_lines(std::string_view head, const Limits& limits) {
+  for (std::size_t begin = 0;;) {
+    const std::string_view rest = head.substr(begin);
+    const std::string_view line = rest.substr(0, runs::prefix<runs::Text>(rest));
+    if (rest.size() < line.size() + 2 || line.end()[0] != '\r' || line.end()[1] != '\n') return 0;
     if (begin == 0) {
-      if (line.empty() || parse_request_line(line) == ParseState::failed) return false;
-      if (method_size_ > limits.method || target_end_ - target_begin_ > limits.target) return false;
+      if (line.empty() || parse_request_line(line) == ParseState::failed) return 0;
+      if (method_size_ > limits.method || target_end_ - target_begin_ > limits.target) return 0;
+      headers_begin_ = static_cast<std::uint32_t>(line.size() + 2);
+    } else if (line.empty()) {
+      return begin + 2;
     } else if (++header_count_ > limits.headers || parse_field(line) == ParseState::failed) {
-      return false;
+      return 0;
     }
     begin += line.size() + 2;
-    if (headers_begin_ == 0) headers_begin_ = static_cast<std::uint32_t>(begin);
   }
-  return finish() == ParseState::done;
 }
 
 // Octets are judged in their order, line by line: the octet that breaks a limit or a rule decides, so that it
@@ -126,16 +128,26 @@ ParseState HeadParser::end_line(const Limits& limits) {
 }
 
 ParseState HeadParser::parse_request_line(std::string_view line) {
-  const std::size_t method_end = line.find(' ');
-  if (method_end == line.npos) return fail(400, "no target");
-  if (!is_token(line.substr(0, method_end))) return fail(400, "bad method");
+  std::size_t method_end = 0;
+  while (method_end < line.size() && is_token_char(line[method_end])) ++method_end;
+  if (method_end == 0 || method_end == line.size() || line[method_end] != ' ')
+    return fail(400, line.find(' ') == line.npos ? "no target" : "bad method");
+  const std::string_view rest = line.substr(method_end + 1);
+  // A blank ends what may be in a target, and this is mostly the one behind it.
+  const std::size_t path_end = runs::prefix<runs::TargetPath>(rest);
+  const bool has_query = path_end < rest.size() && rest[path_end] == '?';
+  const std::size_t clean =
+      has_query ? path_end + runs::prefix<runs::Target>(rest.substr(path_end)) : path_end;
+  const std::size_t size = clean < rest.size() && rest[clean] == ' ' ? clean : rest.find(' ');
+  if (size == rest.npos) return fail(400, "no version");
   method_size_ = static_cast<std::uint32_t>(method_end);
-  const std::size_t target_end = line.find(' ', method_end + 1);
-  if (target_end == line.npos) return fail(400, "no version");
-  target_begin_ = path_begin_ = static_cast<std::uint32_t>(method_end + 1);
-  target_end_ = static_cast<std::uint32_t>(target_end);
-  if (parse_version(line.substr(target_end + 1)) == ParseState::failed) return ParseState::failed;
-  return parse_target(target());
+  target_begin_ = path_begin_ = method_size_ + 1;
+  target_end_ = target_begin_ + static_cast<std::uint32_t>(size);
+  path_end_ = target_begin_ + static_cast<std::uint32_t>(path_end);
+  if (parse_version(rest.substr(size + 1)) == ParseState::failed) return ParseState::failed;
+  if (size == 0) return fail(400, "no target");
+  if (clean != size) return fail(400, "bad character in the target");
+  return parse_target(line.substr(0, method_end), rest.substr(0, size));
 }
 
 ParseState HeadParser::parse_version(std::string_view text) {
@@ -150,7 +162,7 @@ ParseState HeadParser::parse_version(std::string_view text) {
 }
 
 ParseState HeadParser::parse_field(std::string_view line) {
-  std::size_t colon = 0;
+  std::size_t colon = runs::prefix<runs::Word>(line);
   while (colon < line.size() && is_token_char(line[colon])) ++colon;
   // Also refuses folded lines (they start with a blank) and blanks before the colon: neither is a token.
   if (colon == 0 || colon == line.size() || line[colon] != ':') return fail(400, "bad header line");
@@ -163,15 +175,12 @@ bool HeadParser::keep_alive() const noexcept {
 }
 
 std::string_view HeadParser::raw_path() const noexcept {
-  const std::string_view rest = slice(path_begin_, target_end_ - path_begin_);
-  const std::string_view path = rest.substr(0, rest.find('?'));
-  return path.empty() ? std::string_view("/") : path;
+  if (path_end_ == path_begin_) return "/";
+  return slice(path_begin_, path_end_ - path_begin_);
 }
 
 std::string_view HeadParser::raw_query() const noexcept {
-  const std::string_view rest = slice(path_begin_, target_end_ - path_begin_);
-  const std::size_t mark = rest.find('?');
-  return mark == rest.npos ? std::string_view() : rest.substr(mark + 1);
+  return path_end_ == target_end_ ? std::string_view() : slice(path_end_ + 1, target_end_ - path_end_ - 1);
 }
 
 }  // namespace verdin::protocol::http1

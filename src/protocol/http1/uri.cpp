@@ -1,6 +1,8 @@
 #include <verdin/protocol/http1/chars.hpp>
 #include <verdin/protocol/http1/uri.hpp>
 
+#include "octet_runs.hpp"
+
 namespace verdin::protocol::http1 {
 
 namespace {
@@ -63,10 +65,8 @@ std::optional<std::string> percent_decode(std::string_view text) {
 
 bool is_plain_path(std::string_view raw_path) noexcept {
   if (raw_path.empty() || raw_path[0] != '/') return false;
-  char before = 0;
-  for (const char c : raw_path) {
-    if (c == '%' || (c == '.' && before == '/')) return false;
-    before = c;
+  for (std::size_t at = runs::prefix<runs::PlainPath>(raw_path); at < raw_path.size(); ++at) {
+    if (raw_path[at] == '%' || (raw_path[at] == '.' && raw_path[at - 1] == '/')) return false;
   }
   return true;
 }

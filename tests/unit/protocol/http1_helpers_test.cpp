@@ -28,6 +28,9 @@ TEST(Http1Date, FormatsAndParses) {
     EXPECT_EQ(http1::parse_date(bad), std::nullopt) << bad;
   }
   EXPECT_TRUE(http1::parse_date(http1::current_date()));
+  const http1::DateLine& line = http1::current_date_line();
+  const std::string_view text(line.data(), line.size());
+  EXPECT_EQ(text, "Date: " + std::string(http1::current_date()) + "\r\n");
 }
 
 TEST(Http1Response, HeadersThatCouldSplitAreRefused) {  // reliability: 29
@@ -80,6 +83,25 @@ TEST(Http1Uri, DotSegments) {
   EXPECT_EQ(normal("/.../x"), "/.../x");
   EXPECT_EQ(normal("/..a/.b"), "/..a/.b");
   EXPECT_EQ(normal("*"), "/*");
+}
+
+TEST(Http1Uri, PlainPathsAreWhatDecodingLeavesAsTheyAre) {
+  EXPECT_FALSE(http1::is_plain_path(""));
+  EXPECT_FALSE(http1::is_plain_path("a"));
+  for (std::size_t size = 1; size < 40; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (const char c : std::string_view("%./a")) {
+        for (const char before : std::string_view("/a")) {
+          std::string path = "/" + std::string(size, 'a');
+          path[at] = before;
+          path[at + 1] = c;
+          const bool plain = path[0] == '/' && c != '%' && !(c == '.' && before == '/');
+          ASSERT_EQ(http1::is_plain_path(path), plain) << path;
+          ASSERT_TRUE(!plain || http1::remove_dot_segments(path) == path) << path;
+        }
+      }
+    }
+  }
 }
 
 TEST(Http1Uri, FilePaths) {

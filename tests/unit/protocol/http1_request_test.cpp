@@ -448,4 +448,73 @@ TEST(Http1Chars, TextPrefixStopsAtTheFirstControlCharacter) {
   }
 }
 
+/// Calls with texts of every size up to 40, with every octet at every place.
+template <typename F>
+void with_each_octet(char filler, F&& call) {
+  for (std::size_t size = 1; size < 40; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int octet = 0; octet < 256; ++octet) {
+        std::string text(size, filler);
+        text[at] = static_cast<char>(octet);
+        call(text, at, static_cast<char>(octet));
+      }
+    }
+  }
+}
+
+TEST(Http1Chars, EachOctetCountsAtEachPlaceOfAToken) {
+  EXPECT_FALSE(http1::is_token(""));
+  with_each_octet('a', [](const std::string& text, std::size_t at, char octet) {
+    ASSERT_EQ(http1::is_token(text), http1::is_token_char(octet)) << text << " at " << at;
+  });
+}
+
+TEST(Http1Chars, NamesCompareInAnyCase) {
+  EXPECT_TRUE(http1::is_name("hOsT", "host"));
+  EXPECT_TRUE(http1::is_name("EXPECT", "expect"));
+  EXPECT_TRUE(http1::is_name("Transfer-Encoding", "transfer-encoding"));
+  EXPECT_FALSE(http1::is_name("hosts", "host"));
+  EXPECT_FALSE(http1::is_name("", "host"));
+  const std::string name = "content-length";
+  for (std::size_t at = 0; at < name.size(); ++at) {
+    for (int octet = 0; octet < 256; ++octet) {
+      const char c = static_cast<char>(octet);
+      if (!http1::is_token_char(c)) continue;
+      std::string other = name;
+      other[at] = c;
+      ASSERT_EQ(http1::is_name(other, "content-length"), http1::equals_ignoring_case(other, name)) << other;
+    }
+  }
+}
+
+TEST(Http1Head, EachOctetCountsAtEachPlaceOfATarget) {
+  with_each_octet('a', [](const std::string& text, std::size_t at, char octet) {
+    http1::HeadParser parser;
+    const std::string head = "GET /" + text + " HTTP/1.1\r\nHost: x\r\n\r\n";
+    std::string_view data = head;
+    const bool good = octet > ' ' && octet < 0x7f && octet != '#';
+    const http1::ParseState state = parser.feed(data, {});
+    ASSERT_EQ(state, good ? http1::ParseState::done : http1::ParseState::failed) << head;
+    if (!good) return;
+    const bool has_query = octet == '?';
+    ASSERT_EQ(parser.raw_path(), "/" + (has_query ? text.substr(0, at) : text));
+    ASSERT_EQ(parser.raw_query(), has_query ? text.substr(at + 1) : "");
+  });
+}
+
+TEST(Http1Head, EachOctetCountsAtEachPlaceOfAHost) {
+  constexpr std::string_view kMarks = "-._~%!$&'()*+;=";
+  with_each_octet('1', [&](const std::string& text, std::size_t at, char octet) {
+    const bool is_host =
+        http1::is_alpha(octet) || http1::is_digit(octet) || kMarks.find(octet) != kMarks.npos;
+    const bool is_port = octet == ':' && text.size() - at - 1 <= 5;  // of ones: 11111 is one
+    const bool is_blank = http1::is_blank(octet) && (at == 0 || at + 1 == text.size());  // is no part of it
+    http1::HeadParser parser;
+    const std::string head = "GET / HTTP/1.1\r\nHost: " + text + "\r\n\r\n";
+    std::string_view data = head;
+    const bool good = is_host || is_port || is_blank;
+    ASSERT_EQ(parser.feed(data, {}), good ? http1::ParseState::done : http1::ParseState::failed) << head;
+  });
+}
+
 }  // namespace

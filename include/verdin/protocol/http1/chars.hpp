@@ -4,6 +4,8 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace verdin::protocol::http1 {
@@ -41,6 +43,29 @@ constexpr char to_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_
 bool is_token(std::string_view text) noexcept;
 /// ASCII letters compare equal in either case.
 bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
+/// Is `name`, a token, this name of lower-case letters and "-", in any case?
+template <std::size_t kSize>
+bool is_name(std::string_view name, const char (&lower)[kSize]) noexcept {
+  // No token character but a capital becomes another of them by this bit.
+  const auto differ = [&](std::size_t at, auto word) {
+    auto expected = word;
+    std::memcpy(&word, name.data() + at, sizeof word);
+    std::memcpy(&expected, lower + at, sizeof expected);
+    constexpr auto kBits = static_cast<decltype(word)>(0x2020202020202020);
+    return (word | kBits) != expected;
+  };
+  constexpr std::size_t kLength = kSize - 1;
+  static_assert(kLength >= 4);
+  if (name.size() != kLength) return false;
+  if constexpr (kLength < 8) {
+    return !differ(0, std::uint32_t{}) && !differ(kLength - 4, std::uint32_t{});
+  } else {
+    for (std::size_t at = 0; at + 8 <= kLength; at += 8) {
+      if (differ(at, std::uint64_t{})) return false;
+    }
+    return !differ(kLength - 8, std::uint64_t{});
+  }
+}
 /// Without SP and HTAB at both ends.
 std::string_view trim(std::string_view text) noexcept;
 /// Length of the longest prefix of characters for which is_text_char() holds.

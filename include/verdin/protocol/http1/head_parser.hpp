@@ -62,12 +62,12 @@ class HeadParser {
 
   ParseState fail(int status, const char* reason) noexcept;
   bool feed_whole(std::string_view& data, const Limits& limits);
-  bool take_whole_lines(const Limits& limits);
+  std::size_t take_lines(std::string_view head, const Limits& limits);
   ParseState check_request_line_limits(const Limits& limits) noexcept;
   ParseState end_line(const Limits& limits);
   ParseState parse_request_line(std::string_view line);
   ParseState parse_version(std::string_view text);
-  ParseState parse_target(std::string_view target);
+  ParseState parse_target(std::string_view method, std::string_view target);
   ParseState parse_field(std::string_view line);
   ParseState note_field(std::string_view name, std::string_view value);
   void note_expectations(std::string_view value) noexcept;
@@ -87,6 +87,7 @@ class HeadParser {
   std::uint32_t method_size_ = 0;
   std::uint32_t target_begin_ = 0;
   std::uint32_t path_begin_ = 0;
+  std::uint32_t path_end_ = 0;  // where the "?" is, if there is one
   std::uint32_t target_end_ = 0;
   std::uint32_t header_count_ = 0;
   Part part_ = Part::request_line;
