@@ -108,11 +108,13 @@ void Connection::read_head(std::string_view& data) {
   if (!reading_) {
     reading_ = IntrusivePtr<Exchange>(new Exchange);
     reading_->request_.exchange_ = reading_.get();
-    enter(Phase::head);
+    phase_ = Phase::head;
   }
   http1::HeadParser& head = reading_->request_.head_;
+  const bool is_first = !head.started();
   switch (head.feed(data, server_.options().limits)) {
     case http1::ParseState::more:
+      if (is_first) enter(Phase::head);  // its time begins: one that came whole needs none
       return;
     case http1::ParseState::failed:
       return refuse(head.error().status);
@@ -124,11 +126,9 @@ void Connection::read_head(std::string_view& data) {
 void Connection::head_done(bool body_has_begun) {
   Request& request = reading_->request_;
   const http1::HeadParser& head = request.head_;
-  const std::string_view raw_path = request.raw_path();
-  if (http1::is_plain_path(raw_path)) {
-    request.path_ = raw_path;
-  } else {
-    std::optional<std::string> path = http1::percent_decode(http1::remove_dot_segments(raw_path));
+  request.path_is_plain_ = http1::is_plain_path(request.raw_path());
+  if (!request.path_is_plain_) {
+    std::optional<std::string> path = http1::percent_decode(http1::remove_dot_segments(request.raw_path()));
     if (!path) return refuse(400);
     request.path_ = std::move(*path);
   }

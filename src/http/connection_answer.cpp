@@ -1,5 +1,6 @@
 // The half of Connection that writes: responses, files, and the end.
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <stdexcept>
@@ -22,74 +23,109 @@ constexpr std::size_t kFileTurn = 4 * 1024 * 1024;  // so much of a file goes ou
 
 enum class Special : std::uint8_t { none, date, server, connection, framing };
 
-/// Is it one of those that the server itself knows of?
+/// Is it one of those that the server itself knows of? `name` is a token.
 Special special(std::string_view name) {
-  using http1::equals_ignoring_case;
+  using http1::is_name;
   switch (name.size()) {
     case 4:
-      return equals_ignoring_case(name, "date") ? Special::date : Special::none;
+      return is_name(name, "date") ? Special::date : Special::none;
     case 6:
-      return equals_ignoring_case(name, "server") ? Special::server : Special::none;
+      return is_name(name, "server") ? Special::server : Special::none;
     case 10:
-      return equals_ignoring_case(name, "connection") ? Special::connection : Special::none;
+      return is_name(name, "connection") ? Special::connection : Special::none;
     case 14:
-      return equals_ignoring_case(name, "content-length") ? Special::framing : Special::none;
+      return is_name(name, "content-length") ? Special::framing : Special::none;
     case 17:
-      return equals_ignoring_case(name, "transfer-encoding") ? Special::framing : Special::none;
+      return is_name(name, "transfer-encoding") ? Special::framing : Special::none;
     default:
       return Special::none;
   }
 }
 
-/// Throws for what must not be in a response. True if the application asks for the connection's end.
-bool check_headers(std::span<const Header> headers, bool are_well_formed) {
+/// What an application has said of a response that the server would say otherwise.
+struct Said {
+  bool date = false;
+  bool server = false;
   bool close = false;
+};
+
+/// Throws for what must not be in a response.
+Said check_headers(std::span<const Header> headers, bool are_well_formed) {
+  Said said;
   for (const Header& header : headers) {
     if (!are_well_formed) http1::check_header(header.name, header.value);
-    const Special kind = special(header.name);
-    if (kind == Special::framing) throw std::invalid_argument("the framing of a response is the server's");
-    if (kind != Special::connection) continue;
-    if (!http1::equals_ignoring_case(header.value, "close")) {
-      throw std::invalid_argument("the only Connection header of a response is \"close\"");
+    switch (special(header.name)) {
+      case Special::none:
+        break;
+      case Special::date:
+        said.date = true;
+        break;
+      case Special::server:
+        said.server = true;
+        break;
+      case Special::framing:
+        throw std::invalid_argument("the framing of a response is the server's");
+      case Special::connection:
+        if (!http1::equals_ignoring_case(header.value, "close"))
+          throw std::invalid_argument("the only Connection header of a response is \"close\"");
+        said.close = true;
+        break;
     }
-    close = true;
   }
-  return close;
+  return said;
 }
 
-/// Collects what is small, so that a queue is appended to once or twice and not by the word.
-class Collector {
+/// Writes to where there is room for all of it: whoever made it has counted.
+class Pen {
  public:
-  explicit Collector(std::string& to) : to_(to) { piece_[0] = '\0'; }
-  Collector(const Collector&) = delete;
-  Collector& operator=(const Collector&) = delete;
+  explicit Pen(char* to) noexcept : at_(to) {}
+  char* at() const noexcept { return at_; }
 
-  [[gnu::always_inline]] Collector& operator<<(std::string_view text) {
-    if (text.size() > kSize - size_) {
-      flush();
-      if (text.size() > kSize) return to_.append(text), *this;
-    }
-    std::memcpy(piece_ + size_, text.data(), text.size());
-    size_ += text.size();
+  [[gnu::always_inline]] Pen& operator<<(std::string_view text) noexcept {
+    copy(at_, text.data(), text.size());
+    at_ += text.size();
     return *this;
   }
-  Collector& operator<<(std::uint64_t number) {
-    char digits[20];
-    return *this << std::string_view(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+  template <std::size_t kCount>
+  [[gnu::always_inline]] Pen& operator<<(const std::array<char, kCount>& text) noexcept {
+    return *this << std::string_view(text.data(), kCount);
   }
-
-  void flush() {
-    to_.append(piece_, size_);
-    size_ = 0;
+  Pen& operator<<(std::uint64_t number) noexcept {
+    at_ = std::to_chars(at_, at_ + 20, number).ptr;
+    return *this;
   }
 
  private:
-  static constexpr std::size_t kSize = 512;
+  /// Most are short: two moves that may overlap are sooner done than a call.
+  [[gnu::always_inline]] static void copy(char* to, const char* from, std::size_t size) noexcept {
+    const auto both_ends = [=](auto word) {
+      auto last = word;
+      std::memcpy(&word, from, sizeof word);
+      std::memcpy(&last, from + size - sizeof last, sizeof last);
+      std::memcpy(to, &word, sizeof word);
+      std::memcpy(to + size - sizeof last, &last, sizeof last);
+    };
+    if (__builtin_constant_p(size) || size > 16 || size < 4) {
+      std::memcpy(to, from, size);
+    } else if (size >= 8) {
+      both_ends(std::uint64_t{});
+    } else {
+      both_ends(std::uint32_t{});
+    }
+  }
 
-  std::string& to_;
-  std::size_t size_ = 0;
-  char piece_[kSize];
+  char* at_;
 };
+
+constexpr std::size_t kWithHead = 512;  // a body up to here is written with the head
+// What the server says: status line, Date, framing and Connection, with room to spare.
+constexpr std::size_t kMostOfServers = 160;
+
+std::size_t room_for(std::span<const Header> headers) noexcept {
+  std::size_t room = 0;
+  for (const Header& header : headers) room += header.name.size() + header.value.size() + 4;
+  return room;
+}
 
 }  // namespace
 
@@ -100,29 +136,28 @@ bool Connection::write_head(Exchange& exchange, int status, std::span<const Head
   if (status < 200 || status > 999) throw std::invalid_argument("bad status of a response");
   const http1::HeadParser& head = exchange.request_.head_;
   exchange.status_ = status;
-  if (check_headers(headers, exchange.headers_are_checked_) || eof_ || discards_input_ ||
-      server_.stopping() || !head.keep_alive() || exchange.reads_body_ ||
-      (!size && head.version() == http1::Version::http10)) {
+  const Said said = check_headers(headers, exchange.headers_are_checked_);
+  if (said.close || eof_ || discards_input_ || server_.stopping() || !head.keep_alive() ||
+      exchange.reads_body_ || (!size && head.version() == http1::Version::http10)) {
     exchange.close_after_ = true;
   }
   std::string& queue = stream_->send_in_place();
-  Collector to(queue);
-  if (status == 200) {
-    to << "HTTP/1.1 200 OK\r\n";
-  } else {
-    http1::append_status_line(queue, status);
-  }
-  bool has_date = false, has_server = server_.options().server_name.empty();
+  if (status != 200) http1::append_status_line(queue, status);
+  const bool no_body = http1::status_has_no_body(status);
+  const bool has_body = !no_body && head.method() != "HEAD";
+  const bool is_short = body.size() <= kWithHead;
+  const std::string& server_name = server_.options().server_name;
+  const std::size_t before = queue.size();
+  queue.resize(before + room_for(headers) + server_name.size() + kMostOfServers +
+               (has_body && is_short ? body.size() : 0));
+  Pen to(queue.data() + before);
+  if (status == 200) to << "HTTP/1.1 200 OK\r\n";
   for (const Header& header : headers) {
-    const Special kind = special(header.name);
-    if (kind == Special::connection) continue;
-    if (kind == Special::date) has_date = true;
-    if (kind == Special::server) has_server = true;
+    if (said.close && special(header.name) == Special::connection) continue;
     to << header.name << ": " << header.value << "\r\n";
   }
-  if (!has_date) to << "Date: " << http1::current_date() << "\r\n";
-  if (!has_server) to << "Server: " << server_.options().server_name << "\r\n";
-  const bool no_body = http1::status_has_no_body(status);
+  if (!said.date) to << http1::current_date_line();
+  if (!said.server && !server_name.empty()) to << "Server: " << server_name << "\r\n";
   if (!no_body && size) to << "Content-Length: " << *size << "\r\n";
   if (!no_body && !size && head.version() == http1::Version::http11) to << "Transfer-Encoding: chunked\r\n";
   if (exchange.close_after_) {
@@ -131,9 +166,9 @@ bool Connection::write_head(Exchange& exchange, int status, std::span<const Head
     to << "Connection: keep-alive\r\n";
   }
   to << "\r\n";
-  const bool has_body = !no_body && head.method() != "HEAD";
-  if (has_body && !body.empty()) to << body;
-  to.flush();
+  if (has_body && is_short) to << body;
+  queue.resize(static_cast<std::size_t>(to.at() - queue.data()));
+  if (has_body && !is_short) queue.append(body);
   return has_body;
 }
 
@@ -256,7 +291,7 @@ void Connection::pump_file() {
 
 void Connection::note_queued(std::size_t unsent_before) {
   if (unsent_before == 0) {  // the peer owes nothing: its time begins now
-    taken_at_ = stream_->loop().now();
+    taken_at_ = timer_.loop().now();
     taken_ = queued_;
   }
   queued_ += stream_->unsent() - unsent_before;

@@ -20,7 +20,7 @@ void Connection::start_timer(milliseconds delay) {
 void Connection::enter(Phase phase) {
   phase_ = phase;
   if (phase == Phase::answering) return stop_timer();
-  phase_began_ = stream_->loop().now();
+  phase_began_ = timer_.loop().now();
   const Options& options = server_.options();
   switch (phase) {
     case Phase::fresh:
@@ -43,7 +43,7 @@ void Connection::on_timer() {
   if (!timed_) return;
   timed_ = false;
   const IntrusivePtr<Connection> self(this);
-  const auto elapsed = std::chrono::duration_cast<milliseconds>(stream_->loop().now() - phase_began_);
+  const auto elapsed = std::chrono::duration_cast<milliseconds>(timer_.loop().now() - phase_began_);
   switch (phase_) {
     case Phase::fresh:
       return close_politely();
@@ -82,7 +82,7 @@ void Connection::check_idle(milliseconds elapsed) {
 void Connection::check_peer_takes() {
   const Options& options = server_.options();
   if (options.write_timeout.count() == 0) return start_timer(options.keep_alive_timeout);
-  const auto now = stream_->loop().now();
+  const auto now = timer_.loop().now();
   const auto elapsed = std::chrono::duration_cast<milliseconds>(now - taken_at_);
   if (elapsed < options.write_timeout) return start_timer(options.write_timeout - elapsed);
   const std::uint64_t taken = queued_ - stream_->unsent();

@@ -9,6 +9,11 @@
 
 namespace verdin::http {
 
+const std::string& Request::path() const {
+  if (path_is_plain_ && path_.empty()) path_ = raw_path();
+  return path_;
+}
+
 std::optional<std::string> Request::query(std::string_view key) const {
   return http1::query_value(query_string(), key);
 }

@@ -125,10 +125,10 @@ bool Response::has_header(std::string_view name) const noexcept {
 
 Response::HeaderViews::HeaderViews(const HeaderList& headers, std::span<const HeaderPair> lasting)
     : size_(headers.size() + lasting.size()) {
-  if (size_ > few_.size()) many_.resize(size_);
-  Header* to = many_.empty() ? few_.data() : many_.data();
-  for (const auto& [name, value] : headers) *to++ = {name, value};
-  for (const auto& [name, value] : lasting) *to++ = {name, value};
+  if (size_ > few_.headers.size()) many_.resize(size_);
+  Header* to = many_.empty() ? few_.headers.data() : many_.data();
+  for (const auto& [name, value] : headers) std::construct_at(to++, Header{name, value});
+  for (const auto& [name, value] : lasting) std::construct_at(to++, Header{name, value});
 }
 
 void Response::append_header(std::string_view name, std::string_view value) {

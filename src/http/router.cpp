@@ -73,17 +73,22 @@ void Router::add(std::string_view pattern, Route route) {
   }
   if (route_for(node->routes, route.method))
     throw std::invalid_argument("two routes for one method and pattern");
+  if (route.names.empty() && node->routes.empty()) {
+    if (fixed_.size() <= pattern.size()) fixed_.resize(pattern.size() + 1);
+    fixed_[pattern.size()].emplace_back(pattern, node);
+  }
   node->routes.push_back(std::make_unique<Route>(std::move(route)));
+}
+
+Route* Router::route_of(const Node& node, std::string_view method) {
+  Route* found = route_for(node.routes, method);
+  if (!found && method == "HEAD") found = route_for(node.routes, "GET");
+  return found ? found : route_for(node.routes, "*");
 }
 
 // True when the walk is over.
 bool Router::offer(const Node& node, Walk& state) {
-  if (!state.method.empty()) {
-    state.found = route_for(node.routes, state.method);
-    if (!state.found && state.method == "HEAD") state.found = route_for(node.routes, "GET");
-    if (!state.found) state.found = route_for(node.routes, "*");
-    if (state.found) return true;
-  }
+  if (!state.method.empty() && (state.found = route_of(node, state.method))) return true;
   for (const auto& route : node.routes) {
     state.allowed.push_back(route->method);
     if (route->method == "GET") state.allowed.emplace_back("HEAD");
@@ -119,7 +124,18 @@ void Router::walk(const Node& node, Walk& state, std::size_t begin) {
   }
 }
 
+const Router::Node* Router::fixed_node(std::string_view path) const noexcept {
+  if (path.size() >= fixed_.size()) return nullptr;
+  for (const auto& [pattern, node] : fixed_[path.size()]) {
+    if (pattern == path) return node;
+  }
+  return nullptr;
+}
+
 Router::Match Router::match(std::string_view method, std::string_view path) const {
+  if (const Node* const fixed = fixed_node(path)) {
+    if (Route* const route = route_of(*fixed, method)) return {route, 200, {}};
+  }
   Walk state;
   state.path = path;
   state.method = method;

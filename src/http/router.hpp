@@ -4,9 +4,11 @@
 // the peer's. Matching allocates nothing but what a Match holds.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <verdin/http/app.hpp>
@@ -46,8 +48,13 @@ class Router {
 
   static void walk(const Node& node, Walk& state, std::size_t begin);
   static bool offer(const Node& node, Walk& state);
+  static Route* route_of(const Node& node, std::string_view method);
+  const Node* fixed_node(std::string_view path) const noexcept;
 
   std::unique_ptr<Node> root_;
+  /// Of the patterns without parameters: a path that is one of them is that node's before any other's. By
+  /// their sizes.
+  std::vector<std::vector<std::pair<std::string, const Node*>>> fixed_;
 };
 
 }  // namespace verdin::http

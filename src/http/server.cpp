@@ -54,12 +54,12 @@ void Server::resolve(Exchange& exchange) {
     exchange.router_status_ = 204;
     return;
   }
-  exchange.endpoint_ = mounted_at(request.path());
+  exchange.endpoint_ = mounted_at(request.path_view());
   if (!exchange.endpoint_) {
-    const std::string_view raw_path = request.raw_path();
-    const bool plain = http1::is_plain_path(raw_path);
-    const std::string cleaned = plain ? std::string() : http1::remove_dot_segments(raw_path);
-    Router::Match match = router_.match(request.method(), plain ? raw_path : std::string_view(cleaned));
+    const bool plain = request.path_is_plain_;
+    const std::string cleaned = plain ? std::string() : http1::remove_dot_segments(request.raw_path());
+    Router::Match match =
+        router_.match(request.method(), plain ? request.raw_path() : std::string_view(cleaned));
     if (match.route) {
       use_route(exchange, std::move(match));
     } else {

@@ -53,7 +53,7 @@ class Request {
   /// The target's path as sent, still percent-encoded.
   std::string_view raw_path() const noexcept { return head_.raw_path(); }
   /// Percent-decoded, dot segments resolved: "/rooms/a b/".
-  const std::string& path() const noexcept { return path_; }
+  const std::string& path() const;
 
   /// Behind the "?", still encoded; empty if there is none.
   std::string_view query_string() const noexcept { return head_.raw_query(); }
@@ -136,14 +136,18 @@ class Request {
     }
   }
 
+  /// path(), for who needs no string.
+  std::string_view path_view() const noexcept { return path_is_plain_ ? raw_path() : path_; }
+
   http1::HeadParser head_;
-  std::string path_;
+  mutable std::string path_;  // of a plain one: when it was asked for
   std::string body_;
   std::vector<std::pair<std::string, std::string>> params_;
   mutable std::forward_list<std::pair<std::string, std::string>> joined_headers_;  // only repeated ones
   mutable std::string peer_address_;
   std::string error_id_;
   bool secure_ = false;
+  bool path_is_plain_ = false;            // raw_path() is what path() is
   Exchange* exchange_ = nullptr;          // it lies in
   const loop::Stream* stream_ = nullptr;  // while the exchange has a connection
 };

@@ -116,11 +116,17 @@ class Response {
    public:
     HeaderViews(const HeaderList& headers, std::span<const HeaderPair> lasting);
     operator std::span<const Header>() const noexcept {  // NOLINT(google-explicit-constructor)
-      return many_.empty() ? std::span<const Header>(few_).first(size_) : std::span<const Header>(many_);
+      return {many_.empty() ? few_.data() : many_.data(), size_};
     }
 
    private:
-    std::array<Header, 12> few_;
+    struct Few {  // not made before they are known
+      Few() noexcept {}
+      const Header* data() const noexcept { return headers.data(); }
+      union {
+        std::array<Header, 12> headers;
+      };
+    } few_;
     std::size_t size_;
     std::vector<Header> many_;
   };

@@ -40,6 +40,7 @@ class Timer : private TimerLink {
     prev->next = next;
     next = prev = nullptr;
   }
+  Loop& loop() const noexcept { return *loop_; }
   bool active() const noexcept { return next != nullptr; }
 
  private:

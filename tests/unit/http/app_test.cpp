@@ -37,6 +37,34 @@ using verdin::tests::status_of;
 
 TEST(WantedLoop, is_the_one_it_runs_on) { verdin::test::expect_the_wanted_loop(); }
 
+TEST(HttpApp, PatternsWithoutParametersComeFirstWhereTheyHaveTheMethod) {
+  App app;
+  const auto says = [](const char* name) { return [name](Request&, Response& r) { r.send(name); }; };
+  app.get("/a/:b", says("parameter"));
+  app.post("/a/b", says("posted"));
+  app.del("/a/b", says("deleted"));
+  app.get("/a/", says("slash"));
+  app.get("/x/y/*", says("tail"));
+  app.any("/x/y/z", says("any"));
+  app.get("/x//z", says("empty segment"));
+  serve_while(app, [](std::uint16_t port) {
+    Client client(port);
+    EXPECT_EQ(body_of(client.get("/a/b")), "parameter");
+    EXPECT_EQ(body_of(client.send("POST /a/b HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").receive()),
+              "posted");
+    EXPECT_EQ(body_of(client.send("DELETE /a/b HTTP/1.1\r\nHost: x\r\n\r\n").receive()), "deleted");
+    EXPECT_EQ(body_of(client.get("/a/")), "slash");
+    EXPECT_EQ(body_of(client.get("/a/./b/../")), "slash");
+    EXPECT_EQ(status_of(client.get("/a")), 404);
+    EXPECT_EQ(body_of(client.get("/x/y/z")), "any");
+    EXPECT_EQ(body_of(client.get("/x/y/z/")), "tail");
+    EXPECT_EQ(body_of(client.get("/x//z")), "empty segment");
+    const std::string refused = client.send("PATCH /a/b HTTP/1.1\r\nHost: x\r\n\r\n").receive();
+    EXPECT_EQ(status_of(refused), 405);
+    EXPECT_EQ(header_of(refused, "Allow"), "DELETE, GET, HEAD, OPTIONS, POST");
+  });
+}
+
 TEST(HttpApp, RoutesByMethodAndPattern) {
   App app;
   const auto says = [](const char* name) {
