@@ -13,8 +13,14 @@ namespace verdin::fiber {
 #ifdef VERDIN_MUTEX_WATCH
 /// Throws std::logic_error if this thread holds a mutex.
 void check_no_mutex_held(std::string_view greenlet);
-#else
-inline void check_no_mutex_held(std::string_view) {}
 #endif
+
+/// The same. A build that does not watch does not ask for the name either.
+template <typename Greenlet>
+void check_no_mutex_held_by([[maybe_unused]] const Greenlet& greenlet) {
+#ifdef VERDIN_MUTEX_WATCH
+  check_no_mutex_held(greenlet.name());
+#endif
+}
 
 }  // namespace verdin::fiber

@@ -137,11 +137,12 @@ void Response::append_header(std::string_view name, std::string_view value) {
     headers_.reserve(8);
   }
   headers_.emplace_back(name, value);
+  if (http1::is_name(name, "content-type")) has_type_ = true;
 }
 
 void Response::send(std::string_view body) {
   check_unsent();
-  if (!body.empty() && !has_header("Content-Type")) type("text/plain; charset=utf-8");
+  if (!body.empty() && !has_type()) type("text/plain; charset=utf-8");
   if (may_be_compressed(body.size())) {
     // An answer that differs by what was asked for says so, whether it was compressed or not.
     add_header("Vary", "Accept-Encoding");
@@ -167,7 +168,7 @@ void Response::send(std::string_view body) {
 
 void Response::send(const SharedBuffer& body) {
   check_unsent();
-  if (body.size() > 0 && !has_header("Content-Type")) type("text/plain; charset=utf-8");
+  if (body.size() > 0 && !has_type()) type("text/plain; charset=utf-8");
   const Checked checked(*exchange_);
   exchange_->respond(status_, header_views(), body);
   sent_ = true;
@@ -177,7 +178,7 @@ bool Response::write(std::string_view piece) {
   if (gone_) return false;
   if (!exchange_->started()) {
     check_unsent();
-    if (!has_header("Content-Type")) type("text/plain; charset=utf-8");
+    if (!has_type()) type("text/plain; charset=utf-8");
     const Checked checked(*exchange_);
     exchange_->start(status_, header_views());
     sent_ = true;
@@ -196,12 +197,12 @@ void Response::end() {
 }
 
 void Response::html(std::string_view page) {
-  if (!has_header("Content-Type")) type("text/html; charset=utf-8");
+  if (!has_type()) type("text/html; charset=utf-8");
   send(page);
 }
 
 void Response::json(std::string_view text) {
-  if (!has_header("Content-Type")) type("application/json");
+  if (!has_type()) type("application/json");
   send(text);
 }
 

@@ -152,7 +152,7 @@ bool Hub::suspend_quietly(const char* what) {
   GreenletBase* const self = running_;
   if (!self) [[unlikely]]
     refuse_to_suspend();
-  fiber::check_no_mutex_held(self->name());
+  fiber::check_no_mutex_held_by(*self);
   if (self->extras_ && take_deferred(*self)) [[unlikely]]
     return true;
   self->waiting_for_ = what;
@@ -190,7 +190,7 @@ bool Hub::take_exit() noexcept {
 
 void Hub::yield() {
   if (!running_) throw BlockingSwitchOutError("verdin: the hub itself cannot yield");
-  fiber::check_no_mutex_held(running_->name());  // throws: before it is queued
+  fiber::check_no_mutex_held_by(*running_);  // throws: before it is queued
   make_ready(*running_);
   suspend("yield");
 }

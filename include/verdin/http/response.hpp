@@ -109,6 +109,7 @@ class Response {
   bool send_opened(const std::string& file_name, FileBody file, const struct ::stat& info);
   void check_unsent() const;
   bool has_header(std::string_view name) const noexcept;
+  bool has_type() const noexcept { return has_type_ || has_header("Content-Type"); }
   using HeaderPair = std::pair<std::string, std::string>;
   using HeaderList = std::vector<HeaderPair>;
   /// For a call; most have few.
@@ -139,6 +140,7 @@ class Response {
   /// For the answer to what the handler threw: none but those that last, and these as they were.
   void forget_headers() noexcept {
     headers_.clear();
+    has_type_ = false;
     replaced_ = 0;
   }
   void append_header(std::string_view name, std::string_view value);
@@ -151,7 +153,8 @@ class Response {
   std::size_t compress_from_ = 0;
   int status_ = 200;
   bool sent_ = false;
-  bool gone_ = false;  // the peer, before the first write()
+  bool has_type_ = false;  // among headers_
+  bool gone_ = false;      // the peer, before the first write()
 };
 
 }  // namespace verdin::http
