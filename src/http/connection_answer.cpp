@@ -105,12 +105,14 @@ class Pen {
       std::memcpy(to, &word, sizeof word);
       std::memcpy(to + size - sizeof last, &last, sizeof last);
     };
-    if (__builtin_constant_p(size) || size > 16 || size < 4) {
+    if (__builtin_constant_p(size) || size > 16) {
       std::memcpy(to, from, size);
     } else if (size >= 8) {
       both_ends(std::uint64_t{});
-    } else {
+    } else if (size >= 4) {
       both_ends(std::uint32_t{});
+    } else if (size > 0) {  // an empty one may be nowhere
+      std::memcpy(to, from, size);
     }
   }
 

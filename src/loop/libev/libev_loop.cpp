@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "loop/libev/libev_stream.hpp"
+#include "loop/plain_calls.hpp"
 
 namespace verdin::loop {
 namespace {
@@ -27,7 +28,9 @@ double seconds(Clock::duration duration) { return std::chrono::duration<double>(
 
 }  // namespace
 
-LibevLoop::LibevLoop(unsigned backend_flags) : read_buffer_(new char[kReadSize + kReadPadding]()) {
+LibevLoop::LibevLoop(unsigned backend_flags)
+    : read_buffer_(new char[kFewOctets + kReadSize + kReadPadding]()) {
+  received_.reserve(kMostReceived);
   ev_ = ev_loop_new(backend_flags | EVFLAG_NOENV);
   if (!ev_) throw std::system_error(ENOTSUP, std::generic_category(), "ev_loop_new");
   try {
@@ -118,7 +121,7 @@ StreamPtr LibevLoop::adopt(int fd) {
 }
 
 bool LibevLoop::has_work() const noexcept {
-  return work_ > 0 || !dirty_.empty() || !broken_.empty() || deadlines_.any_ref() ||
+  return work_ > 0 || !dirty_.empty() || !broken_.empty() || !held_due_.empty() || deadlines_.any_ref() ||
          wheel_.next_due().has_value();
 }
 
@@ -164,6 +167,8 @@ void LibevLoop::after_fork() noexcept {
   ev_loop_fork(ev_);
   wheel_.look_for_fork();
   ready_.clear();
+  received_.clear();
+  next_received_ = 0;
   forget_readiness();
   look_for_parents_retired();
   tell_watches_of_fork();
@@ -180,10 +185,54 @@ void LibevLoop::flush_dirty() {
 /// In the order in which the kernel told of them; libev itself calls back last first. What a handler throws
 /// leaves the turn, and nobody is told twice.
 void LibevLoop::deliver_ready() {
+  deliver_received();
   while (!ready_.empty()) {
+    if (receive_several()) {
+      deliver_received();
+    } else {
+      const Ready last = ready_.back();
+      ready_.pop_back();
+      last.stream->on_ready(last.events);
+    }
+  }
+}
+
+/// False if the next one is not to be read, or not to be read alone.
+bool LibevLoop::receive_several() noexcept {
+  constexpr std::size_t kLine = 64;  // of the cache
+  received_.clear();
+  next_received_ = 0;
+  for (std::size_t at = 0; at < kFewOctets && received_.size() < kMostReceived && !ready_.empty();) {
     const Ready last = ready_.back();
+    if (last.events != EV_READ || !last.stream->may_be_read()) break;
     ready_.pop_back();
-    last.stream->on_ready(last.events);
+    const ssize_t result = plain::recv(last.stream->fd(), read_buffer() + at, kReadSize, 0);
+    received_.push_back({last.stream, at, result < 0 ? -errno : result});
+    if (result > 0) at += (static_cast<std::size_t>(result) + kReadPadding + kLine - 1) / kLine * kLine;
+  }
+  return !received_.empty();
+}
+
+void LibevLoop::deliver_received() {
+  while (next_received_ < received_.size()) {
+    const Received next = received_[next_received_++];
+    next.stream->on_received(read_buffer() + next.at, next.result);
+  }
+}
+
+void LibevLoop::hold_data(LibevStream& stream, std::string_view data) { held_.try_emplace(&stream, data); }
+
+void LibevLoop::drop_held(LibevStream& stream) noexcept {
+  held_.erase(&stream);
+  std::erase(held_due_, &stream);
+}
+
+void LibevLoop::deliver_held() {
+  while (!held_due_.empty()) {
+    LibevStream& stream = *held_due_.back();
+    held_due_.pop_back();
+    auto held = held_.extract(&stream);
+    if (held) stream.on_held(std::move(held.mapped()));
   }
 }
 
@@ -232,12 +281,13 @@ void LibevLoop::turn(bool may_block) {
   after_fork();
   if (newly_forked_) return;  // a handler has forked: the rest of the turn is the parent's
   const bool closed = looks_for_closed() && look_for_closed();
-  const bool wait = may_block && !reported && !closed;
+  const bool wait = may_block && !reported && !closed && held_due_.empty();
   if (wait) arm_timer();
   set_waiting(wait);
   ev_run(ev_, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
   set_waiting(false);
   deliver_ready();
+  deliver_held();
   deliver_readiness();
   if (closed) tell_of_closed();
   wheel_.fire(now_);

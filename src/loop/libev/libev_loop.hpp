@@ -3,6 +3,9 @@
 
 #include <array>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include <ev.h>
@@ -47,6 +50,11 @@ class LibevLoop final : public Loop {
   // 64 KiB and the head of what carries them, so that such a message is one read.
   static constexpr std::size_t kReadSize = 64 * 1024 + 256;
   char* read_buffer() noexcept { return read_buffer_.get(); }
+  /// What a stream's handler may not have yet, though it has been read: because of others' handlers.
+  void hold_data(LibevStream& stream, std::string_view data);
+  void drop_held(LibevStream& stream) noexcept;
+  /// It may now.
+  void deliver_held_of(LibevStream& stream) { held_due_.push_back(&stream); }
   SendQueuePool& send_queues() noexcept { return send_queues_; }
   using Loop::scrap;
   void add_stream(LibevStream& stream) noexcept;
@@ -74,9 +82,18 @@ class LibevLoop final : public Loop {
     int events;
   };
 
+  // So many streams are read one after the other before the handler of the first sees its octets, if they are
+  // few: the kernel's part of a message and ours each throw the other out of the caches, and so do it once
+  // for several. Whoever sends much is read alone.
+  static constexpr std::size_t kMostReceived = 16;
+  static constexpr std::size_t kFewOctets = 32 * 1024;
+
   void start_waker();
   static void before_poll(struct ev_loop* ev) noexcept;
   void deliver_ready();
+  bool receive_several() noexcept;
+  void deliver_received();
+  void deliver_held();
   void deliver_readiness();
   void forget_readiness() noexcept;
   void end_readiness() noexcept;
@@ -99,6 +116,16 @@ class LibevLoop final : public Loop {
   std::unique_ptr<char[]> read_buffer_;
   SendQueuePool send_queues_;
   std::vector<Ready> ready_;
+  /// Of one stream, in read_buffer_ until its handler has seen it.
+  struct Received {
+    LibevStream* stream;
+    std::size_t at;
+    ssize_t result;  // of recv(2); less than 0: -errno
+  };
+  std::vector<Received> received_;
+  std::size_t next_received_ = 0;
+  std::unordered_map<LibevStream*, std::string> held_;
+  std::vector<LibevStream*> held_due_;
   LibevStream* streams_ = nullptr;
   std::size_t stream_count_ = 0;
   std::size_t readiness_count_ = 0;

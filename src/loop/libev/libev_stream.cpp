@@ -32,13 +32,18 @@ LibevStream::~LibevStream() { loop_.remove_stream(*this); }
 
 void LibevStream::set_handler(StreamHandler* handler) {
   handler_ = handler;
+  look_at_held();
   update_interest();
+}
+
+void LibevStream::look_at_held() {
+  if (held_ && takes_data() && !closed_) loop_.deliver_held_of(*this);
 }
 
 void LibevStream::update_interest() noexcept {
   if (closed_) return;
-  const bool wants_data =
-      (handler_ != nullptr || finish_timer_) && !paused_ && !eof_ && error_ == 0 && !made_.is_parents();
+  const bool wants_data = (handler_ != nullptr || finish_timer_) && !paused_ && !eof_ && !held_ &&
+                          error_ == 0 && !made_.is_parents();
   const int events = (wants_data ? EV_READ : 0) | (blocked_ ? EV_WRITE : 0);
   if (counted_ != (events != 0)) {
     counted_ = events != 0;
@@ -189,6 +194,7 @@ void LibevStream::pause() {
 
 void LibevStream::resume() {
   paused_ = false;
+  look_at_held();
   update_interest();
 }
 
@@ -206,32 +212,62 @@ void LibevStream::on_ready(int events) {
     const bool drained = !blocked_ && error_ == 0;
     if (drained && !closed_ && !finish_timer_ && handler_) handler_->on_drained();
   }
-  if ((events & EV_READ) && !closed_ && !paused_ && !eof_ && error_ == 0 && !made_.is_parents()) {
-    finish_timer_ ? discard_input() : on_readable();
-  }
+  if (!(events & EV_READ) || closed_ || eof_ || error_ != 0) return;
+  if (finish_timer_) return discard_input();
+  if (!may_be_read()) return;
+  const ssize_t n = plain::recv(io_.fd, loop_.read_buffer(), LibevLoop::kReadSize, 0);
+  on_received(loop_.read_buffer(), n < 0 ? -errno : n);
 }
 
-void LibevStream::on_readable() {
-  if (!handler_) return;
-  char* buffer = loop_.read_buffer();
-  const ssize_t n = plain::recv(io_.fd, buffer, LibevLoop::kReadSize, 0);
-  if (n > 0) {
-    handler_->on_data({buffer, static_cast<std::size_t>(n)});
-  } else if (n == 0) {
+/// Since it was read, other handlers may have done anything to it.
+void LibevStream::on_received(char* data, ssize_t result) {
+  if (closed_ || eof_ || error_ != 0 || made_.is_parents()) return;
+  if (finish_timer_) return discarded(result);
+  if (result > 0) {
+    const std::span octets(data, static_cast<std::size_t>(result));
+    if (takes_data()) return handler_->on_data(octets);
+    loop_.hold_data(*this, {octets.data(), octets.size()});
+    held_ = true;
+    update_interest();
+  } else if (result == 0) {
+    if (!takes_data()) return;  // it will be told of again
     eof_ = true;
     update_interest();
     handler_->on_eof();
-  } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-    fail(errno);
+  } else if (result != -EAGAIN && result != -EWOULDBLOCK && result != -EINTR) {
+    fail(static_cast<int>(-result));
     update_interest();
   }
+}
+
+void LibevStream::drop_held() noexcept {
+  if (!held_) return;
+  held_ = false;
+  loop_.drop_held(*this);
+}
+
+/// It may have been asked for again and paused again.
+void LibevStream::on_held(std::string data) {
+  held_ = false;
+  if (!takes_data() && !closed_ && !finish_timer_) {
+    loop_.hold_data(*this, data);
+    held_ = true;
+    return;
+  }
+  data.append(kReadPadding, '\0');
+  update_interest();
+  on_received(data.data(), static_cast<ssize_t>(data.size() - kReadPadding));
 }
 
 void LibevStream::discard_input() {
   const ssize_t n = plain::recv(io_.fd, loop_.read_buffer(), LibevLoop::kReadSize, 0);
-  if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))) return;
+  discarded(n < 0 ? -errno : n);
+}
+
+void LibevStream::discarded(ssize_t result) {
+  if (result > 0 || result == -EAGAIN || result == -EWOULDBLOCK || result == -EINTR) return;
   eof_ = true;
-  if (n < 0 || fin_sent_) return end_finishing();
+  if (result < 0 || fin_sent_) return end_finishing();
   update_interest();
 }
 
@@ -240,6 +276,7 @@ void LibevStream::finish() {
   if (error_ != 0 || made_.is_parents()) return close();  // the end that it tells would be the parent's, too
   handler_ = nullptr;
   paused_ = false;
+  drop_held();
   const auto out_of_time = [](void* self) { static_cast<LibevStream*>(self)->end_finishing(); };
   finish_timer_ = std::make_unique<Timer>(loop_, out_of_time, this);
   finish_timer_->start(kFinishTime);
@@ -268,6 +305,7 @@ void LibevStream::close() {
   handler_ = nullptr;
   if (finish_timer_) finish_timer_->stop();
   if (queue_) loop_.send_queues().give_back(std::move(queue_));
+  drop_held();
   ev_io_stop(loop_.ev(), &io_);
   ::close(io_.fd);
   loop_.bury(*this);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include <ev.h>
 
@@ -34,6 +35,13 @@ class LibevStream final : public Stream {
   void flush_at_end_of_turn();
   void report_broken();
   void on_ready(int events);
+  /// May what has come be read, for a handler?
+  bool may_be_read() const noexcept {
+    return handler_ && !closed_ && !paused_ && !eof_ && !held_ && error_ == 0 && !made_.is_parents();
+  }
+  /// What was read, or -errno.
+  void on_received(char* data, ssize_t result);
+  void on_held(std::string data);
   bool closed() const noexcept { return closed_; }
   bool listed() const noexcept { return dirty_ || broken_; }
   void close() override;
@@ -45,8 +53,11 @@ class LibevStream final : public Stream {
   void finish() override;
 
   static void on_io(struct ev_loop*, ev_io* io, int events);
-  void on_readable();
+  bool takes_data() const noexcept { return handler_ && !paused_; }
   void discard_input();
+  void discarded(ssize_t result);
+  void look_at_held();
+  void drop_held() noexcept;
   void after_flush();
   void send_fin();
   void end_finishing();
@@ -74,6 +85,7 @@ class LibevStream final : public Stream {
   bool blocked_ : 1 = false;  // the kernel would not take all
   bool fin_sent_ : 1 = false;
   bool counted_ : 1 = false;
+  bool held_ : 1 = false;  // the loop has octets of it that its handler could not take
 };
 
 }  // namespace verdin::loop

@@ -1,0 +1,326 @@
+// Several streams with something to read in one turn, where the handler of one does something to the others:
+// what the loop has read of those already is neither lost nor told to who may not hear it.
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <verdin/loop/loop.hpp>
+
+#include "unit/loop/backends.hpp"
+
+using namespace std::chrono_literals;
+using namespace verdin::loop;
+
+namespace {
+
+constexpr std::size_t kStreams = 5;
+
+struct Neighbour : StreamHandler {
+  virtual ~Neighbour() = default;
+  void on_data(std::span<char> data) override {
+    received.append(data.data(), data.size());
+    if (then) then(*this);
+  }
+  void on_eof() override { ++eofs; }
+  void on_error(std::error_code) override { ++errors; }
+
+  int peer = -1;
+  StreamPtr stream;
+  std::string received;
+  int eofs = 0;
+  int errors = 0;
+  std::function<void(Neighbour&)> then;
+};
+
+class NeighboursTest : public testing::TestWithParam<const char*> {
+ protected:
+  NeighboursTest() : loop(Loop::make(GetParam())) {}
+  void SetUp() override {
+    if (fell_back(*loop, GetParam())) GTEST_SKIP() << "there is no " << GetParam() << " here";
+    for (Neighbour& each : all) connect(each);
+    loop->turn(false);  // all are watched
+  }
+  ~NeighboursTest() override {
+    for (const Neighbour& each : all) {
+      if (each.peer >= 0) ::close(each.peer);
+    }
+  }
+
+  void connect(Neighbour& each) {
+    std::array<int, 2> pair{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()), 0);
+    if (each.peer >= 0) ::close(each.peer);
+    each.peer = pair[0];
+    each.stream = loop->adopt(pair[1]);
+    each.stream->set_handler(&each);
+  }
+  /// Says something to all; whoever hears it first does that to each other one.
+  void first_does(const std::function<void(Neighbour&)>& what, std::string_view text = "one ") {
+    for (Neighbour& each : all) {
+      each.then = [this, what](Neighbour& heard) {
+        if (std::exchange(first, first ? first : &heard)) return;
+        for_others(what);
+      };
+      say(each, text);
+    }
+    turn_until([&] { return first != nullptr; });
+  }
+  static void say(const Neighbour& to, std::string_view text) {
+    ASSERT_EQ(::send(to.peer, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+  }
+  void for_others(const std::function<void(Neighbour&)>& what) {
+    for (Neighbour& each : all) {
+      if (&each != first) what(each);
+    }
+  }
+  template <typename Condition>
+  void turn_until(Condition condition) {
+    const auto give_up = Clock::now() + 10s;
+    while (!condition()) {
+      ASSERT_LT(Clock::now(), give_up);
+      Timer tick(
+          *loop, [](void*) {}, nullptr);
+      tick.start(5ms);
+      loop->turn(true);
+    }
+  }
+  void turns(int count) {
+    for (int i = 0; i < count; ++i) loop->turn(false);
+  }
+
+  std::unique_ptr<Loop> loop;
+  std::array<Neighbour, kStreams> all;
+  Neighbour* first = nullptr;
+};
+
+INSTANTIATE_TEST_SUITE_P(Backends, NeighboursTest, testing::ValuesIn(kBackends), name_of_backend);
+
+TEST_P(NeighboursTest, each_hears_its_own) {
+  for (Neighbour& each : all) {
+    each.then = [](Neighbour& heard) { heard.stream->send(heard.received); };
+    say(each, std::string(static_cast<std::size_t>(&each - all.data()) * 9'000 + 1, 'x'));
+  }
+  for (Neighbour& each : all) {
+    const std::size_t size = static_cast<std::size_t>(&each - all.data()) * 9'000 + 1;
+    turn_until([&] { return each.received.size() >= size; });
+    EXPECT_EQ(each.received, std::string(size, 'x'));
+  }
+}
+
+TEST_P(NeighboursTest, one_that_is_paused_hears_it_when_it_is_resumed_and_in_order) {
+  first_does([](Neighbour& other) { other.stream->pause(); });
+  for_others([](Neighbour& other) { say(other, "two"); });
+  turns(3);
+  for_others([](Neighbour& other) {
+    EXPECT_EQ(other.received, "");
+    other.stream->resume();
+  });
+  for_others([&](Neighbour& other) {
+    turn_until([&] { return other.received.size() >= 7; });
+    EXPECT_EQ(other.received, "one two");
+  });
+}
+
+TEST_P(NeighboursTest, one_that_is_resumed_and_paused_again_goes_on_waiting) {
+  first_does([](Neighbour& other) { other.stream->pause(); });
+  for_others([](Neighbour& other) {
+    other.stream->resume();
+    other.stream->pause();
+  });
+  turns(3);
+  for_others([](Neighbour& other) {
+    EXPECT_EQ(other.received, "");
+    other.stream->resume();
+    other.stream->resume();
+  });
+  for_others([&](Neighbour& other) { turn_until([&] { return other.received == "one "; }); });
+  turns(3);
+  for_others([](Neighbour& other) { EXPECT_EQ(other.received, "one "); });
+}
+
+TEST_P(NeighboursTest, its_end_comes_behind_what_it_has_said) {
+  for (Neighbour& each : all) {
+    each.then = [this](Neighbour& heard) {
+      if (std::exchange(first, first ? first : &heard)) return;
+      for_others([](Neighbour& other) { other.stream->pause(); });
+    };
+    say(each, "one ");
+    ::shutdown(each.peer, SHUT_WR);
+  }
+  turn_until([&] { return first && first->eofs == 1; });
+  turns(3);
+  for_others([](Neighbour& other) {
+    EXPECT_EQ(other.received, "");
+    EXPECT_EQ(other.eofs, 0);
+    other.stream->resume();
+  });
+  for_others([&](Neighbour& other) {
+    turn_until([&] { return other.eofs == 1; });
+    EXPECT_EQ(other.received, "one ");
+    EXPECT_EQ(other.errors, 0);
+  });
+}
+
+TEST_P(NeighboursTest, the_end_of_one_that_is_paused_waits_too) {
+  first_does([](Neighbour& other) { other.stream->pause(); });
+  for_others([](Neighbour& other) { ::shutdown(other.peer, SHUT_WR); });
+  turns(3);
+  for_others([](Neighbour& other) {
+    EXPECT_EQ(other.eofs, 0);
+    other.stream->resume();
+  });
+  for_others([&](Neighbour& other) {
+    turn_until([&] { return other.eofs == 1; });
+    EXPECT_EQ(other.received, "one ");
+  });
+}
+
+TEST_P(NeighboursTest, one_that_loses_its_handler_tells_the_next_one) {
+  first_does([](Neighbour& other) { other.stream->set_handler(nullptr); });
+  turns(3);
+  std::array<Neighbour, kStreams> next;
+  for_others([&](Neighbour& other) {
+    EXPECT_EQ(other.received, "");
+    other.stream->set_handler(&next[static_cast<std::size_t>(&other - all.data())]);
+  });
+  for_others([&](Neighbour& other) {
+    Neighbour& heir = next[static_cast<std::size_t>(&other - all.data())];
+    turn_until([&] { return heir.received == "one "; });
+    EXPECT_EQ(other.received, "");
+  });
+  for_others([](Neighbour& other) { other.stream.reset(); });
+}
+
+TEST_P(NeighboursTest, one_that_is_dropped_says_nothing_more) {
+  first_does([](Neighbour& other) { other.stream.reset(); });
+  turns(3);
+  for_others([](Neighbour& other) {
+    EXPECT_EQ(other.received, "");
+    EXPECT_EQ(other.eofs + other.errors, 0);
+    char octet;
+    EXPECT_EQ(::recv(other.peer, &octet, 1, MSG_DONTWAIT), 0);
+  });
+}
+
+TEST_P(NeighboursTest, one_that_is_dropped_while_something_waits_for_it_says_nothing_more) {
+  first_does([](Neighbour& other) { other.stream->pause(); });
+  turns(1);
+  for_others([](Neighbour& other) {
+    other.stream->resume();
+    other.stream.reset();
+  });
+  turns(3);
+  for_others([](Neighbour& other) { EXPECT_EQ(other.received, ""); });
+}
+
+/// The next stream may well lie where it did.
+TEST_P(NeighboursTest, what_waited_for_one_that_was_dropped_is_no_others) {
+  for (int round = 0; round < 3; ++round) {
+    first = nullptr;
+    for (Neighbour& each : all) {
+      each.received.clear();
+      if (!each.stream) connect(each);
+    }
+    const std::string text = "round " + std::to_string(round);
+    first_does([](Neighbour& other) { other.stream->pause(); }, text);
+    turns(3);
+    for_others([](Neighbour& other) { EXPECT_EQ(other.received, ""); });
+    if (round == 2) {
+      for_others([&](Neighbour& other) {
+        other.stream->resume();
+        turn_until([&] { return !other.received.empty(); });
+        EXPECT_EQ(other.received, text);
+      });
+    }
+    for (Neighbour& each : all) each.stream.reset();
+    turns(2);
+  }
+}
+
+TEST_P(NeighboursTest, one_that_is_retired_writes_its_last_and_closes) {
+  first_does([](Neighbour& other) {
+    other.stream->send("bye");
+    retire(std::move(other.stream));
+  });
+  for_others([&](Neighbour& other) {
+    std::string said;
+    turn_until([&] {
+      char octets[16];
+      const ssize_t n = ::recv(other.peer, octets, sizeof octets, MSG_DONTWAIT);
+      if (n > 0) said.append(octets, static_cast<std::size_t>(n));
+      return n == 0;
+    });
+    EXPECT_EQ(said, "bye");
+    EXPECT_EQ(other.received, "");
+  });
+}
+
+TEST_P(NeighboursTest, what_one_throws_costs_the_others_nothing) {
+  int thrown = 0;
+  for (Neighbour& each : all) {
+    each.then = [&](Neighbour&) {
+      if (++thrown <= 2) throw std::runtime_error("heard enough");
+    };
+    say(each, "one ");
+  }
+  int caught = 0;
+  const auto all_have_heard = [&] {
+    return std::all_of(all.begin(), all.end(), [](const Neighbour& each) { return each.received == "one "; });
+  };
+  for (const auto give_up = Clock::now() + 10s; !all_have_heard() && Clock::now() < give_up;) {
+    try {
+      loop->turn(false);
+    } catch (const std::runtime_error&) {
+      ++caught;
+    }
+  }
+  EXPECT_EQ(caught, 2);
+  turns(3);
+  for (const Neighbour& each : all) EXPECT_EQ(each.received, "one ");
+}
+
+TEST_P(NeighboursTest, what_waits_for_one_that_is_resumed_keeps_the_loop_from_waiting) {
+  first_does([](Neighbour& other) { other.stream->pause(); });
+  turns(2);
+  for_others([](Neighbour& other) { other.stream->resume(); });
+  Timer late(
+      *loop, [](void*) {}, nullptr);
+  late.start(60s);
+  const auto began = Clock::now();
+  const auto all_have_heard = [&] {
+    return std::all_of(all.begin(), all.end(), [](const Neighbour& each) { return each.received == "one "; });
+  };
+  while (!all_have_heard() && Clock::now() - began < 30s) loop->turn(true);
+  EXPECT_TRUE(all_have_heard());
+  EXPECT_LT(Clock::now() - began, 30s);
+}
+
+TEST_P(NeighboursTest, a_child_process_hears_nothing_of_it_and_the_parent_all) {
+  pid_t child = -1;
+  const pid_t self = ::getpid();
+  first_does([&](Neighbour&) {
+    if (child < 0) child = ::fork();
+  });
+  if (::getpid() != self) {
+    turns(3);
+    bool silent = true;
+    for_others([&](Neighbour& other) { silent = silent && other.received.empty(); });
+    ::_exit(silent ? 0 : 1);
+  }
+  for (const Neighbour& each : all) turn_until([&] { return each.received == "one "; });
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+}  // namespace
