@@ -20,7 +20,7 @@
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/runtime/spawn.hpp>
 
-#include "support/certificates.hpp"
+#include "support/tls_identity.hpp"
 
 namespace verdin::http {
 namespace {
@@ -29,18 +29,12 @@ using namespace std::chrono_literals;
 
 class Https : public testing::Test {
  protected:
-  Https() { certificates.sign("server", "DNS:localhost,IP:127.0.0.1"); }
-
   net::TlsContext context(std::chrono::milliseconds handshake_limit = 10s) const {
     net::TlsServerOptions options;
-    options.identities = {
-        {.certificate_file = certificates.path("server.pem"), .key_file = certificates.path("server.key")}};
     options.tls.handshake_limit = handshake_limit;
-    return net::TlsContext::server(options);
+    return identity.server(options);
   }
-  net::TlsContext trusting() const {
-    return net::TlsContext::client({.system_roots = false, .ca_file = certificates.path("ca.pem")});
-  }
+  net::TlsContext trusting() const { return identity.client(); }
   ClientOptions client_options() const {
     ClientOptions options;
     options.tls = trusting();
@@ -53,7 +47,7 @@ class Https : public testing::Test {
     return net::Socket::connected(net::Address::loopback_ipv4(app.port()), 60s);
   }
 
-  test::Certificates certificates;
+  test::TlsIdentity identity{"DNS:localhost,IP:127.0.0.1"};
 };
 
 TEST_F(Https, ServesAsWithoutTls) {
@@ -75,7 +69,7 @@ TEST_F(Https, ServesAsWithoutTls) {
 
 TEST_F(Https, ManyAtOnceAndAFileBetween) {
   run([&] {
-    const std::string path = certificates.path("file.bin");
+    const std::string path = identity.certificates.path("file.bin");
     const std::string content(3'000'000, 'f');
     std::ofstream(path) << content;
     App app;

@@ -19,9 +19,9 @@
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/runtime/spawn.hpp>
 
-#include "support/certificates.hpp"
 #include "support/socket_pairs.hpp"
 #include "support/stream_teller.hpp"
+#include "support/tls_identity.hpp"
 
 namespace verdin::net {
 namespace {
@@ -34,16 +34,9 @@ enum class Kind { plain, tls };
 void PrintTo(Kind kind, std::ostream* out) { *out << (kind == Kind::plain ? "plain" : "tls"); }
 
 struct TlsContexts {
-  TlsContexts() {
-    certificates.sign("server", "DNS:server.test");
-    server = TlsContext::server({.identities = {{.certificate_file = certificates.path("server.pem"),
-                                                 .key_file = certificates.path("server.key")}}});
-    client = TlsContext::client({.system_roots = false, .ca_file = certificates.path("ca.pem")});
-  }
-
-  test::Certificates certificates;
-  std::optional<TlsContext> server;
-  std::optional<TlsContext> client;
+  test::TlsIdentity identity{"DNS:server.test"};
+  std::optional<TlsContext> server = identity.server();
+  std::optional<TlsContext> client = identity.client();
 };
 
 /// Both ends of a connection, the handshake done.
@@ -234,13 +227,10 @@ TEST_P(LoopStreamTest, MayBeDroppedBeforeItHasAHandler) {
 }
 
 TEST(LoopStreamOverTls, ShakesHandsItself) {
-  test::Certificates certificates;
-  certificates.sign("server", "DNS:server.test");
+  const test::TlsIdentity identity("DNS:server.test");
   run([&] {
-    const auto context =
-        TlsContext::server({.identities = {{.certificate_file = certificates.path("server.pem"),
-                                            .key_file = certificates.path("server.key")}}});
-    const auto trusting = TlsContext::client({.system_roots = false, .ca_file = certificates.path("ca.pem")});
+    const TlsContext context = identity.server();
+    const TlsContext trusting = identity.client();
     auto [ours, theirs] = test::tcp_pair();
     loop::StreamPtr stream = loop_stream(std::make_unique<TlsStream>(std::move(ours), context));
     Teller teller;
