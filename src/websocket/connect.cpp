@@ -16,6 +16,7 @@
 #include <verdin/websocket/connect.hpp>
 
 #include "http/client/dial.hpp"
+#include "http/client/no_proxy.hpp"
 #include "websocket/stream_state.hpp"
 
 namespace verdin::websocket {
@@ -119,11 +120,14 @@ Agreement check(const http1::ResponseParser& answer, std::string_view key, const
   return {std::string(verdict.subprotocol), verdict.deflate};
 }
 
-std::optional<http1::Url> parse_proxy(const ClientOptions& options) {
+/// None where `url` needs none.
+std::optional<http1::Url> choose_proxy(const ClientOptions& options, const http1::Url& url) {
+  const http::NoProxy straight(options.no_proxy);  // wrong entries are refused, needed or not
   if (options.proxy.empty()) return std::nullopt;
-  auto url = http1::parse_url(options.proxy);
-  if (!url || url->secure) throw std::invalid_argument("verdin: a proxy is \"http://host:port\"");
-  return url;
+  auto proxy = http1::parse_url(options.proxy);
+  if (!proxy || proxy->secure) throw std::invalid_argument("verdin: a proxy is \"http://host:port\"");
+  if (straight.matches(url)) return std::nullopt;
+  return proxy;
 }
 
 /// To where TLS or the handshake begins.
@@ -161,29 +165,48 @@ Agreement shake_hands(net::StreamSocket& socket, const http1::Url& url, const Cl
   return check(answer, key, options);
 }
 
+/// A connection on which the handshake is done.
+struct Opened {
+  loop::StreamPtr stream;
+  std::string early_input;
+  Agreement agreed;
+};
+
+Opened open(std::string_view url, const ClientOptions& options) {
+  const http1::Url where = parse_websocket_url(url);
+  static_cast<void>(make_request(where, {}, options));  // says what is wrong with it before anybody is asked
+  const std::optional<http1::Url> proxy = choose_proxy(options, where);
+  net::Deadline limit;
+  if (options.handshake_limit.count() > 0) limit = options.handshake_limit;
+  Opened opened;
+  if (where.secure) {
+    auto socket = std::make_unique<net::TlsStream>(reach_securely(where, proxy, options, limit));
+    opened.agreed = shake_hands(*socket, where, options, limit, opened.early_input);
+    opened.stream = net::loop_stream(std::move(socket));
+  } else {
+    net::Socket socket = reach(where, proxy, options, limit);
+    opened.agreed = shake_hands(socket, where, options, limit, opened.early_input);
+    opened.stream = Hub::current().loop().adopt(socket.release());
+  }
+  return opened;
+}
+
 }  // namespace
 
 Stream connect(std::string_view url, const ClientOptions& options) {
-  const http1::Url where = parse_websocket_url(url);
-  static_cast<void>(make_request(where, {}, options));  // says what is wrong with it before anybody is asked
-  const std::optional<http1::Url> proxy = parse_proxy(options);
-  net::Deadline limit;
-  if (options.handshake_limit.count() > 0) limit = options.handshake_limit;
   const auto kept = std::make_shared<const StreamOptions>(options);
   auto state = make_intrusive<impl::StreamState>(nullptr, kept, Hub::current().loop(), nullptr);
-  std::string early_input;
-  if (where.secure) {
-    auto socket = std::make_unique<net::TlsStream>(reach_securely(where, proxy, options, limit));
-    Agreement agreed = shake_hands(*socket, where, options, limit, early_input);
-    state->begin_as_client(net::loop_stream(std::move(socket)), early_input, agreed.deflate,
-                           std::move(agreed.subprotocol));
-  } else {
-    net::Socket socket = reach(where, proxy, options, limit);
-    Agreement agreed = shake_hands(socket, where, options, limit, early_input);
-    state->begin_as_client(Hub::current().loop().adopt(socket.release()), early_input, agreed.deflate,
-                           std::move(agreed.subprotocol));
-  }
+  Opened opened = open(url, options);
+  state->begin_as_client(std::move(opened.stream), opened.early_input, opened.agreed.deflate,
+                         std::move(opened.agreed.subprotocol));
   return Stream(std::move(state));
+}
+
+Connected connect(std::string_view url, ConnectionHandler& handler, const ClientOptions& options) {
+  Opened opened = open(url, options);
+  return {make_intrusive<Connection>(std::move(opened.stream), options, handler, opened.early_input,
+                                     opened.agreed.deflate, Role::client),
+          std::move(opened.agreed.subprotocol)};
 }
 
 }  // namespace verdin::websocket

@@ -8,12 +8,13 @@
 // checked, and the server's answer is held to RFC 6455, section 4.1, in all of it. Through a proxy it is a
 // tunnel (CONNECT), of "ws" as well: what the proxy is told is where to, and who asks. Redirects are not
 // followed, as in browsers. What comes back is a Stream as a server has it (stream.hpp), with its pings,
-// limits and back-pressure; it is closed (1000) when it is destroyed.
+// limits and back-pressure; it is closed (1000) when it is destroyed. Or it is a Connection that calls a
+// handler (connection.hpp), which needs no greenlet once it is open.
 //
 // Threads: of the hub; blocks the greenlet, at most for ClientOptions::handshake_limit. Throws
-// HandshakeError, std::invalid_argument for a URL or header that cannot be sent, http::ClientError (proxy,
-// protocol, too_large) for a proxy that does not lead there, net::TimedOut, net::ResolveError, net::TlsError,
-// std::system_error.
+// HandshakeError, std::invalid_argument for options, a URL or a header that cannot be sent, http::ClientError
+// (proxy, protocol, too_large) for a proxy that does not lead there, net::TimedOut, net::ResolveError,
+// net::TlsError, std::system_error.
 #pragma once
 
 #include <chrono>
@@ -26,6 +27,7 @@
 
 #include <verdin/net/connect.hpp>
 #include <verdin/net/tls_context.hpp>
+#include <verdin/websocket/connection.hpp>
 #include <verdin/websocket/stream.hpp>
 
 namespace verdin::websocket {
@@ -44,6 +46,9 @@ struct ClientOptions : StreamOptions {
   /// Of the proxy, as "Basic" has them; both empty: none.
   std::string proxy_user{};
   std::string proxy_password{};
+  /// Hosts that are reached straight, as http::ClientOptions::no_proxy has them; a port that the URL does not
+  /// name is 80 for "ws" and 443 for "wss".
+  std::string no_proxy{};
 };
 
 /// The server would not, or does not speak WebSocket as it should.
@@ -55,5 +60,15 @@ struct HandshakeError : std::runtime_error {
 /// `url`: "ws://host[:port][/path][?query]", or "wss://...". Options::deflate offers permessage-deflate as it
 /// says; Options::subprotocols are offered in their order.
 Stream connect(std::string_view url, const ClientOptions& options = {});
+
+struct Connected {
+  IntrusivePtr<Connection> connection;
+  std::string subprotocol;  ///< that was agreed on; empty if none
+};
+
+/// The same, in callbacks: `handler` is called from the loop's next turn on, in hub context. Of the options
+/// those of StreamOptions alone (pings, frame_rate, inbox_limit, receive_parts) are not for it: see
+/// Connection::ping() and receive_parts().
+Connected connect(std::string_view url, ConnectionHandler& handler, const ClientOptions& options = {});
 
 }  // namespace verdin::websocket

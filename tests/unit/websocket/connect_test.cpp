@@ -28,7 +28,7 @@
 #include <verdin/runtime/timeout.hpp>
 #include <verdin/websocket/connect.hpp>
 
-#include "support/certificates.hpp"
+#include "support/tls_identity.hpp"
 
 namespace verdin::websocket {
 namespace {
@@ -55,6 +55,11 @@ class Serving {
   }
   http::App app;
 };
+
+/// Whatever the name, it is here.
+std::vector<net::Address> resolve_here(std::string_view, std::uint16_t port, net::Deadline) {
+  return {net::Address::loopback_ipv4(port)};
+}
 
 TEST(Connect, SendsAndReceives) {
   run([] {
@@ -143,24 +148,19 @@ TEST(Connect, PartsBothWays) {
 }
 
 TEST(Connect, OverTls) {
-  test::Certificates certificates;
-  certificates.sign("server", "DNS:localhost");
+  const test::TlsIdentity identity("DNS:localhost");
   run([&] {
     http::App app;
     route(app, "/echo", echo_all);
-    const auto context =
-        net::TlsContext::server({.identities = {{.certificate_file = certificates.path("server.pem"),
-                                                 .key_file = certificates.path("server.key")}}});
+    const net::TlsContext context = identity.server();
     net::StreamServer server(net::Address::loopback_ipv4(0), [&](net::Socket& socket, const net::Address&) {
       app.serve(net::loop_stream(std::make_unique<net::TlsStream>(std::move(socket), context)));
     });
     server.start();
     const std::string url = "wss://localhost:" + std::to_string(server.address().port()) + "/echo";
     ClientOptions options;
-    options.tls = net::TlsContext::client({.system_roots = false, .ca_file = certificates.path("ca.pem")});
-    options.resolve = [](std::string_view, std::uint16_t port, net::Deadline) {
-      return std::vector<net::Address>{net::Address::loopback_ipv4(port)};
-    };
+    options.tls = identity.client();
+    options.resolve = resolve_here;
     {
       Stream stream = connect(url, options);
       const std::string much(200'000, 's');
@@ -245,19 +245,15 @@ TEST(Connect, ThroughAProxy) {
 }
 
 TEST(Connect, OverTlsThroughAProxy) {
-  test::Certificates certificates;
-  certificates.sign("server", "DNS:chat.test");
+  const test::TlsIdentity identity("DNS:chat.test");
   run([&] {
     http::App app;
     route(app, "/echo", echo_all);
-    const auto context =
-        net::TlsContext::server({.identities = {{.certificate_file = certificates.path("server.pem"),
-                                                 .key_file = certificates.path("server.key")}}});
-    app.listen({"127.0.0.1", 0}, context).start();
+    app.listen({"127.0.0.1", 0}, identity.server()).start();
     TunnelProxy proxy(app.port());
     ClientOptions options;
     options.proxy = proxy.url();
-    options.tls = net::TlsContext::client({.system_roots = false, .ca_file = certificates.path("ca.pem")});
+    options.tls = identity.client();
     {
       Stream stream = connect("wss://chat.test/echo", options);
       stream.send("hello");
@@ -267,6 +263,114 @@ TEST(Connect, OverTlsThroughAProxy) {
     EXPECT_THROW(connect("wss://other.test/echo", options), net::TlsError) << "the server is still looked at";
     app.stop();
     app.join();
+  });
+}
+
+TEST(Connect, SomeHostsNeedNoProxy) {
+  const test::TlsIdentity identity("DNS:chat.test");
+  run([&] {
+    Serving serving(echo_all);
+    http::App secure;
+    route(secure, "/echo", echo_all);
+    secure.listen({"127.0.0.1", 0}, identity.server()).start();
+    TunnelProxy proxy(serving.app.port()), secure_proxy(secure.port());
+    const auto straight = [&](const std::string& list, const std::string& host, bool tls = false) {
+      TunnelProxy& used = tls ? secure_proxy : proxy;
+      const std::size_t before = used.requests.size();
+      ClientOptions options;
+      options.proxy = used.url();
+      options.no_proxy = list;
+      options.tls = identity.client();
+      options.resolve = resolve_here;
+      const std::uint16_t port = tls ? secure.port() : serving.app.port();
+      Stream stream =
+          connect((tls ? "wss://" : "ws://") + host + ":" + std::to_string(port) + "/echo", options);
+      stream.send("hello");
+      EXPECT_EQ(stream.receive(), (Message{"hello", false}));
+      return used.requests.size() == before;
+    };
+    for (const bool tls : {false, true}) {
+      EXPECT_FALSE(straight("", "chat.test", tls));
+      EXPECT_FALSE(straight("other.test", "chat.test", tls));
+      EXPECT_TRUE(straight("other.test, .test", "chat.test", tls));
+      EXPECT_TRUE(straight("*", "chat.test", tls));
+      EXPECT_FALSE(straight("chat.test:1", "chat.test", tls));
+    }
+    EXPECT_TRUE(straight("127.0.0.0/8", "127.0.0.1"));
+    EXPECT_TRUE(straight("chat.test:" + std::to_string(secure.port()), "chat.test", true));
+    secure.stop();
+    secure.join();
+    ClientOptions options;
+    for (const char* bad : {"10.0.0.0/33", "a.test:x", "http://a.test"}) {
+      options.no_proxy = bad;
+      EXPECT_THROW(connect(serving.url(), options), std::invalid_argument)
+          << bad << ", though there is no proxy";
+    }
+  });
+}
+
+TEST(Connect, APortThatIsNotNamedIsTheSchemes) {
+  run([] {
+    TunnelProxy proxy(1);
+    ClientOptions options;
+    options.proxy = proxy.url();
+    std::uint16_t asked = 0;
+    options.resolve = [&](std::string_view name, std::uint16_t port, net::Deadline) {
+      if (name == "chat.test") asked = port;
+      return std::vector<net::Address>{};
+    };
+    options.no_proxy = "chat.test:443";
+    EXPECT_ANY_THROW(connect("wss://chat.test/", options));
+    EXPECT_EQ(asked, 443);
+    options.no_proxy = "chat.test:80";
+    EXPECT_ANY_THROW(connect("ws://chat.test/", options));
+    EXPECT_EQ(asked, 80);
+    EXPECT_TRUE(proxy.requests.empty());
+  });
+}
+
+class CallbackEcho final : public ConnectionHandler {
+ public:
+  void on_text(std::span<char> message) override { got.assign(message.data(), message.size()), heard.set(); }
+  void on_binary(std::span<char>) override {}
+  void on_close(const Close& close) override {
+    end = close;
+    heard.set();
+  }
+
+  std::string got;
+  std::optional<Close> end;
+  Event heard;
+};
+
+TEST(Connect, InCallbacks) {
+  RouteOptions served;
+  served.subprotocols = {"v1"};
+  run([&] {
+    Serving serving(
+        [](Stream& peer) {
+          peer.send("welcome");  // perhaps in one segment with the handshake
+          echo_all(peer);
+        },
+        served);
+    CallbackEcho handler;
+    ClientOptions options;
+    options.subprotocols = {"v1"};
+    const Connected made = connect(serving.url(), handler, options);
+    EXPECT_EQ(made.subprotocol, "v1");
+    const auto next = [&] {
+      EXPECT_TRUE(handler.heard.wait_for(60s));
+      handler.heard.clear();
+      return std::exchange(handler.got, {});
+    };
+    EXPECT_EQ(next(), "welcome");
+    EXPECT_TRUE(made.connection->send_text("hello"));
+    EXPECT_EQ(next(), "hello");
+    made.connection->close(1000, "done");
+    next();
+    ASSERT_TRUE(handler.end);
+    EXPECT_TRUE(handler.end->clean);
+    EXPECT_THROW(connect(serving.url("/nowhere"), handler, options), HandshakeError);
   });
 }
 
