@@ -33,8 +33,9 @@ struct Connection::Compression {
       : deflater(params, options, role), threshold(std::max<std::size_t>(options.threshold, 1)) {
     // zlib makes no window of 8 bits, and what it makes with 9 the peer could not read.
     const int bits = role == Role::server ? params.server_max_window_bits : params.client_max_window_bits;
-    if (bits < 9) threshold = std::numeric_limits<std::size_t>::max();
+    if (bits < 9) threshold = kNever;
   }
+  static constexpr std::size_t kNever = std::numeric_limits<std::size_t>::max();
 
   protocol::websocket::Deflater deflater;
   std::size_t threshold;
@@ -44,6 +45,7 @@ struct Connection::Compression {
 struct Connection::Parts {
   std::string held;  // frames of other messages, which are to leave behind it
   Opcode next;       // of the next part
+  bool compressed;
 };
 
 }  // namespace verdin::websocket

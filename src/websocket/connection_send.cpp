@@ -14,6 +14,23 @@ namespace codec = protocol::websocket;
 namespace {
 constexpr std::size_t kKeptScratch = 64 * 1024;
 constexpr std::size_t kCopied = 16 * 1024;  // from here on the stream saves the copy, if it can
+
+/// What is compressed, until it is queued: one for a thread.
+class Scratch {
+ public:
+  Scratch() noexcept { octets_.clear(); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() {
+    if (octets_.capacity() > kKeptScratch) std::string().swap(octets_);
+  }
+  std::string& operator*() noexcept { return octets_; }
+
+ private:
+  static thread_local std::string octets_;
+};
+thread_local std::string Scratch::octets_;
+
 }  // namespace
 
 /// Messages wait behind one that is on its way in parts; control frames and its own do not.
@@ -51,12 +68,12 @@ void Connection::write_frame(std::string& queue, Opcode opcode, std::string_view
 bool Connection::append_compressed(Opcode opcode, std::string_view message) {
   if (!compression_ || message.size() < compression_->threshold || codec::is_control(opcode)) return false;
   codec::Deflater& deflater = compression_->deflater;
-  thread_local std::string compressed;
-  compressed.clear();
-  deflater.deflate(message, compressed);
-  if (compressed.size() >= message.size() && !deflater.takes_over()) return false;
-  append_frame(opcode, compressed, true, true);
-  if (compressed.capacity() > kKeptScratch) std::string().swap(compressed);
+  // It would leave behind parts that are still to be compressed, and come before them in the context.
+  if (parts_ && deflater.takes_over()) return false;
+  Scratch compressed;
+  deflater.deflate(message, *compressed);
+  if ((*compressed).size() >= message.size() && !deflater.takes_over()) return false;
+  append_frame(opcode, *compressed, true, true);
   return true;
 }
 
@@ -95,15 +112,27 @@ bool Connection::send_frame(const SharedBuffer& frames) {
 bool Connection::begin_message(Opcode opcode) {
   if (!is_open()) return false;
   if (parts_) throw std::logic_error("a message is on its way in parts already");
-  parts_ = std::make_unique<Parts>(Parts{{}, opcode});
+  const bool compressed = compression_ && compression_->threshold != Compression::kNever;
+  parts_ = std::make_unique<Parts>(Parts{{}, opcode, compressed});
   return true;
 }
 
 bool Connection::send_part(std::string_view part) {
   if (!is_open() || !parts_) return false;
   if (part.empty()) return true;
-  write_frame(stream_->send_in_place(), std::exchange(parts_->next, Opcode::continuation), part, false,
-              false);
+  const Opcode opcode = std::exchange(parts_->next, Opcode::continuation);
+  if (!parts_->compressed) {
+    write_frame(stream_->send_in_place(), opcode, part, false, false);
+    return true;
+  }
+  codec::Deflater& deflater = compression_->deflater;
+  Scratch compressed;
+  if (part.size() < compression_->threshold && !deflater.takes_over()) {
+    codec::Deflater::store_part(part, *compressed);
+  } else {
+    deflater.deflate_part(part, *compressed);
+  }
+  write_frame(stream_->send_in_place(), opcode, *compressed, false, opcode != Opcode::continuation);
   return true;
 }
 
@@ -111,7 +140,8 @@ bool Connection::end_message() {
   const std::unique_ptr<Parts> parts = std::move(parts_);
   if (!is_open() || !parts) return false;
   std::string& queue = stream_->send_in_place();
-  write_frame(queue, parts->next, {}, true, false);
+  const bool open = parts->compressed && parts->next == Opcode::continuation;
+  write_frame(queue, parts->next, open ? codec::Deflater::kEnd : std::string_view(), true, false);
   if (is_open() && !parts->held.empty()) {
     stream_->send_in_place().append(parts->held);
     queued(parts->held.size());

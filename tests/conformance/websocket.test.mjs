@@ -5,8 +5,8 @@ import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { deflateRawSync, constants } from 'node:zlib';
-import { WebSocket } from '../interop/lib/packages.mjs';
-import { Server } from '../interop/lib/server.mjs';
+import { WebSocket, WebSocketServer } from '../interop/lib/packages.mjs';
+import { Server, run_program } from '../interop/lib/server.mjs';
 import { within } from '../interop/lib/wait.mjs';
 
 const kLimit = 1 << 20;
@@ -15,8 +15,8 @@ let server;
 before(async () => { server = await Server.start('websocket_echo', { 'max-payload': kLimit }); });
 after(() => server.stop());
 
-async function open(deflate) {
-  const socket = new WebSocket(server.ws, { perMessageDeflate: deflate, maxPayload: 8 * kLimit });
+async function open(deflate, path = '/') {
+  const socket = new WebSocket(server.ws + path, { perMessageDeflate: deflate, maxPayload: 8 * kLimit });
   socket.inbox = [];
   socket.on('upgrade', (answer) => (socket.agreed = answer.headers['sec-websocket-extensions'] ?? ''));
   socket.on('message', (data, binary) => {
@@ -108,6 +108,59 @@ describe('what a client may not do', () => {
   it('text that is not UTF-8', async () => assert.equal(await refused([[0xc1, packed(Buffer.from([0xc3, 0x28]))]]), 1007));
   it('a small message that becomes a large one', async () =>
     assert.equal(await refused([[0xc2, packed(Buffer.alloc(64 << 20))]]), 1009));
+});
+
+/** How many frames of messages arrive from now on, and the octets of their payloads. */
+function count_frames(socket) {
+  const frames = { octets: 0, count: 0 };
+  const receiver = socket._receiver;
+  const { getData } = receiver;  // called whenever there is more of a frame whose header is read
+  receiver.getData = function (done) {
+    if (this._opcode < 8 && this._bufferedBytes >= this._payloadLength) {
+      frames.octets += this._payloadLength;
+      ++frames.count;
+    }
+    return getData.call(this, done);
+  };
+  return frames;
+}
+
+describe('messages in parts', () => {
+  const large = words(20_000);
+  const sets = [false, true].flatMap((alone) => [9, 15].map((bits) => ({ alone, bits })));
+  for (const { alone, bits } of sets) {
+    const options = { serverNoContextTakeover: alone, clientNoContextTakeover: alone, serverMaxWindowBits: bits, clientMaxWindowBits: bits, threshold: 0 };
+    it(`of the server: ${JSON.stringify({ alone, bits })}`, async () => {
+      const socket = await open(options, '/parts');
+      const frames = count_frames(socket);
+      for (const message of messages) await echo(socket, message);
+      Object.assign(frames, { octets: 0, count: 0 });
+      await echo(socket, large);
+      assert.ok(frames.count >= large.length / 1000, `${frames.count} frames`);
+      assert.ok(frames.octets < (alone ? 0.6 : 0.4) * large.length, `${large.length} octets were ${frames.octets}`);
+      socket.close(1000);
+      assert.equal(await within(socket.over, 'the end'), 1000);
+    });
+    it(`of the client: ${JSON.stringify({ alone, bits })}`, async () => {
+      const site = new WebSocketServer({ port: 0, host: '127.0.0.1', maxPayload: 8 * kLimit, perMessageDeflate: options });
+      const opened = new Promise((resolve) => site.once('connection', resolve));
+      await within(new Promise((resolve) => site.once('listening', resolve)), 'the server to listen');
+      const client = run_program('websocket_client_echo', { echo: `ws://127.0.0.1:${site.address().port}/`, part: 1000, 'take-over': alone ? 0 : 1 });
+      const socket = await within(opened, 'the client');
+      assert.match(socket.extensions, /permessage-deflate/);
+      socket.inbox = [];
+      socket.on('message', (data, binary) => { socket.inbox.push({ data, binary }); socket.emit('arrived'); });
+      const frames = count_frames(socket);
+      for (const message of messages) await echo(socket, message);
+      Object.assign(frames, { octets: 0, count: 0 });
+      await echo(socket, large);
+      assert.ok(frames.count >= large.length / 1000, `${frames.count} frames`);
+      assert.ok(frames.octets < (alone ? 0.6 : 0.4) * large.length, `${large.length} octets were ${frames.octets}`);
+      socket.close(1000);
+      assert.deepEqual(await within(client, 'the client to end'), { code: 0, errors: '' });
+      site.close();
+    });
+  }
 });
 
 it('serves the others all the same', async () => {

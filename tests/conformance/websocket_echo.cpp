@@ -1,7 +1,7 @@
 // A WebSocket server that sends each message back with its type, and compresses in every way that a client
 // may ask for: what public conformance suites are run against. In callbacks, so that a message is answered
 // before what comes behind it is looked at: a suite that sends a fault right behind a message wants to see
-// the echo first.
+// the echo first. At /parts it leaves in parts of --part octets (1000).
 #include <map>
 #include <memory>
 #include <utility>
@@ -9,6 +9,7 @@
 #include <verdin/websocket/accept.hpp>
 
 #include "conformance/program.hpp"
+#include "conformance/send_back.hpp"
 
 namespace http = verdin::http;
 namespace websocket = verdin::websocket;
@@ -17,19 +18,19 @@ namespace {
 
 class EchoEndpoint final : public http::Endpoint {
  public:
-  explicit EchoEndpoint(websocket::Options options) : options_(std::move(options)) {}
+  EchoEndpoint(websocket::Options options, std::size_t part) : options_(std::move(options)), part_(part) {}
 
  private:
   class Echo final : public websocket::ConnectionHandler {
    public:
     Echo(EchoEndpoint& endpoint, const http::ExchangePtr& exchange)
-        : connection(websocket::accept(exchange, endpoint.options_, *this)), endpoint_(endpoint) {}
+        : connection(websocket::accept(exchange, endpoint.options_, *this)),
+          endpoint_(endpoint),
+          part_(exchange->request().path() == "/parts" ? endpoint.part_ : 0) {}
 
-    void on_text(std::span<char> message) override {
-      connection->send_text({message.data(), message.size()});
-    }
+    void on_text(std::span<char> message) override { program::send_back(*connection, message, false, part_); }
     void on_binary(std::span<char> message) override {
-      connection->send_binary(std::string_view(message.data(), message.size()));
+      program::send_back(*connection, message, true, part_);
     }
     void on_close(const websocket::Close&) override { endpoint_.echoes_.erase(this); }
 
@@ -37,6 +38,7 @@ class EchoEndpoint final : public http::Endpoint {
 
    private:
     EchoEndpoint& endpoint_;
+    std::size_t part_;
   };
 
   /// What asks for no upgrade is told that it should.
@@ -50,6 +52,7 @@ class EchoEndpoint final : public http::Endpoint {
   std::size_t active() const override { return echoes_.size(); }
 
   websocket::Options options_;
+  std::size_t part_;
   std::map<Echo*, std::unique_ptr<Echo>> echoes_;
 };
 
@@ -67,7 +70,7 @@ int main(int argc, char** argv) {
     deflate.threshold = 0;
     deflate.server_no_context_takeover = false;  // what the client asks for is what counts
     deflate.client_no_context_takeover = false;
-    EchoEndpoint endpoint(options);
+    EchoEndpoint endpoint(options, static_cast<std::size_t>(arguments.number("--part", 1000)));
     http::App app;
     app.mount("/", endpoint);
     program::serve(app, arguments);

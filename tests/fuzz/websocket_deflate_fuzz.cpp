@@ -93,6 +93,34 @@ void check_round_trip(std::string_view message, const DeflateParams& params, con
   require(run(frames, params, frames.size()) == one + one);
 }
 
+/// The same in parts of `piece` octets, with other messages between that share the context if they may.
+void check_parts(std::string_view message, const DeflateParams& params, const DeflateOptions& options,
+                 std::size_t piece) {
+  Deflater deflater(params, options), other(params, options);
+  std::string frames, unused;
+  const auto append = [&](Opcode opcode, std::string_view payload, bool fin) {
+    char header[kMaxServerFrameHeader];
+    const std::size_t size = write_header(header, opcode, payload.size(), fin);
+    if (opcode != Opcode::continuation) mark_compressed(header);
+    frames.append(header, size).append(payload);
+  };
+  Opcode next = Opcode::binary;
+  for (std::string_view rest = message; !rest.empty(); rest.remove_prefix(std::min(piece, rest.size()))) {
+    std::string payload;
+    if (!deflater.takes_over() && rest.size() % 3 == 0) {
+      Deflater::store_part(rest.substr(0, piece), payload);
+    } else {
+      deflater.deflate_part(rest.substr(0, piece), payload);
+    }
+    other.deflate(rest.substr(0, 10), unused);
+    append(std::exchange(next, Opcode::continuation), payload, false);
+  }
+  append(Opcode::continuation, Deflater::kEnd, true);
+  const std::string one =
+      std::to_string(static_cast<int>(Kind::binary)) + ":0:" + std::string(message) + '\n';
+  require(run(frames, params, frames.size()) == one);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -118,5 +146,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             each->size() > kMostInParts / 2);
   }
   check_round_trip(rest, params, options);
+  if (!rest.empty()) check_parts(rest, params, options, 1 + rest.size() / (1 + data[3] % 20));
   return 0;
 }

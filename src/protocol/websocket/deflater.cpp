@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kPiece = 16 * 1024;
 constexpr std::size_t kTail = 4;  // 00 00 ff ff, which is not sent
+constexpr std::size_t kMostStored = 0xFFFF;
 constexpr std::size_t kSharedContexts = 8;
 
 }  // namespace
@@ -71,13 +72,21 @@ Deflater::Context& Deflater::context() {
 
 void Deflater::deflate(std::string_view message, std::string& to) {
   if (message.empty()) {
-    to.push_back('\0');  // zlib does not flush twice in a row (section 7.2.3.6)
+    to.append(kEnd);  // zlib does not flush twice in a row (section 7.2.3.6)
     return;
   }
+  deflate_part(message, to);
+  to.resize(to.size() - kTail);
+}
+
+// A block that is flushed ends at an octet's boundary and is none that ends the stream: such blocks may
+// follow each other whichever context made them, as long as none looks further back than its own context
+// does.
+void Deflater::deflate_part(std::string_view part, std::string& to) {
   z_stream& stream = context().stream;
   thread_local std::array<char, kPiece> piece;
-  std::size_t left = message.size();
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(message.data()));
+  std::size_t left = part.size();
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(part.data()));
   do {
     const std::size_t now = std::min<std::size_t>(left, std::numeric_limits<uInt>::max());
     stream.avail_in = static_cast<uInt>(now);
@@ -89,7 +98,16 @@ void Deflater::deflate(std::string_view message, std::string& to) {
       to.append(piece.data(), kPiece - stream.avail_out);
     } while (stream.avail_out == 0);
   } while (left > 0);
-  to.resize(to.size() - kTail);
+}
+
+// RFC 1951, section 3.2.4.
+void Deflater::store_part(std::string_view part, std::string& to) {
+  for (; !part.empty(); part.remove_prefix(std::min(kMostStored, part.size()))) {
+    const std::size_t size = std::min(kMostStored, part.size());
+    const char low = static_cast<char>(size & 0xFF), high = static_cast<char>(size >> 8);
+    to.append({'\0', low, high, static_cast<char>(~low), static_cast<char>(~high)});
+    to.append(part.substr(0, size));
+  }
 }
 
 }  // namespace verdin::protocol::websocket

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 const home = process.env.VERDIN_MODULES || dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(join(home, 'package.json'));
 
-export const { WebSocket } = require('ws');
+export const { WebSocket, WebSocketServer } = require('ws');
 export const { io, Manager } = require('socket.io-client');
 /** Where the browser bundles of the official client are. */
 export const client_bundles = join(require.resolve('socket.io-client').replace(/(.*node_modules.socket\.io-client).*/, '$1'), 'dist');

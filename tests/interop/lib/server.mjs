@@ -28,13 +28,30 @@ function command(name) {
   return [name === 'verdin-chat' ? join(build, 'apps', 'chat', name) : join(build, 'tests', 'conformance', name)];
 }
 
+const flags = (options) => Object.entries(options).flatMap(([key, value]) => [`--${key}`, String(value)]);
+
+/** A program that ends by itself: resolves to {code, errors}. */
+export function run_program(name, options = {}) {
+  const [program, ...before] = command(name);
+  const child = spawn(program, [...before, ...flags(options)], { stdio: ['ignore', 'ignore', 'pipe'] });
+  running.add(child);
+  let errors = '';
+  child.stderr.on('data', (chunk) => (errors = (errors + chunk).slice(-200_000)));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      running.delete(child);
+      resolve({ code: code ?? signal, errors });
+    });
+  });
+}
+
 export class Server {
   /** options: {"ping-interval": 300} becomes --ping-interval 300. The port is free unless given. */
   static async start(name, options = {}) {
     const server = new Server();
     const [program, ...before] = command(name);
-    const args = Object.entries({ port: 0, ...options }).flatMap(([key, value]) => [`--${key}`, String(value)]);
-    server.child = spawn(program, [...before, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    server.child = spawn(program, [...before, ...flags({ port: 0, ...options })], { stdio: ['ignore', 'pipe', 'pipe'] });
     running.add(server.child);
     // A test that failed and left its server behind must not keep the suite from ending.
     for (const handle of [server.child, server.child.stdout, server.child.stderr]) handle.unref();

@@ -1,6 +1,7 @@
 // Messages whose length is not known: sent in parts, and received in parts.
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <verdin/protocol/websocket/deflater.hpp>
+#include <verdin/protocol/websocket/frame_decoder.hpp>
 #include <verdin/websocket/connection.hpp>
 #include <verdin/websocket/topics.hpp>
 
@@ -207,6 +209,115 @@ TEST_F(PartsTest, TextThatEndsWithinACharacterIsBad) {
   begin();
   peer.deliver(client_frame(0x01, "a\xC3") + client_frame(0x80, ""));
   EXPECT_EQ(handler.code, 1007);
+}
+
+/// What a client that agreed on `params` reads: "T" or "B" and the message, or the number of another event.
+class ReadingClient {
+ public:
+  explicit ReadingClient(const DeflateParams& params) { decoder_.enable_deflate(params); }
+  std::vector<std::string> read(std::string octets) {
+    using protocol::websocket::DecoderEvent;
+    const std::size_t size = octets.size();
+    octets.append(protocol::websocket::kMessagePadding, '\0');
+    std::span<char> input(octets.data(), size);
+    std::vector<std::string> messages;
+    for (;;) {
+      const auto event = decoder_.next(input);
+      if (event.kind == DecoderEvent::Kind::need_more) return messages;
+      std::string kind = std::to_string(static_cast<int>(event.kind));
+      if (event.kind == DecoderEvent::Kind::text) kind = "T";
+      if (event.kind == DecoderEvent::Kind::binary) kind = "B";
+      messages.push_back(kind.append(event.payload.data(), event.payload.size()));
+      if (event.kind == DecoderEvent::Kind::failed) return messages;
+    }
+  }
+
+ private:
+  protocol::websocket::FrameDecoder decoder_{Role::client, 10'000'000};
+};
+
+unsigned first_octet(std::string_view octets) { return static_cast<unsigned char>(octets.at(0)); }
+
+TEST_F(PartsTest, AreCompressedAsTheyLeave) {
+  for (const bool alone : {false, true}) {
+    SCOPED_TRACE(alone);
+    DeflateParams params;
+    params.server_no_context_takeover = alone;
+    options.deflate.emplace().threshold = 100;
+    begin(params);
+    ReadingClient client(params);
+    std::string text;
+    for (int i = 0; i < 3000; ++i) text += "part " + std::to_string(i % 100) + ' ';
+    for (int message = 0; message < 2; ++message) {
+      connection->begin_message(Opcode::text);
+      connection->send_part(text);
+      const std::string first = sent();
+      EXPECT_EQ(first_octet(first), 0x41u) << "compressed, and not the last";
+      EXPECT_LT(first.size() * 5, text.size());
+      EXPECT_TRUE(client.read(first).empty());
+      connection->send_part(text);
+      connection->send_part("small");
+      connection->ping("!");
+      const std::string rest = sent();
+      EXPECT_EQ(first_octet(rest), 0x00u) << "only the first says that it is compressed";
+      EXPECT_EQ(client.read(rest).size(), 1u) << "the ping";
+      connection->end_message();
+      EXPECT_EQ(client.read(sent()), (std::vector<std::string>{"T" + text + text + "small"}));
+    }
+    connection->begin_message(Opcode::binary);
+    connection->end_message();
+    EXPECT_EQ(client.read(sent()), (std::vector<std::string>{"B"})) << "nothing needs no compression";
+    connection->send_text(text);
+    const std::string whole_message = sent();
+    EXPECT_EQ(first_octet(whole_message), 0xC1u);
+    EXPECT_EQ(client.read(whole_message), (std::vector<std::string>{"T" + text}));
+    connection->abort();
+  }
+}
+
+/// Where the context is taken over, what waits must not come into it before the parts that leave first.
+TEST_F(PartsTest, WhatWaitsBehindCompressedOnesIsStillRead) {
+  for (const bool alone : {false, true}) {
+    SCOPED_TRACE(alone);
+    DeflateParams params;
+    params.server_no_context_takeover = alone;
+    options.deflate.emplace().threshold = 1;
+    begin(params);
+    Topics topics;
+    topics.subscribe(*connection, "news");
+    ReadingClient client(params);
+    const std::string text(5000, 'w'), other(5000, 'o');
+    connection->send_text(text);
+    connection->begin_message(Opcode::binary);
+    connection->send_part(text);
+    connection->send_text(other);
+    topics.publish("news", other);
+    {
+      MessageWriter writer(*connection);
+      writer.out() += other;
+      writer.finish(Opcode::text);
+    }
+    connection->send_part(other + text);
+    connection->end_message();
+    connection->send_text(text);
+    EXPECT_EQ(client.read(sent()),
+              (std::vector<std::string>{"T" + text, "B" + text + other + text, "T" + other, "T" + other,
+                                        "T" + other, "T" + text}));
+    connection->abort();
+  }
+}
+
+TEST_F(PartsTest, AreNotCompressedInAWindowThatZlibHasNot) {
+  DeflateParams params;
+  params.client_max_window_bits = 8;
+  options.deflate.emplace().threshold = 0;
+  connection =
+      make_intrusive<Connection>(FakeStream::make(loop, peer), options, handler, "", params, Role::client);
+  connection->begin_message(Opcode::text);
+  connection->send_part(std::string(1000, 'x'));
+  const std::string frame = sent();
+  EXPECT_EQ(first_octet(frame), 0x01u);
+  EXPECT_EQ(frame.size(), 8u + 1000u);
 }
 
 std::string compressed(Deflater& deflater, std::string_view text) {

@@ -14,7 +14,7 @@ namespace verdin::protocol::websocket {
 /// one. One that is costs up to 44 KB to receive and 2^(window bits + 2) + 2^(memory level + 9) octets
 /// (262 KB by default) to send, from the first compressed message to the connection's end.
 struct DeflateOptions {
-  /// Messages below this are sent as they are.
+  /// Messages below this are sent as they are; and, where nothing is taken over, parts of messages, too.
   std::size_t threshold = 1024;
   /// zlib's: 1 (fast) to 9 (small).
   int level = 6;

@@ -25,6 +25,15 @@ class Deflater {
   /// this order, or the peer cannot read what follows.
   void deflate(std::string_view message, std::string& to);
 
+  /// The same for a message that is made in parts, none of them empty: each is appended so that the peer can
+  /// restore all of it from what it has by then, and kEnd closes the message. With context takeover a part
+  /// refers to what came before, and no other message may be compressed meanwhile; without, each stands
+  /// alone, so that a message which takes its time occupies no context.
+  void deflate_part(std::string_view part, std::string& to);
+  /// Without context takeover: a part as it is, and 5 octets for each 64 KB.
+  static void store_part(std::string_view part, std::string& to);
+  static constexpr std::string_view kEnd{"\0", 1};
+
   bool takes_over() const noexcept { return takes_over_; }
 
   /// Deflaters without context takeover and with the same settings make the same of a message.

@@ -289,5 +289,70 @@ TEST(Deflate, TakeoverMakesTheSecondMessageSmaller) {
   EXPECT_LT(second.size() * 10, first.size());
 }
 
+TEST(Deflate, PartsAreReadAsTheyComeAndTogether) {
+  std::mt19937 random(4);
+  for (int bits : {9, 15}) {
+    for (bool takeover : {false, true}) {
+      DeflateParams params;
+      params.server_max_window_bits = bits;
+      params.server_no_context_takeover = !takeover;
+      Deflater server(params, open_options());
+      Deflater other(params, open_options());  // shares the context, if there is no takeover
+      Client at_once(bits), at_the_end(bits);
+      for (int message = 0; message < 3; ++message) {
+        std::string text, payload;
+        for (std::size_t size : {7, 5000, 1, 70'000, 70'000, 300}) {
+          const std::string part = prose(random, size);
+          std::string made, unused;
+          if (!takeover && size % 2 == 1) {
+            Deflater::store_part(part, made);
+          } else {
+            server.deflate_part(part, made);
+          }
+          other.deflate("between", unused);
+          EXPECT_EQ(at_once.read(made + std::string(Deflater::kEnd)), part) << bits << takeover << size;
+          text += part;
+          payload += made;
+        }
+        EXPECT_EQ(at_the_end.read(payload += Deflater::kEnd), text) << bits << takeover;
+        // A whole one goes on from there.
+        const std::string whole = prose(random, 2000);
+        std::string behind;
+        server.deflate(whole, behind);
+        EXPECT_EQ(at_once.read(behind), whole);
+        EXPECT_EQ(at_the_end.read(behind), whole);
+      }
+    }
+  }
+}
+
+TEST(Deflate, PartsThatAreStoredMayBeOfAnySize) {
+  for (std::size_t size : {1, 0xFFFF, 0x10000, 200'000}) {
+    const std::string part(size, 's');
+    std::string payload;
+    Deflater::store_part(part, payload);
+    EXPECT_EQ(payload.size(), size + (size + 0xFFFE) / 0xFFFF * 5);
+    EXPECT_EQ(Client(15).read(payload += Deflater::kEnd), part);
+  }
+}
+
+TEST(Deflate, PartsReferToThoseBeforeWhereTheContextIsTakenOver) {
+  std::mt19937 random(5);
+  const std::string part = prose(random, 3000);
+  std::string first, second;
+  DeflateParams params;
+  Deflater server(params, open_options());
+  server.deflate_part(part, first);
+  server.deflate_part(part, second);
+  EXPECT_LT(second.size() * 10, first.size());
+  params.server_no_context_takeover = true;
+  Deflater alone(params, open_options());
+  first.clear();
+  second.clear();
+  alone.deflate_part(part, first);
+  alone.deflate_part(part, second);
+  EXPECT_EQ(second, first);
+}
+
 }  // namespace
 }  // namespace verdin::protocol::websocket
