@@ -1,3 +1,4 @@
+#include <stdexcept>
 #include <string>
 
 #include <verdin/websocket/topics.hpp>
@@ -12,6 +13,7 @@ using impl::Topic;
 
 struct Topics::State {
   Topic* find(std::string_view name) noexcept {
+    if (name.size() > kMaxTopicName) return nullptr;  // not even hashed
     const auto found = topics.find(name);
     return found == topics.end() ? nullptr : &found->second;
   }
@@ -28,6 +30,10 @@ Topics::~Topics() {
 }
 
 bool Topics::subscribe(Subscriber subscriber, std::string_view name) {
+  if (name.size() > kMaxTopicName) {
+    throw std::length_error("verdin: a topic's name of " + std::to_string(name.size()) + " octets; " +
+                            std::to_string(kMaxTopicName) + " are allowed");
+  }
   Connection* const connection = subscriber.connection();
   if (!connection || !connection->is_open()) return false;
   Memberships& memberships = connection->memberships();

@@ -1,7 +1,7 @@
 // A server for peers that are slow in every way: HTTP with bodies kept and in pieces, large answers,
-// WebSockets; and the same over TLS, whose port `GET /secure-port` tells. With the limits that a server has
-// by default, or
-// --limit MS for all of them (pings twice as often).
+// WebSockets that echo, that send without end, that close at once; and the same over TLS, whose port
+// `GET /secure-port` tells. With the limits that a server has by default, or --limit MS for all of them
+// (pings twice as often).
 #include <chrono>
 #include <string>
 
@@ -70,6 +70,16 @@ void add_routes(http::App& app, const program::Arguments& arguments) {
         for (const websocket::Message& message : peer) peer.send(message);
       },
       socket_options(arguments));
+  websocket::RouteOptions little = socket_options(arguments);
+  little.send_limit = 16 * 1024;
+  websocket::route(
+      app, "/feed",
+      [](websocket::Stream& peer) {
+        const std::string piece(10'000, 'f');
+        while (peer.send(piece)) {
+        }
+      },
+      little);
   websocket::route(
       app, "/farewell", [](websocket::Stream&) {}, socket_options(arguments));
 }

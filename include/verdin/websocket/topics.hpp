@@ -12,9 +12,13 @@
 // it, and it is dropped in the end.
 //
 // Threads: of one hub, that of the connections. Nothing blocks, and no callback comes from any call. Throws
-// std::bad_alloc. Ownership: neither owns the other; either may be destroyed first. Limits: none of its own:
-// how many topics a peer may make a connection subscribe to is the application's to decide (16 octets each,
-// and the topic's name once).
+// std::bad_alloc. Ownership: neither owns the other; either may be destroyed first.
+//
+// Limits: a name has at most kMaxTopicName octets, whatever they are: names often come from peers, and who
+// subscribes keeps them. To subscribe to a longer one is std::length_error, which closes the connection of a
+// peer whose function in route() lets it through (1011); under a longer one nothing is published and nobody
+// found. How many topics a peer may make a connection subscribe to is the application's to decide (16 octets
+// each, and the topic's name once).
 #pragma once
 
 #include <cstddef>
@@ -41,6 +45,9 @@ class Subscriber {
   Connection* connection_ = nullptr;
 };
 
+/// As for channels (protocol::websocket::kMaxChannelName).
+inline constexpr std::size_t kMaxTopicName = 255;
+
 class Topics {
  public:
   Topics();
@@ -48,7 +55,7 @@ class Topics {
   Topics& operator=(const Topics&) = delete;
   ~Topics();
 
-  /// False if it has subscribed already, or is not open.
+  /// False if it has subscribed already, or is not open. std::length_error for a name that is too long.
   bool subscribe(Subscriber subscriber, std::string_view name);
   /// False if it has not subscribed.
   bool unsubscribe(Subscriber subscriber, std::string_view name);

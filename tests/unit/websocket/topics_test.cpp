@@ -1,6 +1,7 @@
 #include <memory>
 #include <random>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -98,6 +99,26 @@ TEST(Topics, AConnectionThatIsDroppedOrClosesGetsNothingMore) {
   EXPECT_EQ(topics.subscribers("news"), 1u);
   b.connection->close();
   EXPECT_EQ(topics.publish("news", "x"), 0u);
+}
+
+TEST(Topics, LongNamesAreRefused) {
+  FakeLoop loop;
+  Topics topics;
+  Reader a(loop);
+  const std::string longest(kMaxTopicName, 'n'), longer(kMaxTopicName + 1, 'n'), far_longer(10'000, '\0');
+  EXPECT_TRUE(topics.subscribe(*a.connection, longest));
+  EXPECT_EQ(topics.publish(longest, "x"), 1u);
+  EXPECT_EQ(a.take(), text_frame("x"));
+  for (const std::string& name : {longer, far_longer}) {
+    EXPECT_THROW(topics.subscribe(*a.connection, name), std::length_error);
+    EXPECT_FALSE(topics.is_subscribed(*a.connection, name));
+    EXPECT_FALSE(topics.unsubscribe(*a.connection, name));
+    EXPECT_EQ(topics.publish(name, "x"), 0u);
+    EXPECT_EQ(topics.subscribers(name), 0u);
+  }
+  EXPECT_EQ(topics.size(), 1u);
+  EXPECT_EQ(a.take(), "");
+  EXPECT_FALSE(a.closed);
 }
 
 TEST(Topics, MayBeDestroyedBeforeItsConnections) {
