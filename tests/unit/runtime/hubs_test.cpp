@@ -43,6 +43,21 @@ TEST(Hubs, all_are_there_before_any_call_begins) {
   });
 }
 
+/// What gevent's monitor thread does by functions of its own, a hub may do that has nothing else to do.
+TEST(Hubs, one_looks_around_while_another_is_held) {
+  std::atomic<int> looks = 0;
+  std::atomic<bool> over = false;
+  verdin::run(2, [&](std::size_t index) {
+    if (index == 0) {
+      while (looks < 3) std::this_thread::yield();  // and suspends never
+      over = true;
+    } else {
+      for (; !over; verdin::sleep(1ms)) ++looks;
+    }
+  });
+  EXPECT_GE(looks, 3);
+}
+
 TEST(Hubs, the_first_failure_is_thrown_and_stops_the_others) {
   std::atomic<int> alive = 0;
   struct Count {
