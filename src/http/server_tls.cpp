@@ -48,8 +48,7 @@ void Server::serve_tls(loop::StreamPtr accepted, const net::TlsContext& context)
         auto stream = std::make_unique<net::TlsStream>();
         try {
           const Count until_here = std::move(count);
-          *stream = net::TlsStream(std::move(socket), context);
-          stream->handshake();
+          *stream = net::TlsStream::accept(std::move(socket), context);
         } catch (const std::system_error&) {
           return;  // the peer's affair: garbage, silence, an end
         }

@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <stdexcept>
 #include <utility>
 
 #include <openssl/pem.h>
@@ -7,6 +8,7 @@
 #include <verdin/net/error.hpp>
 #include <verdin/net/tls_stream.hpp>
 
+#include "net/openssl/client_hello.hpp"
 #include "net/openssl/connection.hpp"
 
 namespace verdin::net {
@@ -76,6 +78,19 @@ TlsStream::~TlsStream() { TlsStream::do_close(); }
 impl::TlsConnection& TlsStream::connection() const {
   if (!connection_) throw Closed("verdin: there is no TLS stream");
   return *connection_;
+}
+
+TlsStream TlsStream::accept(Socket socket, const TlsContext& context, Deadline limit) {
+  if (!context.is_server()) throw std::invalid_argument("verdin: a client's TLS context cannot serve");
+  const Deadline own_limit(context.state_->options().handshake_limit);
+  const Deadline due =
+      limit.or_in(socket.timeout()).earlier(own_limit.due().value_or(loop::Clock::time_point::max()));
+  // What has been read of it already is another mistake, which the constructor tells.
+  if (socket.open() && socket.buffered() == 0 && !impl::await_client_hello(socket, due))
+    throw_error(Errc::timed_out, "TLS handshake");
+  TlsStream stream(std::move(socket), context);
+  stream.handshake(due);
+  return stream;
 }
 
 void TlsStream::handshake(Deadline limit) {
@@ -148,9 +163,9 @@ std::function<void(Socket&, const Address&)> over_tls(
     std::function<void(const Address&, const std::system_error&)> failed) {
   return [context = std::move(context), handler = std::move(handler), failed = std::move(failed)](
              Socket& socket, const Address& peer) {
-    TlsStream stream(std::move(socket), context);
+    TlsStream stream;
     try {
-      stream.handshake();
+      stream = TlsStream::accept(std::move(socket), context);
     } catch (const std::system_error& error) {
       if (failed) failed(peer, error);
       return;

@@ -704,6 +704,116 @@ TEST_F(Tls, garbage_and_half_handshakes) {
   });
 }
 
+/// A client's first words.
+std::string hello_of(const TlsContext& client) {
+  auto [a, b] = Socket::pair();
+  TlsStream stream(std::move(a), client, "one.test");
+  EXPECT_EQ(outcome_of([&] { stream.handshake(0s); }), verdin::net::Errc::timed_out);
+  return b.recv(10'000);
+}
+
+TEST_F(Tls, accepts_hellos_however_they_come) {
+  verdin::run([] {
+    const auto server = TlsContext::server(server_options());
+    const auto client = TlsContext::client(client_options());
+    const std::string hello = hello_of(client);
+    ASSERT_GT(hello.size(), 100u);
+    for (const std::size_t piece :
+         {std::size_t{1}, std::size_t{4}, std::size_t{5}, std::size_t{6}, std::size_t{100}}) {
+      for (const bool tcp : {true, false}) {
+        auto [ours, theirs] = tcp ? verdin::test::tcp_pair() : Socket::pair();
+        auto [near, far] = Socket::pair();
+        // What a client says passes a piece at a time; the answers as they come.
+        TlsStream accepted;
+        auto accepting =
+            verdin::spawn([&, &from = theirs] { accepted = TlsStream::accept(std::move(from), server); });
+        auto there = verdin::spawn([&] {
+          std::array<char, 100> octets;
+          std::error_code error;
+          while (const std::size_t n = far.recv(std::span(octets).first(piece), error)) {
+            ours.send_all(std::string_view(octets.data(), n), error);
+            verdin::sleep(0s);
+          }
+          ours.shutdown_write();
+        });
+        auto back = verdin::spawn([&] {
+          std::array<char, 4096> octets;
+          std::error_code error;
+          while (const std::size_t n = ours.recv(octets, error))
+            far.send_all(std::string_view(octets.data(), n), error);
+        });
+        TlsStream peer(std::move(near), client, "one.test");
+        peer.handshake(60s);
+        accepting.get();
+        peer.send_all("1");
+        EXPECT_EQ(accepted.recv(1), "1") << "the low water is as it was";
+        accepted.close();
+        peer.close();
+        verdin::join_all(there, back);
+      }
+    }
+  });
+}
+
+TEST_F(Tls, accepts_nothing_else) {
+  verdin::run([] {
+    const auto server = TlsContext::server(server_options());
+    const std::string hello = hello_of(TlsContext::client(client_options()));
+    const auto outcome = [&](const std::string& text, bool ends, verdin::net::Deadline limit = 60s) {
+      auto [a, b] = verdin::test::tcp_pair();
+      a.send_all(text);
+      if (ends) a.shutdown_write();
+      return outcome_of([&, &to = b] { TlsStream::accept(std::move(to), server, limit); });
+    };
+    for (const char* other : {"G", "GET / HTTP/1.0\r\n\r\n", "\x80\x2e\x01", "\x16\x03\x01\x40\x01"})
+      EXPECT_EQ(outcome(other, true).value().category(), verdin::net::tls_category()) << other;
+    EXPECT_EQ(outcome("GET / HTTP/1.0\r\n\r\n", false), TlsErrc::protocol) << "it is not waited for more";
+    EXPECT_EQ(outcome("", true), TlsErrc::truncated);
+    for (std::size_t size = 1; size < hello.size(); size += 41) {
+      EXPECT_EQ(outcome(hello.substr(0, size), true), TlsErrc::truncated) << size;
+      EXPECT_EQ(outcome(hello.substr(0, size), false, 1ms), verdin::net::Errc::timed_out) << size;
+    }
+    EXPECT_EQ(outcome(hello, false, 20ms), verdin::net::Errc::timed_out) << "of the handshake as well";
+    auto [a, b] = verdin::test::tcp_pair();
+    const auto client = TlsContext::client(client_options());
+    EXPECT_THROW(TlsStream::accept(std::move(b), client), std::invalid_argument);
+  });
+}
+
+TEST_F(Tls, half_a_hello_costs_little) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer's allocator tells other figures";
+#endif
+  verdin::run([] {
+    const auto server = TlsContext::server(server_options());
+    const std::string half = hello_of(TlsContext::client(client_options())).substr(0, 100);
+    constexpr int kPeers = 200;
+    std::vector<Socket> peers;
+    std::vector<verdin::Greenlet<void>> waiting;
+    peers.reserve(kPeers);
+    const auto add = [&](int count) {
+      for (int i = 0; i < count; ++i) {
+        auto [a, b] = verdin::test::tcp_pair();
+        a.send_all(half);
+        peers.push_back(std::move(a));
+        waiting.push_back(verdin::spawn(
+            [&server, socket = std::move(b)]() mutable { TlsStream::accept(std::move(socket), server); }));
+      }
+      verdin::sleep(0s);
+      verdin::sleep(0s);
+    };
+    add(20);
+    const auto in_use = [] {
+      const auto info = ::mallinfo2();
+      return info.uordblks + info.hblkhd;
+    };
+    const std::size_t before = in_use();
+    add(kPeers - 20);
+    EXPECT_LE((in_use() - before) / (kPeers - 20), 4096u);
+    for (auto& each : waiting) each.kill();
+  });
+}
+
 /// Between two sockets; spoils some of what passes, until one side ends.
 void spoil(Socket& from, Socket& to, unsigned seed) {
   std::mt19937 random(seed);
