@@ -18,6 +18,7 @@ it('2,000 peers that are slow in 19 ways are gone in their time', async () => {
   const result = await slow_peers(server, { count, limit: kLimit, patience: 2_000 * slow, ask });
   assert.deepEqual(result.faults, []);
   assert.ok(result.held >= 0.9 * count, `only ${result.held} were there at once`);
+  if (!sanitized) assert.ok(result.octets <= 8192, `each cost ${result.octets} octets`);
   // Bounds that only a server which waits for somebody would miss; the real ones are measured elsewhere.
   assert.ok(result.times.length > 100, `a healthy client was answered ${result.times.length} times`);
   assert.ok(percentile(result.times, 0.99) < 500 * slow, `a healthy client waited ${percentile(result.times, 0.99)} ms`);

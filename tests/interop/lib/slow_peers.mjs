@@ -18,7 +18,7 @@ const kHello = Buffer.concat([Buffer.from('16030100c8010000c40303', 'hex'), Buff
 const post = (line) => `POST /x HTTP/1.1\r\nHost: x\r\n${line}\r\n\r\n`;
 
 // opening: sent at once; answered: the clock runs from when that has come; drip: then an octet of it now and then, round and round;
-// deaf: reads nothing from then on; limit: [not before, not after] of the limits.
+// deaf: reads nothing from then on; limit: [not before, not after] of the limits; costs: octets, if that may be more than 8 KB.
 export const kKinds = {
   'silence': { limit: (of) => [of.head, of.head] },
   'request line, octet by octet': { opening: 'GET /', drip: 'x', limit: (of) => [of.head, of.head] },
@@ -34,7 +34,7 @@ export const kKinds = {
   'reads nothing of a large answer':
     { opening: 'GET /large HTTP/1.1\r\nHost: x\r\n\r\n', deaf: true, drip: 'GET ', limit: (of) => [of.write, 2 * of.write] },
   'reads nothing of an answer in pieces':
-    { opening: 'GET /pieces HTTP/1.1\r\nHost: x\r\n\r\n', deaf: true, drip: 'GET ', limit: (of) => [of.write, 2 * of.write] },
+    { opening: 'GET /pieces HTTP/1.1\r\nHost: x\r\n\r\n', costs: 96 * 1024, deaf: true, drip: 'GET ', limit: (of) => [of.write, 2 * of.write] },
   'half a TLS handshake': { secure: true, opening: kHello, limit: (of) => [of.tls, of.tls] },
   'TLS handshake, octet by octet': { secure: true, opening: kHello.subarray(0, 20), drip: '\x07', limit: (of) => [of.tls, of.tls] },
   'half a WebSocket handshake': { opening: `GET /echo HTTP/1.1\r\n${kOpening}`, limit: (of) => [of.head, of.head] },
@@ -85,6 +85,30 @@ class Peer {
     this.socket.write(this.drip.subarray(this.at, this.at + 1));
     this.at = (this.at + 1) % this.drip.length;
   }
+}
+
+/** What `count` peers of one kind cost a server of their own, each, in resident octets, once they have dripped for `hold` ms. */
+export async function memory_of(server, kind, { count, hold, ask }) {
+  const ports = { plain: server.port, secure: Number(await ask('/secure-port')) };
+  const open = async (many) => {
+    const peers = [];
+    for (let i = 0; i < many; i++) {
+      peers.push(new Peer(kind, ports));
+      if (i % 50 === 49) await Promise.all(peers.slice(-50).map((peer) => within(peer.open, `${kind}: to begin`)));
+    }
+    await Promise.all(peers.map((peer) => within(peer.open, `${kind}: to begin`)));
+    return peers;
+  };
+  const peers = await open(Math.ceil(count / 20));  // what the first ones of a kind cost is not theirs
+  const before = server.rss();
+  const first = peers.length;
+  peers.push(...(await open(count)));
+  const until_then = performance.now() + hold;
+  for (; performance.now() < until_then; await new Promise((resolve) => setTimeout(resolve, hold / 4))) peers.forEach((peer) => peer.give());
+  const gone = peers.filter((peer) => peer.ended).length;
+  const octets = (server.rss() - before) / (peers.length - first);
+  peers.forEach((peer) => peer.socket.destroy());
+  return { octets, gone };
 }
 
 const descriptors = (server) => readdirSync(`/proc/${server.pid}/fd`).length;
