@@ -57,6 +57,21 @@ http::ClientResponse upload(http::Client& client, const std::string& url, int pi
 }
 // [/upload]
 
+// [converse]
+void converse(http::Client& client, const std::string& url) {
+  http::ClientRequest request;
+  request.method = "POST";
+  request.url = url;
+  http::ClientStream both = client.begin(std::move(request));
+  for (const std::string line : {"one", "two", "three"}) {
+    both.write(line);                              // false: it wants no more
+    std::printf("%s\n", both.read(4096).c_str());  // or on another greenlet, at the same time
+  }
+  both.finish();
+  std::printf("%d, and \"%s\" is left\n", both.status(), both.read_all(4096).c_str());
+}
+// [/converse]
+
 }  // namespace
 
 int main() {
@@ -66,6 +81,11 @@ int main() {
     app.get("/moved", [](http::Request&, http::Response& r) { r.redirect("/hello"); });
     app.get("/large", [](http::Request&, http::Response& r) { r.send(std::string(1'000'000, 'x')); });
     app.post("/count", [](http::Request& q, http::Response& r) { r.send(std::to_string(q.body().size())); });
+    app.post("/echo",
+             [](http::Request& q, http::Response& r) {
+               for (std::string piece; !(piece = q.read(4096)).empty();) r.write(piece + "!");
+             },
+             {.stream_body = true});
     app.listen({"127.0.0.1", 0}).start();
     const std::string site = "http://127.0.0.1:" + std::to_string(app.port());
 
@@ -75,5 +95,6 @@ int main() {
                 size_of_all(client, {site + "/hello", site + "/large", site + "/moved"}));
     std::printf("%zu octets, read in pieces\n", download(client, site + "/large"));
     std::printf("%s octets, sent in pieces\n", upload(client, site + "/count", 5).body().c_str());
+    converse(client, site + "/echo");
   });
 }

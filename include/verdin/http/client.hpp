@@ -10,6 +10,12 @@
 // that is asked for. open() gives the answer when its head is there: its body is read in pieces, and the peer
 // waits while nobody reads. Uploads may be made piece by piece, too.
 //
+// Both directions go at once: an answer is read while its request's body is still being sent, so a peer that
+// answers as it reads holds nobody up. begin() gives the whole exchange: pieces are written, and read, as it
+// goes on, by one greenlet or by one for each direction. An answer of 400 or more, or one that has come to
+// its end, ends the sending of a body, and what was not sent to its end is the connection's last (RFC 9112
+// sections 9.3 and 9.5).
+//
 // A request on a kept connection that turns out to be closed is sent once more, on a new one, if its method
 // is idempotent (GET, HEAD, PUT, DELETE, OPTIONS, TRACE), nothing came back, and its body can be sent again;
 // nothing else is ever sent twice. A connection is used again only behind an answer that was read to its end:
@@ -67,7 +73,9 @@ struct ClientError : std::runtime_error {
 struct ClientOptions {
   std::chrono::milliseconds total{60'000};    ///< of a request with its redirects, to the end of its answer
   std::chrono::milliseconds connect{10'000};  ///< of looking up, connecting, TLS and the proxy together
-  std::chrono::milliseconds silence{30'000};  ///< of each wait for the peer to send or to take something
+  /// Of each wait for the peer, in which it neither sends nor takes anything. It does not count while the
+  /// body is still being made, nor while the sending waits for somebody to read the answer.
+  std::chrono::milliseconds silence{30'000};
   http1::Limits limits{64 * 1024, 0, 0, 200, 16 * 1024, 8 * 1024};  ///< of heads and framing of answers
   std::size_t body_limit = 16'000'000;  ///< of a body that is collected, as it is when it is inflated
 
@@ -101,7 +109,9 @@ struct ClientOptions {
   net::ResolveFunction resolve{};        ///< instead of the system's resolver
 };
 
-/// Makes the next piece of a body; false: there is none. It runs on the greenlet that asks.
+/// Makes the next piece of a body; false: there is none. It runs on a greenlet of its own (with the context
+/// of the one that asks, see local.hpp), which is killed if no more is wanted, and has ended when the call
+/// that has the answer, or the ClientStream, has. What it throws comes out there.
 using Upload = UniqueFunction<bool(std::string& piece)>;
 
 struct ClientRequest {
@@ -109,7 +119,6 @@ struct ClientRequest {
   std::string url{};
   std::vector<std::pair<std::string, std::string>> headers{};  ///< without framing
   std::string body{};
-  // Sent before the answer's body is read: a peer that answers as it reads must not need that to go on.
   Upload upload{};                             ///< instead of `body`; it is made once, so never sent again
   std::optional<std::uint64_t> upload_size{};  ///< octets of all its pieces, if known; chunked otherwise
   /// Fields behind a chunked upload (a checksum, say), made when all of it has been sent. Announce them by a
@@ -162,13 +171,25 @@ class ClientResponse : public ClientHead {
 
 class ClientExchange;
 
-/// An answer whose body is still to be read. Destroyed before its end, it closes the connection.
+/// An answer whose body is still to be read. Destroyed before its end, it closes the connection. One greenlet
+/// may write while another reads (ConcurrentUse for a second of a kind, and not moved or destroyed
+/// meanwhile); a kill or an exception that leaves a call of either closes the connection.
 class ClientStream : public ClientHead {
  public:
   ClientStream(ClientStream&& other) noexcept;
   ClientStream& operator=(ClientStream&& other) noexcept;
   ~ClientStream();
 
+  // Of begin() only; std::logic_error otherwise, and behind finish().
+
+  /// The next octets of the request's body, when the kernel has taken them; waits while the peer takes none.
+  /// False: it wants no more, and its answer (if it gave one) says why. It may take 200 ms to see that.
+  bool write(std::string_view piece);
+  /// The body has ended. ClientError (bad_request) if that is not where `upload_size` has it.
+  bool finish();
+
+  /// Waits for the answer's head, as read() does. Until then status() is 0; open() has done it.
+  void wait_head();
   /// The next octets, at least one; 0: the body has ended, and was whole.
   std::size_t read(std::span<char> into);
   /// The same, `most` at most, as a string; empty at the end.
@@ -185,8 +206,8 @@ class ClientStream : public ClientHead {
 
  private:
   friend class Client;
-  ClientStream(ClientHead head, std::unique_ptr<ClientExchange> exchange);
-  std::unique_ptr<ClientExchange> exchange_;
+  ClientStream(ClientHead head, std::shared_ptr<ClientExchange> exchange);
+  std::shared_ptr<ClientExchange> exchange_;
 };
 
 class ClientPool;
@@ -207,8 +228,12 @@ class Client {
   ClientResponse request(ClientRequest request);
   /// The answer when its head is there. `total` limits that alone, unless the request has one of its own.
   ClientStream open(ClientRequest request);
+  /// The exchange when the request's head is sent: its body is written, its answer read, in any order. It has
+  /// a chunked body (or `upload_size` octets of one) and `trailers`, but no `body` and no `upload`. Redirects
+  /// are answers like others. `total` limits the connecting alone, unless the request has one of its own.
+  ClientStream begin(ClientRequest request);
 
-  http1::CookieJar& cookies() noexcept { return cookies_; }
+  http1::CookieJar& cookies() noexcept { return *cookies_; }
   const ClientOptions& options() const noexcept { return options_; }
   /// Connections that are kept for later.
   std::size_t idle() const noexcept;
@@ -216,18 +241,21 @@ class Client {
   void close_idle() noexcept;
 
  private:
-  ClientStream follow(ClientRequest& request, net::Deadline until_head, net::Deadline limit);
-  ClientStream ask(ClientRequest& request, const http1::Url& url, net::Deadline limit);
-  bool redirect(const ClientHead& answer, ClientRequest& request, http1::Url& url) const;
-  void note_cookies(const ClientHead& head);
-
-  ClientOptions options_;
+  ClientStream follow(const std::shared_ptr<ClientRequest>& request, net::Deadline until_head,
+                      net::Deadline limit);
+  ClientStream ask(const std::shared_ptr<ClientRequest>& request, const http1::Url& url, net::Deadline limit,
+                   bool begins);
+  static http1::Url check(const ClientRequest& request);
+  static bool becomes_get(int status, const ClientRequest& request) noexcept;
+  std::optional<http1::Url> redirected(const ClientHead& answer, const ClientRequest& request,
+                                       const http1::Url& url) const;
   const std::optional<http1::Url>& proxy_for(const http1::Url& url) const;
 
+  ClientOptions options_;
   std::optional<http1::Url> proxy_;
   std::unique_ptr<const NoProxy> no_proxy_;
   IntrusivePtr<ClientPool> pool_;
-  http1::CookieJar cookies_;
+  std::shared_ptr<http1::CookieJar> cookies_;  // what is begun may outlive its Client
 };
 
 }  // namespace verdin::http

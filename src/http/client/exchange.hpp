@@ -1,9 +1,12 @@
 // ClientExchange: one request on one connection, and its answer. Internal.
 //
-// It outlives its Client if need be. Whatever leaves it by an exception has closed the connection; only an
-// answer that was read to its end gives the connection back.
+// The two directions are independent: a body that does not go out at once is sent by a greenlet of its own
+// (the sender), or by write(), while read_head() and read() take the answer. Whatever leaves it by an
+// exception has closed the connection; only a request that was sent to its end and an answer that was read to
+// its end give it back. It outlives its Client if need be.
 #pragma once
 
+#include <exception>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,32 +17,46 @@
 #include <verdin/protocol/http1/body_decoder.hpp>
 #include <verdin/protocol/http1/content_coding.hpp>
 #include <verdin/protocol/http1/response_parser.hpp>
+#include <verdin/runtime/greenlet.hpp>
 
 #include "http/client/pool.hpp"
 
 namespace verdin::http {
 
-class ClientExchange {
+class ClientExchange : public std::enable_shared_from_this<ClientExchange> {
  public:
   struct Settings {
     http1::Limits limits;
     std::chrono::milliseconds silence;
     bool decode;
+    std::shared_ptr<http1::CookieJar> cookies;  // null: none are kept
   };
 
-  ClientExchange(ClientPool::Lease lease, const Settings& settings, net::Deadline limit)
-      : lease_(std::move(lease)), settings_(settings), limit_(limit) {}
+  ClientExchange(ClientPool::Lease lease, Settings settings, net::Deadline limit,
+                 std::shared_ptr<ClientRequest> request)
+      : lease_(std::move(lease)),
+        settings_(std::move(settings)),
+        limit_(limit),
+        request_(std::move(request)) {}
   ClientExchange(const ClientExchange&) = delete;
   ClientExchange& operator=(const ClientExchange&) = delete;
 
-  // Sending (send.cpp).
-  /// True: the body went with it (as far as the peer took it).
-  bool send(std::string_view head, ClientRequest& request);
-  /// The body goes once it is wanted, or nothing was heard for so long. False: an answer came instead.
-  bool send_when_wanted(std::string_view head, ClientRequest& request, std::chrono::milliseconds most);
+  // Sending (send.cpp, sender.cpp).
+  /// Sends the head, and has the body sent: by the sender, unless it goes at once.
+  void send(std::string_view head);
+  /// The head alone: the body is written.
+  void begin(std::string_view head);
+  /// Sends the head and waits until the body is wanted, or nothing was heard for so long. False: an answer
+  /// came instead.
+  bool announce(std::string_view head, std::chrono::milliseconds most);
+  /// False: the peer takes no more.
+  bool write(std::string_view piece);
+  bool finish();
+  /// No more of the body is sent. Waits for the sender's end.
+  void stop_sending() noexcept;
 
   // Receiving (receive.cpp).
-  void read_head(std::string_view method, ClientHead& to);
+  void read_head(ClientHead& to);
   /// Whether any octet of an answer came in.
   bool answered() const noexcept { return answered_; }
   std::size_t read(std::span<char> into);
@@ -51,18 +68,36 @@ class ClientExchange {
   http1::HeaderBlock trailers() const noexcept { return body_.trailers(); }
 
  private:
-  bool may_send(std::size_t size, net::Deadline::Clock::time_point now);
+  using Clock = net::Deadline::Clock;
+  static constexpr int kFirstError = 400;
+  class InUse;
+  enum class Sending : std::uint8_t {
+    open,
+    done,     // all of the request is with the kernel
+    stopped,  // and never will be
+  };
+
+  bool may_send(std::size_t size, Clock::time_point now);
   bool send_piece(std::span<const std::string_view> pieces);
-  void send_upload(std::string_view head, ClientRequest& request);
-  std::string last_chunk(ClientRequest& request) const;
+  bool send_chunk(std::string_view piece);
+  bool send_end();
+  bool stop();
+  bool too_late(Clock::time_point since, Clock::time_point now) const;
   bool is_wanted(net::Deadline until);
   bool is_refused();
+  void spawn_sender();
+  void run_sender() noexcept;
+  void send_rest();
+  void send_upload();
+  void rethrow_failure();
+
   bool feed_head();
   void read_one_head(std::optional<net::Deadline> until);
+  bool fill(std::optional<net::Deadline> until);
   void forget_interim();
-  net::Deadline step(net::Deadline::Clock::time_point now = net::Deadline::Clock::now()) const;
+  net::Deadline step(Clock::time_point since) const;
   void check_limit() const;
-  void begin_body(std::string_view method);
+  void begin_body();
   std::size_t read_some(std::span<char> into);
   std::size_t decode(std::span<char> into);
   void next_piece();
@@ -71,10 +106,26 @@ class ClientExchange {
   ClientPool::Lease lease_;
   Settings settings_;
   net::Deadline limit_;
-  std::size_t for_nothing_ = 0;  // coded octets since the last that stood for something
+  std::shared_ptr<ClientRequest> request_;
+
+  Sending sending_ = Sending::open;
+  bool written_ = false;   // by write(), not by the sender
+  bool stopping_ = false;  // the sender is being killed
+  bool writing_ = false;   // somebody is in a call of the connection that sends
+  bool reading_ = false;   // or in one that receives
+  bool looking_ = false;   // a writer looks for an answer
+  bool closed_ = false;
+  Greenlet<> sender_;
+  std::exception_ptr failure_;  // of the upload
   std::error_code send_error_;
-  std::size_t unlooked_ = 0;  // octets sent since an answer was looked for
-  net::Deadline::Clock::time_point looked_at_{};
+  std::string_view body_rest_;  // for the sender, as is the rest of the head
+  std::string head_rest_;
+  std::uint64_t upload_left_ = 0;  // of an upload whose size was said
+  std::size_t unlooked_ = 0;       // octets sent since an answer was looked for
+  Clock::time_point looked_at_{};
+  Clock::time_point moved_at_{};  // when octets went last, in either direction
+
+  std::size_t for_nothing_ = 0;  // coded octets since the last that stood for something
   http1::ResponseParser head_;
   int interim_ = 0;  // answers before the answer
   http1::BodyDecoder body_;
@@ -84,11 +135,26 @@ class ClientExchange {
   bool coded_ = false;
   bool decoder_is_full_ = false;  // it may have more without another octet
   bool until_close_ = false;
-  bool has_head_ = false;   // the answer's, and not an interim one's
-  bool body_kept_ = false;  // the request's: what was announced will not come
+  bool has_head_ = false;  // the answer's, and not an interim one's
   bool keeps_ = false;
   bool answered_ = false;
   bool ended_ = false;
+};
+
+/// Somebody is in a call of the connection: it is closed meanwhile, and destroyed behind it.
+class ClientExchange::InUse {
+ public:
+  InUse(ClientExchange& exchange, bool& flag) noexcept : exchange_(exchange), flag_(flag) { flag_ = true; }
+  InUse(const InUse&) = delete;
+  InUse& operator=(const InUse&) = delete;
+  ~InUse() {
+    flag_ = false;
+    if (exchange_.closed_ && !exchange_.writing_ && !exchange_.reading_) exchange_.lease_.drop();
+  }
+
+ private:
+  ClientExchange& exchange_;
+  bool& flag_;
 };
 
 }  // namespace verdin::http

@@ -20,10 +20,10 @@ void take_permit(Semaphore& permits, net::Deadline limit) {
 
 }  // namespace
 
-bool ClientConnection::fill(net::Deadline limit) {
+bool ClientConnection::fill(net::Deadline limit, std::error_code& error) {
   if (buffer_.empty()) buffer_.resize(kReadSize);
   begin_ = end_ = 0;
-  end_ = stream_->recv(std::span(buffer_), limit);
+  end_ = stream_->recv(std::span(buffer_), error, limit);
   return end_ > 0;
 }
 

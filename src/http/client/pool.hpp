@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include <verdin/base/intrusive_ptr.hpp>
@@ -29,8 +30,8 @@ class ClientConnection {
   /// What is there, not used yet.
   std::string_view unread() const noexcept { return std::string_view(buffer_.data(), end_).substr(begin_); }
   void use(std::size_t size) noexcept { begin_ += size; }
-  /// Waits for more, when unread() is empty. False at the end of the stream.
-  bool fill(net::Deadline limit);
+  /// Waits for more, when unread() is empty. False at the end of the stream, and with an error.
+  bool fill(net::Deadline limit, std::error_code& error);
   /// The same without waiting. False: nothing is there (or the end, which fill() finds).
   bool look();
   /// Nothing has come since the last answer, not even the end.

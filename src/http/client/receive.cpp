@@ -2,10 +2,12 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <ctime>
 
 #include <verdin/net/error.hpp>
 #include <verdin/net/tls_error.hpp>
 #include <verdin/protocol/http1/chars.hpp>
+#include <verdin/runtime/sleep.hpp>
 
 #include "http/client/exchange.hpp"
 
@@ -15,18 +17,49 @@ namespace {
 
 constexpr int kMostInterim = 20;  // answers before the answer
 constexpr int kPartial = 206;     // of what is coded as a whole
+constexpr std::chrono::milliseconds kLastOfBody{50};
 constexpr std::size_t kDecodedPiece = 64 * 1024;
 constexpr std::size_t kMostForNothing = 1024 * 1024;  // coded octets in a row of which nothing comes
 
+void note_cookies(http1::CookieJar& to, const ClientHead& head) {
+  const std::time_t now = std::time(nullptr);
+  for (const http1::HeaderField& field : head.headers()) {
+    if (http1::equals_ignoring_case(field.name, "set-cookie")) to.store(head.url(), field.value, now);
+  }
+}
+
 }  // namespace
+
+// Waits for more, when nothing is there. False at the end of the stream.
+//
+// A peer is silent when it neither sends nor takes anything while it could do one of the two: whoever makes
+// the body may take its time, and the peer may wait for what it makes.
+bool ClientExchange::fill(std::optional<net::Deadline> until) {
+  const InUse in_use(*this, reading_);
+  moved_at_ = Clock::now();  // until somebody read, it may have had to wait
+  for (auto now = moved_at_;; now = Clock::now()) {
+    check_limit();
+    const bool is_making = sending_ == Sending::open && !writing_;
+    const auto since = is_making ? now : moved_at_;
+    if (too_late(since, now)) throw net::TimedOut("verdin: an answer");
+    net::Deadline limit = step(since);
+    if (until) limit = limit.earlier(*until->due());
+    std::error_code error;
+    const bool more = lease_->fill(limit, error);
+    if (failure_ || closed_) throw ClientError(ClientError::Kind::truncated, "the answer was given up");
+    if (!error) {
+      moved_at_ = Clock::now();
+      return more;
+    }
+    if (error != net::Errc::timed_out || (until && until->passed())) net::throw_error(error, "recv");
+  }
+}
 
 // The next head, interim or not. Where nothing comes until then: net::TimedOut, and one may go on.
 void ClientExchange::read_one_head(std::optional<net::Deadline> until) {
-  ClientConnection& connection = *lease_;
   while (true) {
     check_limit();
-    const net::Deadline limit = until ? step().earlier(*until->due()) : step();
-    if (connection.unread().empty() && !connection.fill(limit)) {
+    if (lease_->unread().empty() && !fill(until)) {
       if (send_error_) net::throw_error(send_error_, "verdin: sending a request");
       if (!answered_) throw net::EndOfStream("verdin: the connection ended without an answer");
       throw ClientError(ClientError::Kind::truncated, "the connection ended in the head of the answer");
@@ -52,25 +85,36 @@ void ClientExchange::forget_interim() {
   head_ = http1::ResponseParser();
 }
 
-void ClientExchange::read_head(std::string_view method, ClientHead& to) {
-  while (!has_head_) {
-    read_one_head(std::nullopt);
-    has_head_ = !head_.interim();
-    if (!has_head_) forget_interim();
+void ClientExchange::read_head(ClientHead& to) {
+  if (reading_) throw net::ConcurrentUse("verdin: another greenlet reads this answer");
+  while (looking_) yield();  // a moment
+  rethrow_failure();
+  if (!lease_) throw ClientError(ClientError::Kind::truncated, "the answer was given up");
+  try {
+    while (!has_head_) {
+      read_one_head(std::nullopt);
+      has_head_ = !head_.interim();
+      if (!has_head_) forget_interim();
+    }
+    to.status_ = head_.status();
+    to.reason_ = head_.reason();
+    to.lines_ = head_.headers().text();
+    if (settings_.cookies) note_cookies(*settings_.cookies, to);
+    if (to.status_ >= kFirstError) stop_sending();
+    begin_body();
+  } catch (...) {
+    close();
+    rethrow_failure();
+    throw;
   }
-  to.status_ = head_.status();
-  to.reason_ = head_.reason();
-  to.lines_ = head_.headers().text();
-  begin_body(method);
-  head_ = http1::ResponseParser();
 }
 
-void ClientExchange::begin_body(std::string_view method) {
+void ClientExchange::begin_body() {
   const http1::ResponseParser& head = head_;
-  const http1::BodyKind kind = head.body_kind(method);
+  const http1::BodyKind kind = head.body_kind(request_->method);
   body_ = http1::BodyDecoder(kind, head.content_length());
   until_close_ = kind == http1::BodyKind::until_close;
-  keeps_ = head.keep_alive() && !until_close_ && !send_error_ && !body_kept_;
+  keeps_ = head.keep_alive() && !until_close_;
   if (head.status() == 101) {  // what follows is somebody else's: take_stream()
     keeps_ = false;
     return;
@@ -89,11 +133,15 @@ void ClientExchange::begin_body(std::string_view method) {
 
 std::size_t ClientExchange::read(std::span<char> into) {
   if (ended_ || into.empty()) return 0;
-  if (!lease_) throw ClientError(ClientError::Kind::truncated, "the answer was given up before its end");
+  if (reading_) throw net::ConcurrentUse("verdin: another greenlet reads this answer");
+  rethrow_failure();
+  if (!lease_ || closed_)
+    throw ClientError(ClientError::Kind::truncated, "the answer was given up before its end");
   try {
     return read_some(into);
   } catch (...) {
     close();
+    rethrow_failure();
     throw;
   }
 }
@@ -142,7 +190,7 @@ void ClientExchange::next_piece() {
   if (connection.unread().empty()) {
     bool more;
     try {
-      more = connection.fill(step());
+      more = fill(std::nullopt);
     } catch (const std::system_error& error) {
       if (error.code() != net::TlsErrc::truncated) throw;
       throw ClientError(ClientError::Kind::truncated, "the connection was cut in the body of the answer");
@@ -160,14 +208,24 @@ void ClientExchange::next_piece() {
     throw ClientError(ClientError::Kind::protocol, body_.error().reason);
 }
 
+// Whoever answers to the end before the body's end does not want the rest (RFC 9112 section 9.3: then the
+// connection is of no use). The kernel may have taken the last of it, and the sender not know yet.
 void ClientExchange::end() {
   if (coded_ && !content_.complete())
     throw ClientError(ClientError::Kind::content, "the coding of the answer does not come to its end");
+  if (keeps_ && sending_ == Sending::open && sender_.valid()) sender_.join_for(kLastOfBody);
+  rethrow_failure();
   ended_ = true;
-  keeps_ ? lease_.give_back() : lease_.drop();
+  if (keeps_ && sending_ == Sending::done) {
+    lease_.give_back();
+  } else {
+    close();
+  }
 }
 
 void ClientExchange::finish_or_close(std::size_t most) {
+  stop_sending();
+  keeps_ = keeps_ && sending_ == Sending::done;
   std::array<char, 4096> dropped;
   while (!ended_ && keeps_ && most > 0) {
     const std::size_t size = read(std::span(dropped).first(std::min(most, dropped.size())));
@@ -177,12 +235,24 @@ void ClientExchange::finish_or_close(std::size_t most) {
 }
 
 void ClientExchange::close() noexcept {
+  stop_sending();
   piece_ = {};
-  lease_.drop();
+  closed_ = true;
+  if (!lease_) return;
+  if (writing_ || reading_) {
+    lease_->stream().close();  // and gone when they have left it
+  } else {
+    lease_.drop();
+  }
 }
 
 std::unique_ptr<net::StreamSocket> ClientExchange::take_stream(std::string& leftover) {
-  if (!lease_) throw std::logic_error("verdin: the answer's connection is gone");
+  if (!lease_ || closed_) throw std::logic_error("verdin: the answer's connection is gone");
+  if (sending_ == Sending::open && sender_.valid()) sender_.join_for(kLastOfBody);
+  if (sending_ != Sending::done) {
+    close();
+    throw ClientError(ClientError::Kind::protocol, "the connection was given to another use in a body");
+  }
   leftover = std::string(piece_) + std::string(lease_->unread());
   std::unique_ptr<net::StreamSocket> stream = lease_->take_stream();
   close();
