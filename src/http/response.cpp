@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <stdexcept>
 
 #include <verdin/base/spare.hpp>
@@ -7,6 +8,7 @@
 #include <verdin/protocol/http1/chars.hpp>
 #include <verdin/protocol/http1/content_coding.hpp>
 #include <verdin/runtime/offload.hpp>
+#include <verdin/runtime/sleep.hpp>
 
 namespace verdin::http {
 
@@ -14,10 +16,16 @@ namespace {
 
 constexpr std::size_t kOffloadFrom = 64 * 1024;  // some 3 ms of compressing
 
+constexpr std::size_t kCodedAtOnce = 32 * 1024;  // of a piece, before others get their turn: 1 ms
+
 constexpr std::size_t kMostSpare = 64;  // headers
 
+constexpr std::string_view kEvents = "text/event-stream";
+
+std::string_view media_type(std::string_view type) { return http1::trim(type.substr(0, type.find(';'))); }
+
 bool is_text(std::string_view type) {
-  type = http1::trim(type.substr(0, type.find(';')));
+  type = media_type(type);
   return type.substr(0, 5) == "text/" || type == "application/json" || type == "application/javascript" ||
          type == "application/xml" || type == "image/svg+xml" || type.ends_with("+json") ||
          type.ends_with("+xml");
@@ -55,9 +63,16 @@ bool Response::may_be_compressed(std::size_t size) const {
   if (compress_from_ == 0 || size < compress_from_ || status_ == 206 || http1::status_has_no_body(status_) ||
       has_header("Content-Encoding") || has_header("Content-Range"))
     return false;
-  return std::any_of(headers_.begin(), headers_.end(), [](const auto& known) {
-    return http1::equals_ignoring_case(known.first, "content-type") && is_text(known.second);
-  });
+  bool is_of_use = false;
+  for (const auto& [name, value] : headers_) {
+    if (http1::equals_ignoring_case(name, "content-type")) {
+      is_of_use = is_text(value) && (compress_events_ || media_type(value) != kEvents);
+    } else if (http1::equals_ignoring_case(name, "cache-control") &&
+               http1::list_contains(value, "no-transform")) {
+      return false;  // RFC 9110 section 7.7: the application wants these octets to arrive
+    }
+  }
+  return is_of_use;
 }
 
 void Response::check_unsent() const {
@@ -179,21 +194,51 @@ bool Response::write(std::string_view piece) {
   if (!exchange_->started()) {
     check_unsent();
     if (!has_type()) type("text/plain; charset=utf-8");
+    choose_coding_of_pieces();
     const Checked checked(*exchange_);
     exchange_->start(status_, header_views());
     sent_ = true;
     gone_ = !exchange_->started();  // the peer has left before
   }
-  return exchange_->write(piece);
+  const bool is_plain = coding_ == http1::ContentCoding::identity || piece.empty() || !exchange_->has_body_;
+  return is_plain ? exchange_->write(piece) : write_coded(piece);
+}
+
+void Response::choose_coding_of_pieces() {
+  if (!may_be_compressed(std::numeric_limits<std::size_t>::max())) return;
+  add_header("Vary", "Accept-Encoding");
+  coding_ = http1::choose_stream_coding(exchange_->request().header("Accept-Encoding").value_or(""));
+  if (coding_ == http1::ContentCoding::identity) return;
+  header("Content-Encoding", to_string(coding_));
+  weaken_etag(headers_);
+}
+
+bool Response::write_coded(std::string_view piece) {
+  if (exchange_->finished()) return false;
+  if (!encoder_) encoder_ = std::make_unique<http1::ContentEncoder>(coding_);
+  std::string coded;
+  while (true) {
+    const std::string_view some = piece.substr(0, kCodedAtOnce);
+    piece.remove_prefix(some.size());
+    coded.clear();
+    encoder_->feed(some, coded, piece.empty());
+    if (!exchange_->write(coded)) return false;
+    if (piece.empty()) return true;
+    yield();
+  }
 }
 
 void Response::end() {
   if (gone_) return;
-  if (!exchange_->started()) {
-    send();
-  } else {
-    exchange_->end();
+  if (!exchange_->started()) return send();
+  if (coding_ != http1::ContentCoding::identity && exchange_->has_body_ && !exchange_->finished()) {
+    if (!encoder_) encoder_ = std::make_unique<http1::ContentEncoder>(coding_);
+    std::string last;
+    encoder_->finish(last);
+    encoder_.reset();
+    exchange_->write(last);
   }
+  exchange_->end();
 }
 
 void Response::html(std::string_view page) {

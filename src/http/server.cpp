@@ -129,6 +129,7 @@ void Server::run_handler(const ExchangePtr& exchange) {
   Request& request = exchange->request_;
   Response response(exchange);
   response.compress_from_ = options_.compress_from;
+  response.compress_events_ = options_.compress_events;
   try {
     const auto answer = [&] {
       if (exchange->route_) {
@@ -144,7 +145,7 @@ void Server::run_handler(const ExchangePtr& exchange) {
       Next::Chain{middlewares_, 0, middlewares_.size(), request, response, handler}.run();
     }
     if (exchange->started()) {
-      exchange->end();
+      response.end();
     } else if (!response.sent() && !exchange->finished()) {
       response.send();
     }
@@ -195,7 +196,7 @@ void Server::answer_failure(Response& failed, int status) {
     };
     try {
       page->second(request, response);
-      if (exchange->started()) return exchange->end();
+      if (exchange->started()) return response.end();
       if (!response.sent() && !exchange->finished()) response.send();
       return;
     } catch (const TimeoutExpired&) {

@@ -21,6 +21,7 @@
 
 #include <verdin/http/exchange.hpp>
 #include <verdin/http/template.hpp>
+#include <verdin/protocol/http1/content_coding.hpp>
 #include <verdin/protocol/http1/cookie.hpp>
 #include <verdin/protocol/json/convert.hpp>
 
@@ -86,7 +87,8 @@ class Response {
   /// Sends the next piece of an answer whose length is not known: the first one sends the status and headers
   /// (as text/plain unless a type is set). Waits while the peer takes too little; false: it has gone, and
   /// nothing more need be made. The answer ends when the handler returns, or by end(); if the handler throws,
-  /// the connection is cut, and the peer knows that it has not got all.
+  /// the connection is cut, and the peer knows that it has not got all. Where it is compressed (see
+  /// Options::compress_from), what the peer has got it can read: each piece is flushed.
   bool write(std::string_view piece);
   /// A field behind the body (a checksum, say), between the first write() and the end: see
   /// Exchange::trailer(). False: the peer has not asked for trailers, and gets none.
@@ -145,6 +147,8 @@ class Response {
   }
   void append_header(std::string_view name, std::string_view value);
   bool may_be_compressed(std::size_t size) const;
+  void choose_coding_of_pieces();
+  bool write_coded(std::string_view piece);
 
   ExchangePtr exchange_;
   HeaderList headers_;
@@ -152,6 +156,9 @@ class Response {
   std::size_t replaced_ = 0;             // of those, at their end, by header(): until the handler throws
   std::size_t compress_from_ = 0;
   int status_ = 200;
+  bool compress_events_ = false;
+  http1::ContentCoding coding_ = http1::ContentCoding::identity;  // of an answer in pieces
+  std::unique_ptr<http1::ContentEncoder> encoder_;                // once there is a piece
   bool sent_ = false;
   bool has_type_ = false;  // among headers_
   bool gone_ = false;      // the peer, before the first write()

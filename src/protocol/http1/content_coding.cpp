@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <new>
 
@@ -48,6 +49,19 @@ std::string encode_brotli(std::string_view content) {
   return encoded;
 }
 
+/// The first of those that it likes best.
+ContentCoding choose(std::string_view accept_encoding, std::array<ContentCoding, 3> from) noexcept {
+  auto best = ContentCoding::identity;
+  int most = std::max(named_weight(accept_encoding, "identity") - 1, 0);
+  for (const ContentCoding coding : from) {
+    const int weight = encoding_weight(accept_encoding, to_string(coding));
+    if (weight <= most) continue;
+    most = weight;
+    best = coding;
+  }
+  return best;
+}
+
 }  // namespace
 
 std::string_view to_string(ContentCoding coding) noexcept {
@@ -65,15 +79,11 @@ std::string_view to_string(ContentCoding coding) noexcept {
 }
 
 ContentCoding choose_coding(std::string_view accept_encoding) noexcept {
-  auto best = ContentCoding::identity;
-  int most = std::max(named_weight(accept_encoding, "identity") - 1, 0);
-  for (const ContentCoding coding : {ContentCoding::brotli, ContentCoding::gzip, ContentCoding::deflate}) {
-    const int weight = encoding_weight(accept_encoding, to_string(coding));
-    if (weight <= most) continue;
-    most = weight;
-    best = coding;
-  }
-  return best;
+  return choose(accept_encoding, {ContentCoding::brotli, ContentCoding::gzip, ContentCoding::deflate});
+}
+
+ContentCoding choose_stream_coding(std::string_view accept_encoding) noexcept {
+  return choose(accept_encoding, {ContentCoding::gzip, ContentCoding::deflate, ContentCoding::brotli});
 }
 
 std::string encode_content(std::string_view content, ContentCoding coding) {

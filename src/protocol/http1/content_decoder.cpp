@@ -152,7 +152,9 @@ ContentDecoder::State ContentDecoder::Brotli::step(std::string_view& data, std::
     result = ::BrotliDecoderDecompressStream(state, &left, &next, &free, &out, nullptr);
     to.append(piece.data(), given - free);
     room -= given - free;
-  } while (result == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT && room > 0);
+    // It may say that it wants input while it holds what it had no room for.
+  } while (room > 0 && result != BROTLI_DECODER_RESULT_ERROR &&
+           (result == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT || ::BrotliDecoderHasMoreOutput(state)));
   data.remove_prefix(data.size() - left);
   switch (result) {
     case BROTLI_DECODER_RESULT_SUCCESS:

@@ -1,5 +1,5 @@
 // ContentDecoder: gzip and deflate back again, in every cut and with any room, and never more than is asked
-// for.
+// for. ContentEncoder: each piece is there when it was flushed.
 #include <string>
 
 #include <gtest/gtest.h>
@@ -65,6 +65,34 @@ TEST(Http1Content, ComesBackAsItWas) {
       EXPECT_EQ(content.text, text);
       EXPECT_TRUE(content.complete && !content.failed);
     }
+  }
+}
+
+TEST(Http1Content, WhatIsFlushedIsThere) {
+  using http1::ContentEncoder;
+  for (ContentCoding coding : {ContentCoding::gzip, ContentCoding::deflate, ContentCoding::brotli}) {
+    ContentEncoder encoder(coding);
+    ContentDecoder decoder(coding);
+    std::string all, octets;
+    for (const std::string& piece : {std::string("a"), words(10), std::string(), words(100'000), words(3)}) {
+      std::string coded, text;
+      encoder.feed(piece, coded, false);
+      encoder.feed("b", coded, true);
+      std::string_view data = coded;
+      decoder.feed(data, text, 10'000'000);
+      EXPECT_TRUE(text == piece + "b") << to_string(coding) << ' ' << piece.size();
+      EXPECT_LT(coded.size(), piece.size() / 2 + 50);
+      EXPECT_FALSE(decoder.complete());
+      all += text;
+      octets += coded;
+    }
+    ContentEncoder moved(std::move(encoder));
+    moved.finish(octets);
+    const Content content = decode(octets, coding, octets.size(), 10'000'000);
+    EXPECT_TRUE(content.complete && content.text == all);
+    std::string nothing;
+    ContentEncoder(coding).finish(nothing);
+    EXPECT_TRUE(decode(nothing, coding) == (Content{"", false, true}));
   }
 }
 
@@ -142,6 +170,15 @@ TEST(Http1Content, TheOneThatIsLikedBest) {
   EXPECT_EQ(chosen("gzip;q=0.5, identity;q=0.5"), "gzip");
   EXPECT_EQ(chosen("gzip;q=0.5, *;q=0"), "gzip");
   EXPECT_EQ(chosen("br;q=2"), "identity");
+}
+
+TEST(Http1Content, TheOneForPieces) {
+  EXPECT_EQ(http1::choose_stream_coding("br, deflate, gzip"), ContentCoding::gzip);
+  EXPECT_EQ(http1::choose_stream_coding("br, deflate, gzip;q=0.9"), ContentCoding::deflate);
+  EXPECT_EQ(http1::choose_stream_coding("br, gzip;q=0.9"), ContentCoding::brotli);
+  EXPECT_EQ(http1::choose_stream_coding("*"), ContentCoding::gzip);
+  EXPECT_EQ(http1::choose_stream_coding("identity, gzip;q=0.9"), ContentCoding::identity);
+  EXPECT_EQ(http1::choose_stream_coding(""), ContentCoding::identity);
 }
 
 TEST(Http1Content, Names) {
