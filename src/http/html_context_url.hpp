@@ -15,6 +15,8 @@ class UrlContext {
  public:
   /// Null, or why the octet must not stand there.
   const char* feed(char c);
+  /// The same of the value's end.
+  const char* end();
   /// A value stands here, and it is not refused.
   void hole();
   void begin_section() { boundary(); }
@@ -23,6 +25,8 @@ class UrlContext {
 
   bool is_empty() const noexcept { return !fixed_; }
   bool is_bad() const noexcept { return bad_; }
+  /// A value or a section here would be in the middle of a character reference.
+  bool in_reference() const noexcept { return !reference_.empty(); }
   /// What is behind "?" or "#" whatever the sections do.
   bool in_query() const noexcept { return query_; }
   /// No value behind this can say which host it is.
@@ -39,13 +43,15 @@ class UrlContext {
     wanted,    // whatever stands before: a name is wanted, and then a "/"
     name,      // of a host or a directory
     settled,
-    unknown,  // a reference may be a slash
+    unknown,  // behind a reference
   };
 
   void boundary();
   void note_host(char c) noexcept;
   const char* note_scheme(char c);
+  const char* end_reference(bool by_semicolon);
 
+  std::string reference_{};   // "&" and what follows, until it ends; not in the query
   std::string beginning_{};   // literal text where a scheme may be, since the last boundary; lower case
   bool fixed_ = false;        // something may stand before
   bool touched_ = false;      // by a value or a section

@@ -299,6 +299,38 @@ TEST(HttpTemplate, AnEmptyValueMakesNoHost) {
   EXPECT_EQ(url("/{{a}}", evil), "/");
 }
 
+// A browser decodes them before it reads the URL.
+TEST(HttpTemplate, ReferencesDoNotDecideWhereAUrlLeads) {
+  for (const char* url :
+       {// The value is the scheme.
+        "{{x}}&colon;alert(1)", "{{x}}&#58;alert(1)", "{{x}}&#x3a;a", "{{x}}&#X003A;a", "{{x}}&#58",
+        "{{x}}&#58 a", "{{x}}&#115;cript:alert(1)", "{{x}}&amp;a:b",
+        // An empty value, and the next one is a host.
+        "/{{x}}&sol;{{x}}", "/{{x}}&#47;{{x}}", "/{{x}}&bsol;{{x}}", "/{{x}}&Tab;/{{x}}",
+        "/{{x}}&NewLine;/{{x}}", "/{{x}}&#10;/{{x}}", "/{{x}}&#x9/{{x}}", "/&#32;{{x}}/{{x}}",
+        "/{{x}}&#00000000000000047;{{x}}",
+        // A path, and no fragment, where ".." would climb.
+        "/static&quest;{{x}}/{{x}}.js", "/static&num;{{x}}/{{x}}.js",
+        // A value or a section makes the reference.
+        "/{{x}}&#4{{x}}{{x}}", "/{{x}}&so{{x}};{{x}}", "/{{x}}&{{x}}", "/{{x}}&#{{#l}}4{{/l}}7;{{x}}",
+        // What was refused before.
+        "javascript&colon;{{x}}", "javascript&#58;{{x}}", "&#106;avascript:{{x}}", "&Tab;{{x}}"}) {
+    EXPECT_NE(refusal(std::string("<a href=\"") + url + "\">"), "") << url;
+    EXPECT_NE(refusal(std::string("<a href='") + url + "'>"), "") << url;
+  }
+  EXPECT_EQ(refusal("<a href=\"/{{x}}&sol;\">"),
+            "1:20: write what decides where a URL leads as it is, not as a character reference");
+  for (const char* url : {"/a&amp;b/{{x}}", "{{x}}&amp;b=1", "/{{x}}?a=1&amp;b={{x}}&c={{x}}&{{x}}&colon;",
+                          "/{{x}}&auml;/{{x}}", "/{{x}}&#228;{{x}}", "/a&b=c/{{x}}", "/{{x}}&#xe4/{{x}}",
+                          "/&colonel;{{x}}", "/{{x}}?&#47;{{x}}"}) {
+    EXPECT_EQ(refusal(std::string("<a href=\"") + url + "\">"), "") << url;
+  }
+  // "&#" is no fragment: what climbs is left out behind it, too.
+  EXPECT_EQ(with("<script src=\"/static/&#228;/{{x}}/{{x}}.js\"></script>", ".."),
+            "<script src=\"/static/&#228;//.js\"></script>");
+  EXPECT_EQ(refusal("<p title=\"{{x}}&colon;{{x}}\">{{x}}&colon;{{x}}</p>"), "");
+}
+
 TEST(HttpTemplate, RefusesCommentsInScripts) {
   EXPECT_NE(refusal("<script><!--<script></script>{{x}}--></script>"), "");
   EXPECT_NE(refusal("<script>a <<!-- b</script>"), "");
