@@ -9,6 +9,7 @@ namespace {
 
 using FormEvent = http1::MultipartParser::Event;
 constexpr std::size_t kPieceOfForm = 16 * 1024;
+constexpr std::size_t kLongestValue = 1024;  // of a number: 2^-1074 has 752 digits that count
 
 std::string boundary_of(const Request& request) {
   const auto boundary = http1::multipart_boundary(request.header("Content-Type").value_or(""));
@@ -74,6 +75,19 @@ std::string Multipart::read_all(std::size_t limit) {
     text.append(piece.data(), size);
   }
   return text;
+}
+
+/// What is longer is none: the rest of it is skipped.
+std::optional<std::string> Multipart::read_value() {
+  std::array<char, kLongestValue + 1> piece;
+  std::size_t size = 0;
+  while (size < piece.size()) {
+    const std::size_t some = read(std::span(piece).subspan(size));
+    if (some == 0) break;
+    size += some;
+  }
+  if (file_name_ || size == piece.size()) return std::nullopt;
+  return std::string(piece.data(), size);
 }
 
 }  // namespace verdin::http

@@ -3,7 +3,9 @@
 //   app.post("/photos", [](http::Request& q, http::Response& r) {
 //     http::Multipart form(q);
 //     while (form.next()) {
-//       if (form.file_name()) save(form); else fields[form.name()] = form.read_all(1000);
+//       if (form.file_name()) save(form);
+//       else if (form.name() == "year") year = form.read_as<int>();
+//       else fields[form.name()] = form.read_all(1000);
 //     }
 //   }, {.stream_body = true, .body_limit = 1'000'000'000});
 //
@@ -42,8 +44,14 @@ class Multipart {
   std::size_t read(std::span<char> into);
   /// What is left of it. BodyError (413) beyond `limit` octets.
   std::string read_all(std::size_t limit);
+  /// The same as a number, or as a bool: see Request::form_as(). None if it is not one, and for a file.
+  template <typename T>
+  std::optional<T> read_as() {
+    return Request::read_as<T>(read_value());
+  }
 
  private:
+  std::optional<std::string> read_value();
   http1::MultipartParser::Event pump();
   [[noreturn]] void throw_failure() const;
 

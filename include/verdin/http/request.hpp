@@ -71,7 +71,11 @@ class Request {
   }
   template <typename T>
   std::optional<T> param_as(std::string_view name) const {
-    return read_as<T>(std::string(param(name)));
+    return text_as<T>(param(name));
+  }
+  template <typename T>
+  std::optional<T> cookie_as(std::string_view name) const {
+    return read_as<T>(cookie(name));
   }
 
   /// A header's value by its name in any case; several of one name are joined with ", " (cookies with "; ").
@@ -119,19 +123,23 @@ class Request {
  private:
   friend class Connection;
   friend class Exchange;
+  friend class Multipart;
   friend class Server;
 
+  template <typename T, typename Text>
+  static std::optional<T> read_as(const std::optional<Text>& text) {
+    return text ? text_as<T>(*text) : std::nullopt;
+  }
   template <typename T>
-  static std::optional<T> read_as(const std::optional<std::string>& text) {
-    if (!text) return std::nullopt;
+  static std::optional<T> text_as(std::string_view text) {
     if constexpr (std::is_same_v<T, bool>) {
-      if (*text == "1" || *text == "true") return true;
-      if (*text == "0" || *text == "false") return false;
+      if (text == "1" || text == "true") return true;
+      if (text == "0" || text == "false") return false;
       return std::nullopt;
     } else {
       T value{};
-      const char* const end = text->data() + text->size();
-      const auto [last, error] = std::from_chars(text->data(), end, value);
+      const char* const end = text.data() + text.size();
+      const auto [last, error] = std::from_chars(text.data(), end, value);
       return error == std::errc() && last == end ? std::optional<T>(value) : std::nullopt;
     }
   }

@@ -29,11 +29,12 @@ struct Site {
     app.start();
   }
   http::ClientResponse ask(const std::string& target, const std::string& method = "GET",
-                           const std::string& accept_encoding = "identity") {
+                           const std::string& accept_encoding = "identity", const std::string& cookies = {}) {
     http::ClientRequest request;
     request.method = method;
     request.url = "http://127.0.0.1:" + std::to_string(app.port()) + target;
     request.headers = {{"Accept-Encoding", accept_encoding}};
+    if (!cookies.empty()) request.headers.emplace_back("Cookie", cookies);
     return client.request(std::move(request));
   }
   App app;
@@ -244,8 +245,15 @@ TEST(HttpAppAnswers, TypedValues) {
       EXPECT_EQ(q.query_as<bool>("a"), std::nullopt);
       EXPECT_EQ(q.query_as<int>("empty"), std::nullopt);
       EXPECT_EQ(q.query_as<int>("nothing"), std::nullopt);
+      EXPECT_EQ(q.cookie_as<int>("visits"), 12);
+      EXPECT_EQ(q.cookie_as<double>("visits"), 12.0);
+      EXPECT_EQ(q.cookie_as<bool>("visits"), std::nullopt);
+      EXPECT_EQ(q.cookie_as<bool>("dark"), true);
+      EXPECT_EQ(q.cookie_as<int>("name"), std::nullopt);
+      EXPECT_EQ(q.cookie_as<int>("nothing"), std::nullopt);
     });
-    site.ask("/7?a=-12&f=1.5&yes=true&no=0&big=256&empty=");
+    site.ask("/7?a=-12&f=1.5&yes=true&no=0&big=256&empty=", "GET", "identity",
+             "visits=12; dark=true; name=12x");
     EXPECT_TRUE(asked);
   });
 }

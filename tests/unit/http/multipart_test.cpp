@@ -62,6 +62,48 @@ TEST(HttpMultipart, PartsOneAfterTheOther) {
   });
 }
 
+TEST(HttpMultipart, FieldsHaveTypes) {
+  verdin::run([] {
+    http::App app;
+    int seen = 0;
+    const auto handler = [&](http::Request& q, http::Response& r) {
+      http::Multipart form(q);
+      while (form.next()) {
+        if (form.name() == "int") {
+          EXPECT_EQ(form.read_as<int>(), -7);
+        } else if (form.name() == "double") {
+          EXPECT_EQ(form.read_as<double>(), 1.5);
+        } else if (form.name() == "long") {
+          EXPECT_EQ(form.read_as<double>(), 1.0) << "with all its zeros";
+        } else if (form.name() == "bool") {
+          EXPECT_EQ(form.read_as<bool>(), true);
+        } else {
+          EXPECT_EQ(form.read_as<int>(), std::nullopt) << form.name();
+        }
+        ++seen;
+      }
+      r.send();
+    };
+    app.post("/whole", handler);
+    app.post("/streamed", handler, {.stream_body = true});
+    app.listen({"127.0.0.1", 0}).start();
+    const std::string body =
+        part_of("name=int", "-7") + part_of("name=double", "1.5") +
+        part_of("name=long", "1." + std::string(900, '0')) + part_of("name=bool", "true") +
+        part_of("name=none", "") + part_of("name=text", "7x") + part_of("name=large", "99999999999") +
+        part_of("name=endless", std::string(300'000, '1')) + part_of("name=zeros", std::string(1025, '0')) +
+        part_of("name=file; filename=\"f\"", "7") + "--B--\r\n";
+    http::Client client;
+    for (const std::string path : {"/whole", "/streamed"}) {
+      seen = 0;
+      const auto got = client.post("http://127.0.0.1:" + std::to_string(app.port()) + path, body,
+                                   "multipart/form-data; boundary=B");
+      EXPECT_EQ(got.status(), 200);
+      EXPECT_EQ(seen, 10);
+    }
+  });
+}
+
 TEST(HttpMultipart, WhatHasFailedFailsAgain) {
   verdin::run([] {
     http::App app;
