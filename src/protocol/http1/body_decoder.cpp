@@ -187,8 +187,11 @@ void BodyDecoder::keep_trailer(char c) {
 }
 
 ParseState BodyDecoder::step_trailer(char c, const Limits& limits) {
-  if (++trailer_used_ > limits.trailers) return fail(431, "trailers too large");
-  if (part_ != Part::last_lf && (part_ != Part::trailer_start || c != '\r')) keep_trailer(c);
+  if (part_ != Part::last_lf &&
+      (part_ != Part::trailer_start || c != '\r')) {  // not of the line that ends all
+    if (++trailer_used_ > limits.trailers) return fail(431, "trailers too large");
+    keep_trailer(c);
+  }
   switch (part_) {
     case Part::trailer_start:
       if (c == '\r') return go(Part::last_lf);

@@ -364,6 +364,33 @@ TEST(HttpConnection, UpgradeOfOtherMethodsIsAnOrdinaryRequest) {
   });
 }
 
+// RFC 9110 section 7.8: one may go on in HTTP/1.1, and the body is the request's all the same.
+TEST(HttpConnection, AnUpgradeToHttp2IsLetBeWithItsBody) {
+  in_hub([] {
+    const std::string upgrade =
+        "POST /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+        "HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n";
+    for (const std::string& body :
+         {std::string("Content-Length: 5\r\n\r\nhello"),
+          std::string("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")}) {
+      for (const std::size_t piece : {std::size_t{1}, std::size_t{1000}}) {
+        Fixture server;
+        const std::string answers =
+            server.exchange(upgrade + body + "GET /b HTTP/1.1\r\nHost: x\r\n\r\n", piece);
+        EXPECT_EQ(responses_in(answers), 2u) << answers;
+        EXPECT_EQ(answers.find("Switching"), answers.npos);
+        EXPECT_NE(answers.find("\r\n\r\nPOST /a helloHTTP/1.1 200 OK\r\n"), answers.npos) << answers;
+        EXPECT_TRUE(answers.ends_with("\r\n\r\nGET /b ")) << answers;
+        EXPECT_EQ(server.echo.upgrades, 0);
+      }
+    }
+    Fixture server;  // who speaks HTTP/2 at once is told, and gets no further
+    const std::string refused = server.exchange("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    EXPECT_EQ(status_in(refused), 505);
+    EXPECT_EQ(responses_in(refused), 1u);
+  });
+}
+
 TEST(HttpConnection, AnExchangeThatIsLetGoAnswers500) {
   in_hub([] {
     Fixture server;

@@ -1,8 +1,13 @@
 // Answers and bodies in pieces: in their order, with back-pressure both ways, to the end or not at all.
 #include <chrono>
+#include <functional>
+#include <stdexcept>
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <verdin/http/http.hpp>
 #include <verdin/net/error.hpp>
@@ -265,6 +270,64 @@ TEST(HttpStreaming, APeerThatLeavesOrTakesNothingEndsIt) {
     EXPECT_TRUE(soon(peer, [&] { return left; }));
     EXPECT_EQ(site.app.connections(), 0u);
     EXPECT_EQ(site.errors, 0);
+  });
+}
+
+// RFC 9112 section 6.3: whatever a handler does, a peer takes what stands behind the head for the next
+// answer.
+TEST(HttpStreaming, AnswersThatHaveNoBodyNeverGetOne) {
+  verdin::run([] {
+    const std::string body(100'000, 'x');
+    std::string file_name = "/tmp/verdin-no-body-XXXXXX";
+    const int file = ::mkstemp(file_name.data());
+    ASSERT_EQ(::write(file, body.data(), body.size()), static_cast<ssize_t>(body.size()));
+    ::close(file);
+    const std::pair<const char*, std::function<void(Request&, Response&)>> ways[] = {
+        {"send", [](Request&, Response& r) { r.send("body"); }},
+        {"large", [&](Request&, Response& r) { r.send(body); }},
+        {"shared", [&](Request&, Response& r) { r.send(verdin::SharedBuffer::copy(body)); }},
+        {"json", [](Request&, Response& r) { r.json("{}"); }},
+        {"file", [&](Request&, Response& r) { EXPECT_TRUE(r.send_file(file_name)); }},
+        {"pieces",
+         [](Request&, Response& r) {
+           EXPECT_FALSE(r.write("one"));
+           EXPECT_FALSE(r.trailer("X-Y", "z"));
+           EXPECT_FALSE(r.write("two"));
+         }},
+        {"ended", [](Request&, Response& r) { r.write("one"), r.end(), r.write("two"); }},
+        {"events", [](Request& q, Response& r) { http::EventStream(q, r).send({.data = "x"}); }},
+    };
+    for (const bool compresses : {false, true}) {
+      Options options;
+      options.compress_from = compresses ? 1 : 0;
+      options.compress_events = compresses;
+      for (const int status : {204, 304, 200}) {  // 200: HEAD
+        Site site(options);
+        for (const auto& [path, handler] : ways) {
+          site.app.get(std::string("/") + path, [=](Request& q, Response& r) {
+            r.status(status);
+            handler(q, r);
+          });
+        }
+        site.app.get("/next", [](Request&, Response& r) { r.send("next"); });
+        for (const auto& [path, handler] : ways) {
+          const auto peer = site.connect();
+          peer->send((status == 200 ? "HEAD /" : "GET /") + std::string(path) +
+                     " HTTP/1.1\r\nHost: x\r\nTE: trailers\r\nAccept-Encoding: gzip\r\n\r\n" + get("/next"));
+          ASSERT_TRUE(soon(peer, [&] { return has(peer->received, "\r\n\r\nnext"); })) << path << status;
+          const std::string answer = peer->received;
+          EXPECT_EQ(status_of_answer(answer), status) << path;
+          EXPECT_EQ(behind_head(answer).substr(0, 17), "HTTP/1.1 200 OK\r\n") << path << ' ' << answer;
+          if (status == 200) continue;
+          const std::string head = answer.substr(0, answer.find("\r\n\r\n"));
+          EXPECT_FALSE(has(head, "Content-Length") || has(head, "Transfer-Encoding")) << head;
+        }
+        EXPECT_EQ(site.errors, 0);
+      }
+    }
+    for (const int status : {100, 101, 199, 99, 1000})
+      EXPECT_THROW(Response(nullptr).status(status), std::invalid_argument) << status;
+    ::unlink(file_name.c_str());
   });
 }
 

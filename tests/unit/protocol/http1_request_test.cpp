@@ -343,7 +343,8 @@ TEST(Http1Chunked, Trailers) {  // reliability: 16
   }
   // "X: ", CRLF, CRLF: 7 octets of the 8192 beside the value.
   EXPECT_EQ(status_of(chunked("0\r\nX: " + std::string(8185, 'a') + "\r\n\r\n")), 200);
-  EXPECT_EQ(status_of(chunked("0\r\nX: " + std::string(8186, 'a') + "\r\n\r\n")), 431);
+  EXPECT_EQ(status_of(chunked("0\r\nX: " + std::string(8188, 'a') + "\r\n\r\n")), 431);
+  EXPECT_EQ(status_of(chunked("0\r\nX: " + std::string(8187, 'a') + "\r\n\r\n")), 200);
 }
 
 TEST(Http1Chunked, TrailersAreNoneUntilTheyAreWhole) {
@@ -412,6 +413,36 @@ TEST(Http1Limits, AreOptions) {
   EXPECT_EQ(status_of("GET /12345 HTTP/1.1\r\nHost: x\r\nA: b\r\n\r\n", limits), 414);
   EXPECT_EQ(status_of("GET / HTTP/1.1\r\nHost: x\r\nA: b\r\nC: d\r\n\r\n", limits), 431);
   EXPECT_EQ(status_of("GET / HTTP/1.1\r\nHost: x\r\nA: bbbbbbbbbbbbbbbbbbb\r\n\r\n", limits), 431);
+
+  const auto with_method = [](std::size_t size, std::uint32_t limit) {
+    http1::Limits of_method;
+    of_method.method = limit;
+    return status_of(std::string(size, 'M') + " / HTTP/1.1\r\nHost: x\r\n\r\n", of_method);
+  };
+  EXPECT_EQ(with_method(4, 4), 200);
+  EXPECT_EQ(with_method(5, 4), 400);
+  EXPECT_EQ(with_method(33, 32), 400);
+  EXPECT_EQ(with_method(33, 40), 200);
+
+  const auto of_chunks = [](const std::string& chunks, const http1::Limits& of_body) {
+    return status_of("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks, of_body);
+  };
+  http1::Limits extended;
+  extended.chunk_extensions = 8;  // of all chunks together, with the ";"
+  EXPECT_EQ(of_chunks("1;a=b\r\nx\r\n0;a=b\r\n\r\n", extended), 200);
+  EXPECT_EQ(of_chunks("1;a=b\r\nx\r\n0;a=bc\r\n\r\n", extended), 400);
+  extended.chunk_extensions = 9;
+  EXPECT_EQ(of_chunks("1;a=b\r\nx\r\n0;a=bc\r\n\r\n", extended), 200);
+
+  http1::Limits trailing;
+  trailing.trailers = 12;
+  EXPECT_EQ(of_chunks("0\r\nA: b\r\nC: d\r\n\r\n", trailing), 200);
+  EXPECT_EQ(of_chunks("0\r\nA: b\r\nC: de\r\n\r\n", trailing), 431);
+  trailing.trailers = 13;
+  EXPECT_EQ(of_chunks("0\r\nA: b\r\nC: de\r\n\r\n", trailing), 200);
+  trailing.trailers = 0;
+  EXPECT_EQ(of_chunks("0\r\n\r\n", trailing), 200);
+  EXPECT_EQ(of_chunks("0\r\nA: b\r\n\r\n", trailing), 431);
 }
 
 TEST(Http1Head, UpgradeAndExpect) {

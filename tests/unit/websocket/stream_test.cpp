@@ -159,6 +159,26 @@ TEST(WebSocketRoute, RefusesBadHandshakes) {
   });
 }
 
+TEST(WebSocketRoute, ALongHeadIsRefusedBeforeAnythingIsUpgraded) {
+  run([] {
+    http::Options wide;
+    wide.limits.head = 1 << 20;  // so that only their number speaks against them
+    for (const http::Options& options : {http::Options(), wide}) {
+      http::App app(options);
+      bool upgraded = false;
+      route(app, "/echo", [&upgraded](Stream&) { upgraded = true; });
+      std::string lines;
+      for (int i = 0; i < 2000; ++i) lines += "X-" + std::to_string(i) + ": y\r\n";
+      RawClient client(app);
+      client.send(upgrade_request("/echo", lines));
+      const std::string answer = client.read_to_end();
+      EXPECT_EQ(answer.substr(0, 13), "HTTP/1.1 431 ") << answer;
+      EXPECT_EQ(answer.find("HTTP/1.1 ", 1), answer.npos) << answer;
+      EXPECT_FALSE(upgraded);
+    }
+  });
+}
+
 TEST(WebSocketRoute, WelcomesOriginsOfTheSameHostAndThoseListed) {
   run([] {
     http::App app;
