@@ -77,6 +77,7 @@ class ClientExchange : public std::enable_shared_from_this<ClientExchange> {
     stopped,  // and never will be
   };
 
+  bool in_use() const noexcept { return writing_ || reading_ || looking_; }
   bool may_send(std::size_t size, Clock::time_point now);
   bool send_piece(std::span<const std::string_view> pieces);
   bool send_chunk(std::string_view piece);
@@ -128,6 +129,7 @@ class ClientExchange : public std::enable_shared_from_this<ClientExchange> {
   std::size_t for_nothing_ = 0;  // coded octets since the last that stood for something
   http1::ResponseParser head_;
   int interim_ = 0;  // answers before the answer
+  int status_ = 0;   // of the answer, when read_head() has given it
   http1::BodyDecoder body_;
   http1::ContentDecoder content_;
   std::string_view piece_;  // of the body, as it came; lies in the connection's buffer
@@ -149,7 +151,7 @@ class ClientExchange::InUse {
   InUse& operator=(const InUse&) = delete;
   ~InUse() {
     flag_ = false;
-    if (exchange_.closed_ && !exchange_.writing_ && !exchange_.reading_) exchange_.lease_.drop();
+    if (exchange_.closed_ && !exchange_.in_use()) exchange_.lease_.drop();
   }
 
  private:

@@ -89,7 +89,7 @@ void ClientExchange::read_head(ClientHead& to) {
   if (reading_) throw net::ConcurrentUse("verdin: another greenlet reads this answer");
   while (looking_) yield();  // a moment
   rethrow_failure();
-  if (!lease_) throw ClientError(ClientError::Kind::truncated, "the answer was given up");
+  if (!lease_ || closed_) throw ClientError(ClientError::Kind::truncated, "the answer was given up");
   try {
     while (!has_head_) {
       read_one_head(std::nullopt);
@@ -102,6 +102,8 @@ void ClientExchange::read_head(ClientHead& to) {
     if (settings_.cookies) note_cookies(*settings_.cookies, to);
     if (to.status_ >= kFirstError) stop_sending();
     begin_body();
+    status_ = to.status_;
+    head_ = http1::ResponseParser();
   } catch (...) {
     close();
     rethrow_failure();
@@ -239,7 +241,7 @@ void ClientExchange::close() noexcept {
   piece_ = {};
   closed_ = true;
   if (!lease_) return;
-  if (writing_ || reading_) {
+  if (in_use()) {
     lease_->stream().close();  // and gone when they have left it
   } else {
     lease_.drop();

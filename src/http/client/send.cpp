@@ -111,7 +111,8 @@ bool ClientExchange::is_refused() {
       if (!has_head_) forget_interim();
     }
   }
-  if (has_head_ && head_.status() >= kFirstError && sending_ == Sending::open) sending_ = Sending::stopped;
+  const int status = has_head_ && status_ == 0 ? head_.status() : status_;
+  if (status >= kFirstError && sending_ == Sending::open) sending_ = Sending::stopped;
   return sending_ != Sending::open;
 }
 
@@ -193,6 +194,7 @@ bool ClientExchange::write(std::string_view piece) {
 
 bool ClientExchange::finish() {
   if (!written_) throw std::logic_error("verdin: no body is to be written");
+  if (writing_) throw net::ConcurrentUse("verdin: another greenlet writes this body");
   try {
     return send_end();
   } catch (...) {
