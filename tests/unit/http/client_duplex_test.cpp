@@ -343,7 +343,7 @@ TEST(HttpClientDuplex, WhatAnUploadThrowsComesOutAndKillsEndIt) {
     const auto request = [&](int pieces) {
       gone.clear();
       ClientRequest wanted = post(echo.url);
-      wanted.upload = [&, left = pieces, is_gone = Gone(gone)](std::string& piece) mutable {
+      wanted.upload = [&, pieces, left = pieces, is_gone = Gone(gone)](std::string& piece) mutable {
         if (pieces < 0) never.wait();
         if (left-- == 0) throw 42;
         piece.assign(100'000, 'x');
