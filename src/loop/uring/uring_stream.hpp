@@ -6,6 +6,7 @@
 // completes, also when the stream has been dropped: the stream's memory is kept until the last completion.
 #pragma once
 
+#include <cerrno>
 #include <memory>
 
 #include "loop/uring/uring_loop.hpp"
@@ -67,6 +68,11 @@ class UringStream final : public Stream {
     bool ended = false;
     int error = 0;
   };
+
+  /// Does what failed with this only have to be done again?
+  static bool try_again(int result) noexcept {
+    return result == -EAGAIN || result == -EINTR || result == -ECANCELED;
+  }
 
   void finish() override;
   void send_fin();

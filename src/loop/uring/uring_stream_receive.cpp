@@ -1,0 +1,154 @@
+// What a UringStream receives.
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+#include "loop/uring/uring_stream.hpp"
+
+namespace verdin::loop {
+namespace {
+
+// As much as the other backends read of a stream in a turn.
+constexpr std::size_t kTurnBudget = 64 * 1024;
+// There is rarely less: small pieces that double would litter the heap.
+constexpr std::size_t kLeastKept = 64 * 1024;
+
+}  // namespace
+
+/// Several receives at once would race for the data: a new one waits for the old one's end.
+void UringStream::prepare_receive() {
+  const bool wanted = wants_receive();
+  if (receiving_) {
+    if (!wanted && !cancelling_) {
+      cancelling_ = true;
+      cancel(Tag::receive);
+    }
+    return;
+  }
+  if (!wanted) return;
+  io_uring_sqe* entry = loop_.entry();
+  io_uring_prep_recv_multishot(entry, fd_, nullptr, 0, 0);
+  entry->user_data = user_data(this, Tag::receive);
+  entry->flags |= IOSQE_BUFFER_SELECT;
+  entry->buf_group = ReceiveBuffers::kGroup;
+  receiving_ = true;
+  ++operations_;
+}
+
+void UringStream::on_receive(int result, unsigned flags) {
+  if (!(flags & IORING_CQE_F_MORE)) {
+    receiving_ = cancelling_ = false;
+    --operations_;
+  }
+  // Whatever a handler throws.
+  struct Recycle {
+    ReceiveBuffers& buffers;
+    unsigned flags;
+    ProcessMark received{};
+    ~Recycle() {
+      if (flags & IORING_CQE_F_BUFFER && !received.is_parents())
+        buffers.recycle(ReceiveBuffers::number_of(flags));
+    }
+  } recycle{loop_.buffers(), flags};
+  if (result > 0 && (flags & IORING_CQE_F_BUFFER)) {
+    take_data(loop_.buffers().at(ReceiveBuffers::number_of(flags)), static_cast<std::size_t>(result));
+  } else if (result == 0) {
+    take_end(0);
+  } else if (result == -ENOBUFS) {
+    loop_.buffers().grow();
+  } else if (result < 0 && !try_again(result)) {
+    take_end(-result);
+  }
+  if (!receiving_) update();
+}
+
+void UringStream::take_data(char* data, std::size_t size) {
+  if (closed_ || error_ != 0 || finish_timer_) return;
+  if (!wants_data() || kept_ || over_budget(size)) {
+    try {
+      keep(data, size);
+    } catch (const std::bad_alloc&) {  // a piece is missing
+      fail(ENOMEM);
+    }
+    return update();
+  }
+  handler_->on_data({data, size});
+}
+
+/// A receive takes what there is, and one peer that floods could fill a turn with megabytes.
+bool UringStream::over_budget(std::size_t size) noexcept {
+  if (budget_turn_ != loop_.turns()) {
+    budget_turn_ = loop_.turns();
+    delivered_ = 0;
+  }
+  if (delivered_ >= kTurnBudget) return true;
+  delivered_ += static_cast<std::uint32_t>(size);
+  return false;
+}
+
+void UringStream::take_end(int error) {
+  if (closed_ || error_ != 0 || eof_) return;
+  if (!finish_timer_ && (!wants_data() || kept_)) {
+    try {
+      if (!kept_) kept_ = std::make_unique<Kept>();
+    } catch (const std::bad_alloc&) {
+      fail(error != 0 ? error : ENOMEM);
+      return update();
+    }
+    kept_->ended = error == 0;
+    kept_->error = error;
+    return;
+  }
+  if (error != 0) {
+    fail(error);
+    return update();
+  }
+  eof_ = true;
+  update();
+  if (finish_timer_) {
+    if (fin_sent_) end_finishing();
+  } else {
+    handler_->on_eof();
+  }
+}
+
+void UringStream::keep(const char* data, std::size_t size) {
+  if (!kept_) kept_ = std::make_unique<Kept>();
+  if (kept_->size + size > kept_->capacity) {
+    const std::size_t capacity = std::max({kept_->size + size, kept_->capacity * 2, kLeastKept});
+    std::unique_ptr<char[]> larger(new char[capacity + kReadPadding]);
+    if (kept_->size > 0) std::memcpy(larger.get(), kept_->data.get(), kept_->size);
+    kept_->data = std::move(larger);
+    kept_->capacity = capacity;
+  }
+  std::memcpy(kept_->data.get() + kept_->size, data, size);
+  kept_->size += size;
+}
+
+void UringStream::deliver_kept() {
+  resumed_ = false;
+  if (!wants_data() || !kept_) return;
+  if (!finish_timer_ && over_budget(std::min(kept_->size - kept_->begin, kTurnBudget))) return update();
+  std::unique_ptr<Kept> kept = std::move(kept_);
+  const std::size_t size = finish_timer_ ? 0 : std::min(kept->size - kept->begin, kTurnBudget);
+  if (size > 0) {
+    // The handler may use the octets behind its data, and the next part lies there.
+    char* const data = kept->data.get() + kept->begin;
+    std::array<char, kReadPadding> behind;
+    std::memcpy(behind.data(), data + size, kReadPadding);
+    kept->begin += size;
+    handler_->on_data({data, size});
+    std::memcpy(data + size, behind.data(), kReadPadding);
+  }
+  if (closed_) return;
+  if (kept->begin < kept->size && !finish_timer_) {
+    kept_ = std::move(kept);
+  } else if (kept->ended || kept->error != 0) {
+    take_end(kept->error);
+  }
+  update();
+}
+
+}  // namespace verdin::loop
