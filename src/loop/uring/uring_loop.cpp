@@ -75,6 +75,11 @@ bool UringLoop::has_work() const noexcept {
 void UringLoop::wake() noexcept { waker_->wake(); }
 int UringLoop::wake_descriptor() const noexcept { return waker_->fd(); }
 
+char* UringLoop::bulk_buffer() noexcept {
+  if (!bulk_buffer_) bulk_buffer_.reset(new (std::nothrow) char[kBulkSize + kReadPadding]);
+  return bulk_buffer_.get();
+}
+
 void UringLoop::remove_retired(UringStream& stream) {
   auto at = std::find(retired_.begin(), retired_.end(), &stream);
   if (at == retired_.end()) return;

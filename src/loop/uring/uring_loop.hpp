@@ -51,6 +51,10 @@ class UringLoop final : public Loop {
   // For the streams.
   ReceiveBuffers& buffers() noexcept { return buffers_; }
   SendQueuePool& send_queues() noexcept { return send_queues_; }
+  /// For receives in bulk: kBulkSize octets and kReadPadding, of one stream at a time. Null if there is no
+  /// memory for the first of them; once there, it stays.
+  char* bulk_buffer() noexcept;
+  static constexpr std::size_t kBulkSize = 64 * 1024 + 256;  // 64 KiB with what a frame's head needs
   using Loop::scrap;
   /// Before the descriptor that it names is closed. Nothing is prepared then, but in a loop that could not
   /// submit.
@@ -157,6 +161,7 @@ class UringLoop final : public Loop {
 
   Ring ring_;
   ReceiveBuffers buffers_;
+  std::unique_ptr<char[]> bulk_buffer_;
   SendQueuePool send_queues_;
   UringWaker* waker_ = nullptr;
   std::vector<Completion> completions_;

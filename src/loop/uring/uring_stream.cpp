@@ -45,7 +45,7 @@ void UringStream::update() {
     counted_ = busy;
     loop_.count_work(busy ? 1 : -1);
   }
-  if (wants_receive() != (receiving_ && !cancelling_)) touch();
+  if (receive_changes()) touch();
   if (wanted && kept_ && !resumed_) {
     resumed_ = true;
     loop_.add_resumed(*this);
@@ -304,7 +304,7 @@ void UringStream::withdraw() noexcept {
 void UringStream::after_fork() noexcept {
   if (sending_) loop_.send_queues().give_back(std::move(sending_));
   loop_.send_queues().drop_if_parents(queue_);
-  receiving_ = cancelling_ = waiting_ = quick_ = false;
+  receiving_ = polling_ = cancelling_ = waiting_ = quick_ = false;
   operations_ = 0;
   if (closed_) return;
   if (blocked_) unblock();

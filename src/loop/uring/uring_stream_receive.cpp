@@ -5,6 +5,9 @@
 #include <cstring>
 #include <new>
 
+#include <poll.h>
+#include <sys/socket.h>
+
 #include "loop/uring/uring_stream.hpp"
 
 namespace verdin::loop {
@@ -12,6 +15,11 @@ namespace {
 
 // As much as the other backends read of a stream in a turn.
 constexpr std::size_t kTurnBudget = 64 * 1024;
+// So much in one turn is worth a poll and a call of its own the next time, and less than this is not. A
+// single small piece, the end of a message, may lie between large ones.
+constexpr std::size_t kBulk = 16 * 1024;
+constexpr std::size_t kNotBulk = 8 * 1024;
+constexpr std::uint8_t kSmallOnes = 4;
 // There is rarely less: small pieces that double would litter the heap.
 constexpr std::size_t kLeastKept = 64 * 1024;
 
@@ -19,29 +27,42 @@ constexpr std::size_t kLeastKept = 64 * 1024;
 
 /// Several receives at once would race for the data: a new one waits for the old one's end.
 void UringStream::prepare_receive() {
-  const bool wanted = wants_receive();
+  if (!receive_changes()) return;
   if (receiving_) {
-    if (!wanted && !cancelling_) {
-      cancelling_ = true;
-      cancel(Tag::receive);
-    }
-    return;
+    cancelling_ = true;
+    return cancel(Tag::receive);
   }
-  if (!wanted) return;
   io_uring_sqe* entry = loop_.entry();
-  io_uring_prep_recv_multishot(entry, fd_, nullptr, 0, 0);
+  if (bulk_) {
+    io_uring_prep_poll_add(entry, fd_, POLLIN);
+  } else {
+    io_uring_prep_recv_multishot(entry, fd_, nullptr, 0, 0);
+    entry->flags |= IOSQE_BUFFER_SELECT;
+    entry->buf_group = ReceiveBuffers::kGroup;
+  }
   entry->user_data = user_data(this, Tag::receive);
-  entry->flags |= IOSQE_BUFFER_SELECT;
-  entry->buf_group = ReceiveBuffers::kGroup;
   receiving_ = true;
+  polling_ = bulk_;
   ++operations_;
 }
 
 void UringStream::on_receive(int result, unsigned flags) {
+  const bool polled = polling_;
   if (!(flags & IORING_CQE_F_MORE)) {
-    receiving_ = cancelling_ = false;
+    receiving_ = polling_ = cancelling_ = false;
     --operations_;
   }
+  // Whatever a handler throws.
+  struct Update {
+    UringStream& stream;
+    ~Update() {
+      if (!stream.receiving_) stream.update();
+    }
+  } update{*this};
+  polled ? on_poll(result) : on_multishot(result, flags);
+}
+
+void UringStream::on_multishot(int result, unsigned flags) {
   // Whatever a handler throws.
   struct Recycle {
     ReceiveBuffers& buffers;
@@ -54,6 +75,7 @@ void UringStream::on_receive(int result, unsigned flags) {
   } recycle{loop_.buffers(), flags};
   if (result > 0 && (flags & IORING_CQE_F_BUFFER)) {
     take_data(loop_.buffers().at(ReceiveBuffers::number_of(flags)), static_cast<std::size_t>(result));
+    look_for_bulk();
   } else if (result == 0) {
     take_end(0);
   } else if (result == -ENOBUFS) {
@@ -61,7 +83,34 @@ void UringStream::on_receive(int result, unsigned flags) {
   } else if (result < 0 && !try_again(result)) {
     take_end(-result);
   }
-  if (!receiving_) update();
+}
+
+void UringStream::look_for_bulk() noexcept {
+  if (bulk_ || closed_ || delivered_ < kBulk || budget_turn_ != loop_.turns()) return;
+  if (!loop_.bulk_buffer()) return;  // there is no memory for it
+  bulk_ = true;
+  small_in_bulk_ = 0;
+  update();
+}
+
+/// What the poll says is not looked at: receiving tells it better.
+void UringStream::on_poll(int result) {
+  if (result < 0 && !try_again(result)) bulk_ = false;  // it cannot be polled
+  if (result > 0 && wants_receive()) receive_bulk();
+}
+
+void UringStream::receive_bulk() {
+  char* const data = loop_.bulk_buffer();
+  const ssize_t n = ::recv(fd_, data, UringLoop::kBulkSize, MSG_DONTWAIT);
+  if (n < 0) {
+    if (!try_again(-errno)) take_end(errno);
+    return;
+  }
+  if (n == 0) return take_end(0);
+  const auto size = static_cast<std::size_t>(n);
+  small_in_bulk_ = size < kNotBulk ? small_in_bulk_ + 1 : 0;
+  if (small_in_bulk_ == kSmallOnes) bulk_ = false;
+  take_data(data, size);
 }
 
 void UringStream::take_data(char* data, std::size_t size) {
