@@ -1,5 +1,7 @@
 #include "client.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -7,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "driver.hpp"
@@ -101,7 +104,7 @@ void Client::on_readable() {
 }
 
 void Client::consume(std::string_view& input) {
-  if (protocol_ == Protocol::kRaw) {
+  if (protocol_ == Protocol::kRaw || (protocol_ == Protocol::kWebSocketOctets && ready())) {
     const std::string_view all = std::exchange(input, {});
     return driver_.on_message(*this, all);
   }
@@ -174,25 +177,53 @@ void Client::send_frame(Opcode opcode, std::string_view payload) {
   send(frame);
 }
 
-void Client::send(std::string_view octets) {
+void Client::send(std::string_view octets) { send(octets, unsent_tail_); }
+
+void Client::send(std::string_view head, Repeated tail) {
   if (state_ == State::kClosed) return;
-  if (unsent_.empty()) {
-    const ssize_t sent = ::send(fd_, octets.data(), octets.size(), MSG_NOSIGNAL);
-    if (sent < 0 && errno != EAGAIN && errno != EINTR) return fail("send", std::strerror(errno));
-    if (sent > 0) octets.remove_prefix(static_cast<std::size_t>(sent));
-  }
-  if (octets.empty()) return;
-  unsent_.append(octets);
+  unsent_tail_ = tail;
+  if (unsent_.empty() && !write_some(head)) return;
+  unsent_.append(head);
+  if (unsent_.empty() && unsent_tail_.begin == unsent_tail_.end) return;
   if (!std::exchange(wants_write_, true)) driver_.watch(fd_, *this, EPOLLIN | EPOLLOUT, false);
 }
 
 void Client::flush() {
-  const ssize_t sent = ::send(fd_, unsent_.data(), unsent_.size(), MSG_NOSIGNAL);
-  if (sent < 0 && errno != EAGAIN && errno != EINTR) return fail("send", std::strerror(errno));
-  if (sent > 0) unsent_.erase(0, static_cast<std::size_t>(sent));
-  if (!unsent_.empty()) return;
+  std::string_view head = unsent_;
+  if (!write_some(head)) return;
+  unsent_.erase(0, unsent_.size() - head.size());
+  if (!unsent_.empty() || unsent_tail_.begin != unsent_tail_.end) return;
   wants_write_ = false;
   driver_.watch(fd_, *this, EPOLLIN, false);
+}
+
+/// As much of the head, and of the tail behind it, as the kernel takes in one call. False if it has failed.
+bool Client::write_some(std::string_view& head) {
+  std::array<iovec, 40> pieces;
+  std::size_t count = 0;
+  const auto add = [&](std::string_view piece) {
+    if (!piece.empty()) pieces[count++] = {const_cast<char*>(piece.data()), piece.size()};
+  };
+  add(head);
+  Repeated& tail = unsent_tail_;
+  for (std::size_t at = tail.begin; at < tail.end && count < pieces.size();) {
+    add(tail.pattern.substr(at % tail.pattern.size(), tail.end - at));
+    at += pieces[count - 1].iov_len;
+  }
+  msghdr message{};
+  message.msg_iov = pieces.data();
+  message.msg_iovlen = count;
+  const ssize_t result = count == 1 ? ::send(fd_, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL)
+                                    : ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+  if (result < 0 && errno != EAGAIN && errno != EINTR) {
+    fail("send", std::strerror(errno));
+    return false;
+  }
+  const auto sent = static_cast<std::size_t>(std::max<ssize_t>(result, 0));
+  const std::size_t of_head = std::min(sent, head.size());
+  head.remove_prefix(of_head);
+  tail.begin += sent - of_head;
+  return true;
 }
 
 }  // namespace bench

@@ -16,6 +16,14 @@
 
 namespace bench {
 
+/// What is sent behind a head: `pattern` again and again, from its octet `begin` on (counted through all
+/// repetitions) to `end`. It must stay until it is sent.
+struct Repeated {
+  std::string_view pattern;
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
 class Client {
  public:
   Client(Driver& driver, std::size_t index, Protocol protocol) noexcept
@@ -29,6 +37,8 @@ class Client {
 
   /// Octets as they go on the wire: for WebSocket, complete frames.
   void send(std::string_view octets);
+  /// Nothing may be unsent of another tail.
+  void send(std::string_view head, Repeated tail);
 
   std::size_t index() const noexcept { return index_; }
   bool ready() const noexcept { return state_ == State::kReady; }
@@ -45,6 +55,7 @@ class Client {
   void on_engine_packet(std::string_view packet);
   void send_frame(Opcode opcode, std::string_view payload);
   void flush();
+  bool write_some(std::string_view& head);
   void become_ready();
   void fail(std::string_view kind, std::string_view detail = {});
 
@@ -56,6 +67,7 @@ class Client {
   bool wants_write_ = false;
   std::string incomplete_;  // the start of a frame whose rest has not come
   std::string unsent_;
+  Repeated unsent_tail_;  // behind that
 };
 
 }  // namespace bench

@@ -7,34 +7,6 @@ namespace {
 
 constexpr std::uint64_t kMaxControlPayload = 125;
 
-void append_length(std::string& out, std::uint64_t length) {
-  constexpr char kMaskBit = static_cast<char>(0x80);
-  if (length <= 125) {
-    out.push_back(static_cast<char>(static_cast<std::uint64_t>(0x80) | length));
-    return;
-  }
-  const int octets = length <= 0xffff ? 2 : 8;
-  out.push_back(static_cast<char>(kMaskBit | (octets == 2 ? 126 : 127)));
-  for (int i = octets - 1; i >= 0; --i) out.push_back(static_cast<char>((length >> (8 * i)) & 0xff));
-}
-
-void append_masked(std::string& out, std::string_view payload, std::uint32_t mask) {
-  const std::size_t start = out.size();
-  out.append(payload);
-  char* at = out.data() + start;
-  std::size_t left = payload.size();
-  const std::uint64_t wide = (std::uint64_t{mask} << 32) | mask;
-  for (; left >= 8; left -= 8, at += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, at, 8);
-    word ^= wide;
-    std::memcpy(at, &word, 8);
-  }
-  char key[4];
-  std::memcpy(key, &mask, 4);
-  for (std::size_t i = 0; i < left; ++i) at[i] = static_cast<char>(at[i] ^ key[i & 3]);
-}
-
 std::uint64_t read_big_endian(const char* from, std::size_t octets) {
   std::uint64_t value = 0;
   for (std::size_t i = 0; i < octets; ++i) value = (value << 8) | static_cast<unsigned char>(from[i]);
@@ -45,13 +17,37 @@ bool known(std::uint8_t opcode) { return opcode <= 2 || (opcode >= 8 && opcode <
 
 }  // namespace
 
-void append_frame(std::string& out, Opcode opcode, std::string_view payload, std::uint32_t mask) {
-  out.push_back(static_cast<char>(0x80U | static_cast<unsigned>(opcode)));
-  append_length(out, payload.size());
+void append_header(std::string& out, Opcode opcode, std::uint64_t size, std::optional<std::uint32_t> mask) {
+  const std::uint64_t mask_bit = mask ? 0x80 : 0;
+  const auto append = [&out](std::uint64_t octet) { out.push_back(static_cast<char>(octet & 0xff)); };
+  append(0x80U | static_cast<unsigned>(opcode));
+  const int octets = size <= 125 ? 0 : size <= 0xffff ? 2 : 8;
+  append(mask_bit | (octets == 0 ? size : octets == 2 ? 126U : 127U));
+  for (int i = octets - 1; i >= 0; --i) append(size >> (8 * i));
+  if (!mask) return;
+  char key[4];
+  std::memcpy(key, &*mask, 4);
+  out.append(key, 4);
+}
+
+void mask_octets(char* at, std::size_t size, std::uint32_t mask) {
+  const std::uint64_t wide = (std::uint64_t{mask} << 32) | mask;
+  for (; size >= 8; size -= 8, at += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, at, 8);
+    word ^= wide;
+    std::memcpy(at, &word, 8);
+  }
   char key[4];
   std::memcpy(key, &mask, 4);
-  out.append(key, 4);
-  append_masked(out, payload, mask);
+  for (std::size_t i = 0; i < size; ++i) at[i] = static_cast<char>(at[i] ^ key[i & 3]);
+}
+
+void append_frame(std::string& out, Opcode opcode, std::string_view payload, std::uint32_t mask) {
+  append_header(out, opcode, payload.size(), mask);
+  const std::size_t start = out.size();
+  out.append(payload);
+  mask_octets(out.data() + start, payload.size(), mask);
 }
 
 FrameStatus take_frame(std::string_view& input, Frame& frame) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,12 @@ enum class Opcode : std::uint8_t {
 
 /// Appends one final frame with `payload`, masked with the four octets of `mask`.
 void append_frame(std::string& out, Opcode opcode, std::string_view payload, std::uint32_t mask);
+
+/// Appends the header alone, of a final frame with `size` octets: a client's, with `mask`, or a server's.
+void append_header(std::string& out, Opcode opcode, std::uint64_t size,
+                   std::optional<std::uint32_t> mask = {});
+/// Masks what lies at a multiple of four octets in its frame.
+void mask_octets(char* at, std::size_t size, std::uint32_t mask);
 
 struct Frame {
   Opcode opcode = Opcode::kText;

@@ -31,6 +31,32 @@ TEST(AppendFrame, WritesTheShortestLength) {
   EXPECT_EQ(out.substr(0, 10), "\x81\xff\x00\x00\x00\x00\x00\x01\x00\x00"s);
 }
 
+TEST(AppendHeader, IsAServersWithoutAMask) {
+  std::string out;
+  append_header(out, Opcode::kText, 125);
+  EXPECT_EQ(out, "\x81\x7d"s);
+  out.clear();
+  append_header(out, Opcode::kBinary, 65535);
+  EXPECT_EQ(out, "\x82\x7e\xff\xff"s);
+  out.clear();
+  append_header(out, Opcode::kText, 1 << 20);
+  EXPECT_EQ(out, "\x81\x7f\x00\x00\x00\x00\x00\x10\x00\x00"s);
+}
+
+TEST(AppendHeader, AndMaskedOctetsAreAFrame) {
+  const std::string payload(70'000, 'p');
+  std::string frame;
+  append_frame(frame, Opcode::kText, payload, 0x04030201);
+  std::string parts;
+  append_header(parts, Opcode::kText, payload.size(), 0x04030201);
+  for (const std::size_t size : {64U, 32'764U, 37'172U}) {
+    std::string part(size, 'p');
+    mask_octets(part.data(), part.size(), 0x04030201);
+    parts += part;
+  }
+  EXPECT_EQ(parts, frame);
+}
+
 TEST(AppendFrame, MaskRunsThroughEveryOctet) {
   for (std::size_t size = 0; size < 40; ++size) {
     std::string out;

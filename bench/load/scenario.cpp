@@ -1,5 +1,6 @@
 #include "scenario.hpp"
 
+#include "bulk_echo.hpp"
 #include "cast_scenarios.hpp"
 #include "driver.hpp"
 #include "echo_scenarios.hpp"
@@ -27,13 +28,14 @@ class Idle final : public Scenario {
 }  // namespace
 
 std::unique_ptr<Scenario> make_scenario(const Options& options) {
+  const bool is_bulk = options.size >= kBulkMessage && options.burst == 1;
   switch (options.mode) {
     case Mode::kTcpEcho:
       return make_tcp_echo(options);
     case Mode::kTcpCast:
       return make_tcp_cast(options);
     case Mode::kWsEcho:
-      return make_ws_echo(options);
+      return is_bulk ? make_bulk_echo(options, true) : make_ws_echo(options);
     case Mode::kEmitAck:
     case Mode::kBurst:
       return make_emit_ack(options);
@@ -42,7 +44,7 @@ std::unique_ptr<Scenario> make_scenario(const Options& options) {
     case Mode::kRoom:
       return make_room_cast(options);
     case Mode::kPingPong:
-      return make_ping_pong(options);
+      return is_bulk ? make_bulk_echo(options, false) : make_ping_pong(options);
     case Mode::kHttp:
       return make_http(options);
     case Mode::kWsCast:

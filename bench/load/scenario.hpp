@@ -17,7 +17,8 @@ namespace bench {
 class Client;
 class Driver;
 
-enum class Protocol : std::uint8_t { kRaw, kWebSocket, kSocketIo };
+/// kWebSocketOctets: WebSocket as far as the handshake, and octets as they come behind it.
+enum class Protocol : std::uint8_t { kRaw, kWebSocket, kWebSocketOctets, kSocketIo };
 
 class Scenario {
  public:
@@ -27,7 +28,7 @@ class Scenario {
   /// Every client is ready: send the first messages.
   virtual void begin(Driver& driver) = 0;
   /// One WebSocket message (for Socket.IO: one Engine.IO packet of type message, its "4" included), or octets
-  /// as they come from a raw connection.
+  /// as they come, from a raw connection or behind a handshake.
   virtual void on_message(Client& client, std::string_view message) = 0;
   /// Replies still owed by the server. After stop() it goes down to 0.
   virtual std::size_t outstanding() const noexcept = 0;
