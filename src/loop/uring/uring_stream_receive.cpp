@@ -15,10 +15,11 @@ namespace {
 
 // As much as the other backends read of a stream in a turn.
 constexpr std::size_t kTurnBudget = 64 * 1024;
-// So much in one turn is worth a poll and a call of its own the next time, and less than this is not. A
-// single small piece, the end of a message, may lie between large ones.
-constexpr std::size_t kBulk = 16 * 1024;
-constexpr std::size_t kNotBulk = 8 * 1024;
+// So much in one turn is worth a poll and a call of its own the next time: from two buffers on they cost less
+// than the completions. What fits one buffer is not. A single small piece, the end of a message, may lie
+// between large ones.
+constexpr std::size_t kBulk = 2 * ReceiveBuffers::kSize;
+constexpr std::size_t kNotBulk = ReceiveBuffers::kSize;
 constexpr std::uint8_t kSmallOnes = 4;
 // There is rarely less: small pieces that double would litter the heap.
 constexpr std::size_t kLeastKept = 64 * 1024;

@@ -25,7 +25,7 @@ using namespace verdin::loop;
 
 namespace {
 
-// Larger than any buffer for messages, smaller than those for bulk.
+// Larger than several buffers for messages, smaller than one for bulk.
 constexpr std::size_t kLargePiece = 8 * 1024;
 
 char bulk_octet(std::size_t i) { return static_cast<char>((i * 2654435761u) >> 13); }
