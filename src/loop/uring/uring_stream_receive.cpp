@@ -76,7 +76,8 @@ void UringStream::on_multishot(int result, unsigned flags) {
   } recycle{loop_.buffers(), flags};
   if (result > 0 && (flags & IORING_CQE_F_BUFFER)) {
     take_data(loop_.buffers().at(ReceiveBuffers::number_of(flags)), static_cast<std::size_t>(result));
-    look_for_bulk();
+    if (delivered_ >= kBulk) [[unlikely]]
+      look_for_bulk();
   } else if (result == 0) {
     take_end(0);
   } else if (result == -ENOBUFS) {
@@ -87,8 +88,8 @@ void UringStream::on_multishot(int result, unsigned flags) {
 }
 
 void UringStream::look_for_bulk() noexcept {
-  if (bulk_ || closed_ || delivered_ < kBulk || budget_turn_ != loop_.turns()) return;
-  if (!loop_.bulk_buffer()) return;  // there is no memory for it
+  if (bulk_ || closed_ || budget_turn_ != loop_.turns()) return;  // or it was in an earlier turn
+  if (!loop_.bulk_buffer()) return;                               // there is no memory for it
   bulk_ = true;
   small_in_bulk_ = 0;
   update();

@@ -192,6 +192,7 @@ TEST_P(Bulk, keeps_its_order_while_it_is_paused_and_resumed) {
 TEST_P(Bulk, waits_in_the_kernel_while_paused) {
   const Connection c = connection();
   make_bulk(c);
+  turn();  // so that a poll is under way
   c.stream->pause();
   const std::size_t before = c.checker->received;
   c.peer->send(50'000);
