@@ -37,8 +37,8 @@ ClientStream::ClientStream(ClientStream&&) noexcept = default;
 ClientStream& ClientStream::operator=(ClientStream&& other) noexcept {
   if (this == &other) return *this;
   if (exchange_) exchange_->close();
-  ClientHead::operator=(std::move(other));
   exchange_ = std::move(other.exchange_);
+  ClientHead::operator=(std::move(other));
   return *this;
 }
 

@@ -304,7 +304,7 @@ TEST(HttpStreaming, AnswersThatHaveNoBodyNeverGetOne) {
       for (const int status : {204, 304, 200}) {  // 200: HEAD
         Site site(options);
         for (const auto& [path, handler] : ways) {
-          site.app.get(std::string("/") + path, [=](Request& q, Response& r) {
+          site.app.get(std::string("/") + path, [status, handler = handler](Request& q, Response& r) {
             r.status(status);
             handler(q, r);
           });
