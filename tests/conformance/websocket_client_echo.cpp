@@ -60,7 +60,9 @@ void run_all(const std::string& url, const program::Arguments& arguments) {
   const int cases =
       std::stoi(websocket::connect(url + "/getCaseCount").receive().value_or(websocket::Message{"0"}).data);
   for (int number = 1; number <= cases; ++number) {
-    echo(url + "/runCase?case=" + std::to_string(number) + "&" + agent, arguments);
+    std::string which = url + "/runCase?case=";
+    which.append(std::to_string(number)).append("&").append(agent);
+    echo(which, arguments);
   }
   websocket::connect(url + "/updateReports?" + agent).wait_for_end();
   std::printf("%d cases\n", cases);
