@@ -16,6 +16,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -109,6 +110,7 @@ static struct {
   int (*statx)(int, const char*, int, unsigned, struct statx*);
   void* (*mmap)(void*, size_t, int, int, int, off_t);
   int (*pthread_create)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+  long (*syscall)(long, ...);
 } real;
 
 __attribute__((constructor)) static void find_all(void) {
@@ -151,6 +153,7 @@ __attribute__((constructor)) static void find_all(void) {
   find(&real.statx, "statx");
   find(&real.mmap, "mmap");
   find(&real.pthread_create, "pthread_create");
+  find(&real.syscall, "syscall");
   find(&real.recv, "recv");
 }
 
@@ -198,6 +201,19 @@ int sendmmsg(int fd, struct mmsghdr* messages, unsigned count, int flags) {
 ssize_t sendfile(int to, int from, off_t* offset, size_t size) {
   ready();
   return failing_strikes(failing_send) ? -1 : real.sendfile(to, from, offset, size);
+}
+
+/* The loops make these calls so: see src/loop/plain_calls.hpp. */
+long syscall(long number, ...) {
+  ready();
+  va_list arguments;
+  va_start(arguments, number);
+  long given[6];
+  for (int i = 0; i < 6; ++i) given[i] = va_arg(arguments, long);
+  va_end(arguments);
+  if (number == SYS_recvfrom && failing_strikes(failing_receive)) return -1;
+  if ((number == SYS_sendto || number == SYS_sendmsg) && failing_strikes(failing_send)) return -1;
+  return real.syscall(number, given[0], given[1], given[2], given[3], given[4], given[5]);
 }
 
 int accept4(int fd, struct sockaddr* peer, socklen_t* size, int flags) {
