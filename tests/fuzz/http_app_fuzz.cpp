@@ -161,6 +161,7 @@ std::string answer_to(std::string_view octets, std::size_t piece_size, std::size
   options.body_limit = 300;
   options.write_high_water = 200;
   options.compress_from = 64;
+  options.compress_events = true;
   http::App app(options);
   app.on_error([](const Request*, std::exception_ptr) {});
   app.use(http::cors({.origins = {"https://example.org"}, .credentials = true}));

@@ -228,9 +228,10 @@ class Client {
   ClientResponse request(ClientRequest request);
   /// The answer when its head is there. `total` limits that alone, unless the request has one of its own.
   ClientStream open(ClientRequest request);
-  /// The exchange when the request's head is sent: its body is written, its answer read, in any order. It has
-  /// a chunked body (or `upload_size` octets of one) and `trailers`, but no `body` and no `upload`. Redirects
-  /// are answers like others. `total` limits the connecting alone, unless the request has one of its own.
+  /// The exchange when the request's head is sent (and, where `expect_from` has it announced, when the body
+  /// is wanted): its body is written, its answer read, in any order. It has a chunked body (or `upload_size`
+  /// octets of one) and `trailers`, but no `body` and no `upload`. Redirects are answers like others. `total`
+  /// limits the connecting alone, unless the request has one of its own.
   ClientStream begin(ClientRequest request);
 
   http1::CookieJar& cookies() noexcept { return *cookies_; }

@@ -335,6 +335,27 @@ TEST(HttpClientDuplex, AnAnswerThatHasEndedEndsTheSending) {
   });
 }
 
+TEST(HttpClientDuplex, AnAnswerIsHeardThoughItsPeerClosesRudely) {
+  verdin::run([] {
+    for (int i = 0; i < 20; ++i) {
+      RawHttpServer server([](net::StreamSocket& peer, RawHttpServer&) {
+        read_request_head(peer);
+        peer.send_all("HTTP/1.1 401 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
+      });  // and it closes, with much unread: the kernel sends RST
+      Client client(patient());
+      ClientRequest whole = post(server.url());
+      whole.body.assign(kLarge, 'x');
+      EXPECT_EQ(client.request(std::move(whole)).body(), "no");
+      ClientRequest made = post(server.url());
+      made.upload = [](std::string& piece) { return piece.assign(100'000, 'x'), true; };
+      const ClientResponse answer = client.request(std::move(made));
+      EXPECT_EQ(answer.status(), 401);
+      EXPECT_EQ(answer.body(), "no");
+      EXPECT_EQ(client.idle(), 0u);
+    }
+  });
+}
+
 TEST(HttpClientDuplex, WhatAnUploadThrowsComesOutAndKillsEndIt) {
   verdin::run([] {
     const Echo echo;
