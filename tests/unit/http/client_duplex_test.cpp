@@ -225,11 +225,11 @@ TEST(HttpClientDuplex, WhatIsBegunIsFramedAndEndsAsItSays) {
   verdin::run([] {
     std::string got;
     RawHttpServer server([&](net::StreamSocket& peer, RawHttpServer&) {
-      while (!got.ends_with("END")) {
+      do {
         const std::string piece = peer.recv(1000);
         if (piece.empty()) return;
         got += piece;
-      }
+      } while (got.find("END") == got.npos);
       peer.send_all("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     });
     Client client;
@@ -242,6 +242,7 @@ TEST(HttpClientDuplex, WhatIsBegunIsFramedAndEndsAsItSays) {
     EXPECT_TRUE(stream.finish());
     EXPECT_THROW(stream.write("x"), ClientError);
     EXPECT_NE(got.find("\r\nContent-Length: 6\r\n\r\nabcEND"), got.npos);
+    got.clear();
     const auto kind = [&](std::uint64_t size, bool trailers, const std::string& text) {
       ClientRequest request = post(server.url());
       if (size > 0) request.upload_size = size;
@@ -275,7 +276,6 @@ TEST(HttpClientDuplex, WhatIsBegunIsFramedAndEndsAsItSays) {
     }());
     EXPECT_TRUE(chunked.write("abc"));
     EXPECT_TRUE(chunked.write(""));
-    got += "END";  // so that the server ends behind what comes
     EXPECT_TRUE(chunked.finish());
     EXPECT_EQ(chunked.read_all(10), "ok");
     ClientStream opened = client.open(post(server.url()));
