@@ -30,7 +30,7 @@ function command(name) {
 
 const flags = (options) => Object.entries(options).flatMap(([key, value]) => [`--${key}`, String(value)]);
 
-/** A program that ends by itself: resolves to {code, errors}. */
+/** A program that ends by itself: resolves once it has, with status 0 and nothing that a sanitizer complained about. */
 export function run_program(name, options = {}) {
   const [program, ...before] = command(name);
   const child = spawn(program, [...before, ...flags(options)], { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -41,7 +41,8 @@ export function run_program(name, options = {}) {
     child.once('error', reject);
     child.once('close', (code, signal) => {
       running.delete(child);
-      resolve({ code: code ?? signal, errors });
+      if (code !== 0 || /Sanitizer|runtime error:/.test(errors)) reject(new Error(`${name} ended with ${code ?? signal}\n${errors}`));
+      resolve();
     });
   });
 }
