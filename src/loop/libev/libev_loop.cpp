@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <new>
 #include <system_error>
 
 #include <unistd.h>
@@ -112,7 +113,7 @@ std::string LibevLoop::backend() const {
 
 StreamPtr LibevLoop::adopt(int fd) {
   try {
-    make_room_for(stream_count_ + 1, ready_, dirty_, flushing_, broken_, graveyard_, retired_);
+    make_room_for(stream_count_ + 1, ready_, dirty_, flushing_, broken_, graveyard_, retired_, held_due_);
     return StreamPtr(new LibevStream(*this, fd));
   } catch (...) {
     ::close(fd);
@@ -121,7 +122,7 @@ StreamPtr LibevLoop::adopt(int fd) {
 }
 
 bool LibevLoop::has_work() const noexcept {
-  return work_ > 0 || !dirty_.empty() || !broken_.empty() || !held_due_.empty() || deadlines_.any_ref() ||
+  return work_ > 0 || !dirty_.empty() || !broken_.empty() || has_received() || deadlines_.any_ref() ||
          wheel_.next_due().has_value();
 }
 
@@ -220,7 +221,17 @@ void LibevLoop::deliver_received() {
   }
 }
 
-void LibevLoop::hold_data(LibevStream& stream, std::string_view data) { held_.try_emplace(&stream, data); }
+bool LibevLoop::hold_back(LibevStream& stream, std::string_view octets, int error) noexcept {
+  try {
+    Held held{std::string(), octets.size(), error};
+    held.octets.reserve(octets.size() + kReadPadding);
+    held.octets.append(octets).append(kReadPadding, '\0');
+    held_.insert_or_assign(&stream, std::move(held));
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
 
 void LibevLoop::drop_held(LibevStream& stream) noexcept {
   held_.erase(&stream);
@@ -231,8 +242,7 @@ void LibevLoop::deliver_held() {
   while (!held_due_.empty()) {
     LibevStream& stream = *held_due_.back();
     held_due_.pop_back();
-    auto held = held_.extract(&stream);
-    if (held) stream.on_held(std::move(held.mapped()));
+    stream.on_held(held_.extract(&stream));
   }
 }
 
@@ -281,9 +291,10 @@ void LibevLoop::turn(bool may_block) {
   after_fork();
   if (newly_forked_) return;  // a handler has forked: the rest of the turn is the parent's
   const bool closed = looks_for_closed() && look_for_closed();
-  const bool wait = may_block && !reported && !closed && held_due_.empty();
+  const bool wait = may_block && !reported && !closed && !has_received();
   if (wait) arm_timer();
   set_waiting(wait);
+  ready_.clear();  // what a throw has left there is told again
   ev_run(ev_, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
   set_waiting(false);
   deliver_ready();

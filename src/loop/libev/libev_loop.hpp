@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <ev.h>
@@ -50,11 +51,19 @@ class LibevLoop final : public Loop {
   // 64 KiB and the head of what carries them, so that such a message is one read.
   static constexpr std::size_t kReadSize = 64 * 1024 + 256;
   char* read_buffer() noexcept { return read_buffer_.get(); }
-  /// What a stream's handler may not have yet, though it has been read: because of others' handlers.
-  void hold_data(LibevStream& stream, std::string_view data);
+  /// What a stream's handler may not have yet, though it was read: because of others' handlers.
+  struct Held {
+    std::string octets;  // and kReadPadding more
+    std::size_t size = 0;
+    int error = 0;  // in place of octets
+  };
+  using HeldMap = std::unordered_map<LibevStream*, Held>;
+  /// False: there is no memory for it.
+  bool hold_back(LibevStream& stream, std::string_view octets, int error) noexcept;
+  void hold_again(HeldMap::node_type held) noexcept { held_.insert(std::move(held)); }
   void drop_held(LibevStream& stream) noexcept;
-  /// It may now.
-  void deliver_held_of(LibevStream& stream) { held_due_.push_back(&stream); }
+  /// It may now. Once, until it is delivered.
+  void deliver_held_of(LibevStream& stream) noexcept { held_due_.push_back(&stream); }
   SendQueuePool& send_queues() noexcept { return send_queues_; }
   using Loop::scrap;
   void add_stream(LibevStream& stream) noexcept;
@@ -94,6 +103,7 @@ class LibevLoop final : public Loop {
   bool receive_several() noexcept;
   void deliver_received();
   void deliver_held();
+  bool has_received() const noexcept { return next_received_ < received_.size() || !held_due_.empty(); }
   void deliver_readiness();
   void forget_readiness() noexcept;
   void end_readiness() noexcept;
@@ -124,7 +134,7 @@ class LibevLoop final : public Loop {
   };
   std::vector<Received> received_;
   std::size_t next_received_ = 0;
-  std::unordered_map<LibevStream*, std::string> held_;
+  HeldMap held_;
   std::vector<LibevStream*> held_due_;
   LibevStream* streams_ = nullptr;
   std::size_t stream_count_ = 0;

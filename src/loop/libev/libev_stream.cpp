@@ -33,11 +33,14 @@ LibevStream::~LibevStream() { loop_.remove_stream(*this); }
 void LibevStream::set_handler(StreamHandler* handler) {
   handler_ = handler;
   look_at_held();
+  if (handler_ && error_ != 0 && !told_) tell_of_error();
   update_interest();
 }
 
-void LibevStream::look_at_held() {
-  if (held_ && takes_data() && !closed_) loop_.deliver_held_of(*this);
+void LibevStream::look_at_held() noexcept {
+  if (!held_ || held_due_ || closed_ || !takes_data()) return;
+  held_due_ = true;
+  loop_.deliver_held_of(*this);
 }
 
 void LibevStream::update_interest() noexcept {
@@ -174,17 +177,22 @@ void LibevStream::unblock() {
 
 void LibevStream::fail(int error) {
   error_ = error;
-  if (!broken_) {
-    broken_ = true;
-    loop_.add_broken(*this);
-  }
+  tell_of_error();
+}
+
+void LibevStream::tell_of_error() {
+  if (broken_) return;
+  broken_ = true;
+  loop_.add_broken(*this);
 }
 
 void LibevStream::report_broken() {
   broken_ = false;
   if (closed_) return;
   if (finish_timer_) return end_finishing();
-  if (handler_) handler_->on_error(std::error_code(error_, std::system_category()));
+  if (!handler_) return;  // the next one is told
+  told_ = true;
+  handler_->on_error(std::error_code(error_, std::system_category()));
 }
 
 void LibevStream::pause() {
@@ -225,38 +233,39 @@ void LibevStream::on_received(char* data, ssize_t result) {
   if (finish_timer_) return discarded(result);
   if (result > 0) {
     const std::span octets(data, static_cast<std::size_t>(result));
-    if (takes_data()) return handler_->on_data(octets);
-    loop_.hold_data(*this, {octets.data(), octets.size()});
-    held_ = true;
-    update_interest();
+    takes_data() ? handler_->on_data(octets) : hold({octets.data(), octets.size()}, 0);
   } else if (result == 0) {
     if (!takes_data()) return;  // it will be told of again
     eof_ = true;
     update_interest();
     handler_->on_eof();
   } else if (result != -EAGAIN && result != -EWOULDBLOCK && result != -EINTR) {
+    if (!takes_data()) return hold({}, static_cast<int>(-result));  // the kernel tells of it only once
     fail(static_cast<int>(-result));
     update_interest();
   }
 }
 
+void LibevStream::hold(std::string_view octets, int error) {
+  held_ = loop_.hold_back(*this, octets, error);
+  if (!held_) fail(error != 0 ? error : ENOMEM);  // a piece is missing
+  update_interest();
+}
+
 void LibevStream::drop_held() noexcept {
   if (!held_) return;
-  held_ = false;
+  held_ = held_due_ = false;
   loop_.drop_held(*this);
 }
 
-/// It may have been asked for again and paused again.
-void LibevStream::on_held(std::string data) {
+/// It may have been asked for and paused again.
+void LibevStream::on_held(LibevLoop::HeldMap::node_type held) {
+  held_due_ = false;
+  if (!takes_data() && !closed_) return loop_.hold_again(std::move(held));
   held_ = false;
-  if (!takes_data() && !closed_ && !finish_timer_) {
-    loop_.hold_data(*this, data);
-    held_ = true;
-    return;
-  }
-  data.append(kReadPadding, '\0');
   update_interest();
-  on_received(data.data(), static_cast<ssize_t>(data.size() - kReadPadding));
+  LibevLoop::Held& what = held.mapped();
+  on_received(what.octets.data(), what.error != 0 ? -what.error : static_cast<ssize_t>(what.size));
 }
 
 void LibevStream::discard_input() {

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <memory>
-#include <string>
+#include <string_view>
 
 #include <ev.h>
 
@@ -41,7 +41,7 @@ class LibevStream final : public Stream {
   }
   /// What was read, or -errno.
   void on_received(char* data, ssize_t result);
-  void on_held(std::string data);
+  void on_held(LibevLoop::HeldMap::node_type held);
   bool closed() const noexcept { return closed_; }
   bool listed() const noexcept { return dirty_ || broken_; }
   void close() override;
@@ -56,7 +56,8 @@ class LibevStream final : public Stream {
   bool takes_data() const noexcept { return handler_ && !paused_; }
   void discard_input();
   void discarded(ssize_t result);
-  void look_at_held();
+  void look_at_held() noexcept;
+  void hold(std::string_view octets, int error);
   void drop_held() noexcept;
   void after_flush();
   void send_fin();
@@ -67,6 +68,7 @@ class LibevStream final : public Stream {
   void unblock();
   void update_interest() noexcept;
   void fail(int error);
+  void tell_of_error();
 
   LibevLoop& loop_;
   StreamHandler* handler_ = nullptr;
@@ -85,7 +87,9 @@ class LibevStream final : public Stream {
   bool blocked_ : 1 = false;  // the kernel would not take all
   bool fin_sent_ : 1 = false;
   bool counted_ : 1 = false;
-  bool held_ : 1 = false;  // the loop has octets of it that its handler could not take
+  bool held_ : 1 = false;      // the loop has octets of it that its handler could not take
+  bool held_due_ : 1 = false;  // which it can now
+  bool told_ : 1 = false;      // of error_
 };
 
 }  // namespace verdin::loop

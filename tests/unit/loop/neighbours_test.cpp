@@ -5,11 +5,14 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,6 +66,22 @@ class NeighboursTest : public testing::TestWithParam<const char*> {
     each.peer = pair[0];
     each.stream = loop->adopt(pair[1]);
     each.stream->set_handler(&each);
+  }
+  void connect_by_tcp(Neighbour& each) {
+    const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* const generic = reinterpret_cast<sockaddr*>(&address);
+    ASSERT_EQ(::bind(listener, generic, size), 0);
+    ASSERT_EQ(::listen(listener, 1), 0);
+    ASSERT_EQ(::getsockname(listener, generic, &size), 0);
+    each.peer = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(::connect(each.peer, generic, size), 0);
+    each.stream = loop->adopt(::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    each.stream->set_handler(&each);
+    ::close(listener);
   }
   /// Says something to all; whoever hears it first does that to each other one.
   void first_does(const std::function<void(Neighbour&)>& what, std::string_view text = "one ") {
@@ -303,6 +322,112 @@ TEST_P(NeighboursTest, what_waits_for_one_that_is_resumed_keeps_the_loop_from_wa
   while (!all_have_heard() && Clock::now() - began < 30s) loop->turn(true);
   EXPECT_TRUE(all_have_heard());
   EXPECT_LT(Clock::now() - began, 30s);
+}
+
+/// They lie in the loop's buffer by then: nothing that the kernel tells of would end the wait.
+TEST_P(NeighboursTest, what_is_left_behind_a_throw_keeps_the_loop_from_waiting) {
+  for (Neighbour& each : all) {
+    each.then = [&](Neighbour& heard) {
+      if (!std::exchange(first, first ? first : &heard)) throw std::runtime_error("heard enough");
+    };
+    say(each, "one ");
+  }
+  bool thrown = false;
+  for (const auto give_up = Clock::now() + 10s; !thrown && Clock::now() < give_up;) {
+    try {
+      loop->turn(false);
+    } catch (const std::runtime_error&) {
+      thrown = true;
+    }
+  }
+  ASSERT_TRUE(thrown);
+  EXPECT_TRUE(loop->has_work());
+  Timer late(
+      *loop, [](void*) {}, nullptr);
+  late.start(60s);
+  const auto began = Clock::now();
+  const auto all_have_heard = [&] {
+    return std::all_of(all.begin(), all.end(), [](const Neighbour& each) { return each.received == "one "; });
+  };
+  while (!all_have_heard() && Clock::now() - began < 30s) loop->turn(true);
+  EXPECT_TRUE(all_have_heard());
+  EXPECT_LT(Clock::now() - began, 30s);
+}
+
+TEST_P(NeighboursTest, a_throw_and_pauses_lose_nothing_before_an_end) {
+  std::minstd_rand random(1);
+  for (int round = 0; round < 60; ++round) {
+    std::vector<Neighbour> many(28);
+    bool thrown = false;
+    int heard = 0;
+    for (Neighbour& each : many) {
+      connect(each);
+      each.then = [&](Neighbour&) {
+        if (!std::exchange(thrown, true)) throw std::runtime_error("heard enough");
+        if (++heard < 16) return;
+        for (int i = 0; i < 9; ++i) {
+          Neighbour& other = many[random() % many.size()];
+          random() % 2 ? other.stream->pause() : other.stream->resume();
+        }
+      };
+    }
+    turns(1);
+    for (const Neighbour& each : many) {
+      say(each, "one ");
+      ::shutdown(each.peer, SHUT_WR);
+    }
+    for (int i = 0; i < 6; ++i) {
+      try {
+        turns(1);
+      } catch (const std::runtime_error&) {
+        EXPECT_TRUE(thrown);
+      }
+    }
+    for (Neighbour& each : many) {
+      each.then = nullptr;
+      each.stream->resume();
+    }
+    for (Neighbour& each : many) {
+      turn_until([&] { return each.eofs == 1; });
+      EXPECT_EQ(each.received, "one ");
+      ::close(each.peer);
+    }
+  }
+}
+
+/// One whose peer has reset it, over TCP.
+TEST_P(NeighboursTest, an_error_is_told_when_there_is_somebody_who_hears_it) {
+  for (const bool by_pause : {true, false}) {
+    first = nullptr;
+    std::array<Neighbour, 4> some;
+    for (Neighbour& each : some) connect_by_tcp(each);
+    turns(2);
+    for (Neighbour& each : some) {
+      each.then = [&](Neighbour& heard) {
+        if (std::exchange(first, first ? first : &heard)) return;
+        for (Neighbour& other : some) {
+          if (&other == first) continue;
+          by_pause ? other.stream->pause() : other.stream->set_handler(nullptr);
+        }
+      };
+    }
+    // All but one: whoever is told of that one last has found the others' resets read.
+    for (std::size_t i = 1; i < some.size(); ++i) {
+      const linger reset{1, 0};
+      ::setsockopt(some[i].peer, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+      ::close(std::exchange(some[i].peer, -1));
+    }
+    say(some[0], "one ");
+    turn_until([&] { return first != nullptr; });
+    turns(3);
+    for (Neighbour& each : some) {
+      if (&each == first) continue;
+      by_pause ? each.stream->resume() : each.stream->set_handler(&each);
+      turn_until([&] { return each.errors + each.eofs > 0; });
+      EXPECT_EQ(each.errors, 1);
+    }
+    ::close(some[0].peer);
+  }
 }
 
 TEST_P(NeighboursTest, a_child_process_hears_nothing_of_it_and_the_parent_all) {

@@ -266,6 +266,19 @@ TEST_P(StreamTest, a_broken_pipe_is_an_error_and_no_signal) {
   });
 }
 
+TEST_P(StreamTest, an_error_found_without_a_handler_is_told_to_the_next) {
+  stream->set_handler(nullptr);
+  ::close(std::exchange(peer, -1));
+  stream->send("into the void");
+  for (int i = 0; i < 3; ++i) loop->turn(false);
+  Recorder next;
+  stream->set_handler(&next);
+  turn_until([&] { return next.error || next.eof; });
+  EXPECT_TRUE(next.error);
+  EXPECT_FALSE(handler.error);
+  stream.reset();
+}
+
 TEST_P(StreamTest, a_turn_that_told_of_an_error_does_not_wait) {
   Timer far(
       *loop, [](void*) {}, nullptr);
