@@ -122,6 +122,7 @@ class Pen {
 constexpr std::size_t kWithHead = 512;  // a body up to here is written with the head
 // What the server says: status line, Date, framing and Connection, with room to spare.
 constexpr std::size_t kMostOfServers = 160;
+constexpr std::size_t kMostStatusLine = 64;  // of other statuses than 200
 
 std::size_t room_for(std::span<const Header> headers) noexcept {
   std::size_t room = 0;
@@ -144,14 +145,16 @@ bool Connection::write_head(Exchange& exchange, int status, std::span<const Head
     exchange.close_after_ = true;
   }
   std::string& queue = stream_->send_in_place();
-  if (status != 200) http1::append_status_line(queue, status);
   const bool no_body = http1::status_has_no_body(status);
   const bool has_body = !no_body && head.method() != "HEAD";
   const bool is_short = body.size() <= kWithHead;
   const std::string& server_name = server_.options().server_name;
+  const std::size_t room =
+      room_for(headers) + server_name.size() + kMostOfServers + (has_body && is_short ? body.size() : 0);
+  queue.reserve(queue.size() + kMostStatusLine + room);  // throws before anything is there
+  if (status != 200) http1::append_status_line(queue, status);
   const std::size_t before = queue.size();
-  queue.resize(before + room_for(headers) + server_name.size() + kMostOfServers +
-               (has_body && is_short ? body.size() : 0));
+  queue.resize(before + room);
   Pen to(queue.data() + before);
   if (status == 200) to << "HTTP/1.1 200 OK\r\n";
   for (const Header& header : headers) {

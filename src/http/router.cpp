@@ -37,6 +37,8 @@ std::string_view segment_at(std::string_view path, std::size_t begin) {
   return rest.substr(0, rest.find('/'));
 }
 
+constexpr auto pattern_of = [](const auto& fixed) -> std::string_view { return fixed.first; };
+
 Route* route_for(const std::vector<std::unique_ptr<Route>>& routes, std::string_view method) {
   for (const auto& route : routes) {
     if (route->method == method) return route.get();
@@ -75,7 +77,8 @@ void Router::add(std::string_view pattern, Route route) {
     throw std::invalid_argument("two routes for one method and pattern");
   if (route.names.empty() && node->routes.empty()) {
     if (fixed_.size() <= pattern.size()) fixed_.resize(pattern.size() + 1);
-    fixed_[pattern.size()].emplace_back(pattern, node);
+    auto& same_size = fixed_[pattern.size()];
+    same_size.emplace(std::ranges::lower_bound(same_size, pattern, {}, pattern_of), pattern, node);
   }
   node->routes.push_back(std::make_unique<Route>(std::move(route)));
 }
@@ -126,10 +129,9 @@ void Router::walk(const Node& node, Walk& state, std::size_t begin) {
 
 const Router::Node* Router::fixed_node(std::string_view path) const noexcept {
   if (path.size() >= fixed_.size()) return nullptr;
-  for (const auto& [pattern, node] : fixed_[path.size()]) {
-    if (pattern == path) return node;
-  }
-  return nullptr;
+  const auto& same_size = fixed_[path.size()];
+  const auto found = std::ranges::lower_bound(same_size, path, {}, pattern_of);
+  return found != same_size.end() && found->first == path ? found->second : nullptr;
 }
 
 Router::Match Router::match(std::string_view method, std::string_view path) const {

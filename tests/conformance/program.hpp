@@ -1,21 +1,29 @@
 // What the programs of this folder share: command line, the ready line, the end.
 #pragma once
 
+#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include <verdin/verdin.hpp>
 
 namespace program {
 
-/// `--name value` pairs.
+/// `--name value` pairs. What is wrong with them ends the program with status 2.
 class Arguments {
  public:
-  Arguments(int argc, char** argv) : count_(argc), values_(argv) {}
+  Arguments(int argc, char** argv) : count_(argc), values_(argv) {
+    for (int i = 1; i < argc; i += 2) {
+      if (std::strncmp(argv[i], "--", 2) != 0) refuse(std::string("no option: ") + argv[i]);
+      if (i + 1 == argc) refuse(std::string("no value for ") + argv[i]);
+    }
+  }
 
   std::string text(std::string_view name, std::string otherwise = {}) const {
     for (int i = 1; i + 1 < count_; i += 2) {
@@ -23,19 +31,34 @@ class Arguments {
     }
     return otherwise;
   }
-  long number(std::string_view name, long otherwise) const {
+  long number(std::string_view name, long otherwise, long most = std::numeric_limits<long>::max()) const {
     const std::string value = text(name);
-    return value.empty() ? otherwise : std::strtol(value.c_str(), nullptr, 10);
+    if (value.empty()) return otherwise;
+    long number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc() || end != value.data() + value.size() || number < 0 || number > most)
+      refuse("bad value for " + std::string(name) + ": " + value);
+    return number;
   }
 
  private:
+  [[noreturn]] static void refuse(const std::string& why) {
+    std::fprintf(stderr, "%s\n", why.c_str());
+    std::exit(2);
+  }
+
   int count_;
   char** values_;
 };
 
 /// Listens on 127.0.0.1, says so, and serves until SIGTERM or SIGINT.
 inline void serve(verdin::http::App& app, const Arguments& arguments) {
-  app.listen({"127.0.0.1", static_cast<std::uint16_t>(arguments.number("--port", 0))});
+  try {
+    app.listen({"127.0.0.1", static_cast<std::uint16_t>(arguments.number("--port", 0, 65535))});
+  } catch (const std::system_error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    std::exit(1);
+  }
   std::printf("listening on 127.0.0.1:%u\n", unsigned{app.port()});
   std::fflush(stdout);
   app.serve_forever();
