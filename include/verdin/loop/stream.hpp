@@ -66,7 +66,7 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
 
   /// Who is fed. Nothing is read before the first handler is set; it may be replaced at any time (an
-  /// upgrade).
+  /// upgrade). That the connection broke while there was none is told to the next.
   virtual void set_handler(StreamHandler* handler) = 0;
 
   /// Queues a copy; it leaves before the loop polls again. What is large goes to the kernel at once, behind

@@ -69,7 +69,7 @@ StreamPtr UringLoop::adopt(int fd) {
 
 bool UringLoop::has_work() const noexcept {
   return work_ > 0 || !dirty_.empty() || !broken_.empty() || !drained_.empty() || !resumed_.empty() ||
-         deadlines_.any_ref() || wheel_.next_due().has_value();
+         !delivering_.empty() || deadlines_.any_ref() || wheel_.next_due().has_value();
 }
 
 void UringLoop::wake() noexcept { waker_->wake(); }
@@ -277,10 +277,15 @@ void UringLoop::deliver_one(const Completion& completion) {
   }
 }
 
+/// Who is resumed by a handler in here is not told before the next turn.
 void UringLoop::deliver_kept() {
-  delivering_.swap(resumed_);
-  for (std::size_t i = 0; i < delivering_.size(); ++i) delivering_[i]->deliver_kept();
-  delivering_.clear();
+  if (delivering_.empty()) {
+    delivering_.swap(resumed_);
+  } else {  // the rest of a turn that a handler's exception ended; there is room for each stream once
+    delivering_.insert(delivering_.end(), resumed_.begin(), resumed_.end());
+    resumed_.clear();
+  }
+  take_each(delivering_, [](UringStream& stream) { stream.deliver_kept(); });
 }
 
 /// False if there was nothing to tell.
@@ -295,8 +300,7 @@ bool UringLoop::report_broken() {
 }
 
 void UringLoop::report_drained() {
-  for (std::size_t i = 0; i < drained_.size(); ++i) drained_[i]->report_drained();
-  drained_.clear();
+  take_each(drained_, [](UringStream& stream) { stream.report_drained(); });
 }
 
 void UringLoop::free_graveyard() {
@@ -318,13 +322,13 @@ void UringLoop::turn(bool may_block) {
   if (!ring_.is_open()) return;  // a handler has forked: the rest of the turn is the parent's
   prepare();
   const bool wait = may_block && !reported && dirty_.empty() && drained_.empty() && resumed_.empty() &&
-                    completions_.empty();
+                    delivering_.empty() && completions_.empty();
   enter(wait);
   update_now();
   report_broken();
   if (!drained_.empty()) report_drained();
   deliver();
-  if (!resumed_.empty()) deliver_kept();
+  if (!resumed_.empty() || !delivering_.empty()) deliver_kept();
   wheel_.fire(now_);
   if (!dropping()) deadlines_.fire(now_);
   if (!graveyard_.empty()) free_graveyard();

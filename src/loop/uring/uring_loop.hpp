@@ -127,18 +127,23 @@ class UringLoop final : public Loop {
   void end_files();
   void forget_files() noexcept;
   void make_room();
-  /// Each one leaves the list before it is prepared, whatever is thrown.
-  template <typename T, typename Prepare>
-  void prepare_each(std::vector<T*>& all, Prepare prepare) {
+  /// Each one counts as gone from the list before it is told, and the others stay there, whatever is thrown.
+  template <typename T, typename Tell, typename Before = void (*)()>
+  static void take_each(
+      std::vector<T*>& all, Tell tell, Before before = [] {}) {
     struct Taken {
       std::vector<T*>& list;
       std::ptrdiff_t count = 0;
       ~Taken() { list.erase(list.begin(), list.begin() + count); }
     } taken{all};
     while (taken.count < std::ssize(all)) {
-      make_room();  // throws
-      prepare(*all[static_cast<std::size_t>(taken.count++)]);
+      before();
+      tell(*all[static_cast<std::size_t>(taken.count++)]);
     }
+  }
+  template <typename T, typename Prepare>
+  void prepare_each(std::vector<T*>& all, Prepare prepare) {
+    take_each(all, prepare, [this] { make_room(); });  // which throws
   }
   bool has_gather() noexcept;
   void enter(bool wait);

@@ -23,6 +23,7 @@ UringStream::~UringStream() { loop_.remove_stream(*this); }
 
 void UringStream::set_handler(StreamHandler* handler) {
   handler_ = handler;
+  if (untold_ && handler_) add_broken();
   update();
 }
 
@@ -228,17 +229,21 @@ void UringStream::fail(int error) {
   blocked_ = false;
   if (queue_) loop_.send_queues().give_back(std::move(queue_));
   if (sending_ && !waiting_) loop_.send_queues().give_back(std::move(sending_));
-  if (!broken_) {
-    broken_ = true;
-    loop_.add_broken(*this);
-  }
+  add_broken();
   update();
+}
+
+void UringStream::add_broken() {
+  if (broken_) return;
+  broken_ = true;
+  loop_.add_broken(*this);
 }
 
 void UringStream::report_broken() {
   broken_ = false;
   if (closed_) return;
   if (finish_timer_) return end_finishing();
+  untold_ = !handler_;
   if (handler_) handler_->on_error(std::error_code(error_, std::system_category()));
 }
 

@@ -112,10 +112,12 @@ class UringStream final : public Stream {
   void take_data(char* data, std::size_t size);
   void take_end(int error);
   void keep(const char* data, std::size_t size);
+  void deliver_kept_data(std::size_t size);
   void on_written(std::size_t count);
   void after_write();
   void unblock();
   void fail(int error);
+  void add_broken();
 
   UringLoop& loop_;
   StreamHandler* handler_ = nullptr;
@@ -135,6 +137,7 @@ class UringStream final : public Stream {
   std::uint8_t small_in_bulk_ = 0;  // receives in a row that would not have needed it
   bool dirty_ : 1 = false;
   bool broken_ : 1 = false;
+  bool untold_ : 1 = false;  // broken while there was no handler
   bool drained_ : 1 = false;
   bool resumed_ : 1 = false;
   bool quick_ : 1 = false;  // a quick send is on its way: settled before any handler runs

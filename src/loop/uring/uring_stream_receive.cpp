@@ -181,25 +181,45 @@ void UringStream::keep(const char* data, std::size_t size) {
 void UringStream::deliver_kept() {
   resumed_ = false;
   if (!wants_data() || !kept_) return;
-  if (!finish_timer_ && over_budget(std::min(kept_->size - kept_->begin, kTurnBudget))) return update();
-  std::unique_ptr<Kept> kept = std::move(kept_);
-  const std::size_t size = finish_timer_ ? 0 : std::min(kept->size - kept->begin, kTurnBudget);
-  if (size > 0) {
-    // The handler may use the octets behind its data, and the next part lies there.
-    char* const data = kept->data.get() + kept->begin;
-    std::array<char, kReadPadding> behind;
-    std::memcpy(behind.data(), data + size, kReadPadding);
-    kept->begin += size;
-    handler_->on_data({data, size});
-    std::memcpy(data + size, behind.data(), kReadPadding);
+  // Whatever a handler throws.
+  struct Update {
+    UringStream& stream;
+    ~Update() { stream.update(); }
+  } update{*this};
+  if (!finish_timer_) {
+    const std::size_t size = std::min(kept_->size - kept_->begin, kTurnBudget);
+    if (over_budget(size)) return;
+    if (size > 0) deliver_kept_data(size);
+    if (!kept_ || !wants_data() || (!finish_timer_ && kept_->size > 0)) return;
   }
-  if (closed_) return;
-  if (kept->begin < kept->size && !finish_timer_) {
-    kept_ = std::move(kept);
-  } else if (kept->ended || kept->error != 0) {
-    take_end(kept->error);
-  }
-  update();
+  const std::unique_ptr<Kept> kept = std::move(kept_);
+  if (kept->ended || kept->error != 0) take_end(kept->error);
+}
+
+/// Meanwhile the octets are not the stream's, which the handler may drop; what the handler leaves or throws,
+/// the rest of them and the end behind them are the stream's again.
+void UringStream::deliver_kept_data(std::size_t size) {
+  // The handler may use the octets behind its data, and the next part lies there.
+  struct Part {
+    UringStream& stream;
+    std::unique_ptr<Kept> kept;
+    char* behind;
+    std::array<char, kReadPadding> saved{};
+    ~Part() {
+      std::memcpy(behind, saved.data(), kReadPadding);
+      if (stream.closed_) return;
+      if (kept->begin == kept->size) {
+        kept->data.reset();
+        kept->begin = kept->size = kept->capacity = 0;
+      }
+      if (kept->size > 0 || kept->ended || kept->error != 0) stream.kept_ = std::move(kept);
+    }
+  };
+  char* const data = kept_->data.get() + kept_->begin;
+  kept_->begin += size;
+  Part part{*this, std::move(kept_), data + size};
+  std::memcpy(part.saved.data(), part.behind, kReadPadding);
+  handler_->on_data({data, size});
 }
 
 }  // namespace verdin::loop

@@ -36,13 +36,18 @@ struct Neighbour : StreamHandler {
   }
   void on_eof() override { ++eofs; }
   void on_error(std::error_code) override { ++errors; }
+  void on_drained() override {
+    if (++drained == 1 && when_drained) when_drained();
+  }
 
   int peer = -1;
   StreamPtr stream;
   std::string received;
   int eofs = 0;
   int errors = 0;
+  int drained = 0;
   std::function<void(Neighbour&)> then;
+  std::function<void()> when_drained;
 };
 
 class NeighboursTest : public testing::TestWithParam<const char*> {
@@ -115,6 +120,26 @@ class NeighboursTest : public testing::TestWithParam<const char*> {
   }
   void turns(int count) {
     for (int i = 0; i < count; ++i) loop->turn(false);
+  }
+  /// As turn_until(), for handlers that throw. How often they did.
+  template <typename Condition>
+  int turn_and_catch_until(Condition condition) {
+    int caught = 0;
+    for (const auto give_up = Clock::now() + 10s; !condition();) {
+      if (Clock::now() > give_up) {
+        ADD_FAILURE() << "it does not come";
+        break;
+      }
+      Timer tick(
+          *loop, [](void*) {}, nullptr);
+      tick.start(5ms);
+      try {
+        loop->turn(true);
+      } catch (const std::runtime_error&) {
+        ++caught;
+      }
+    }
+    return caught;
   }
 
   std::unique_ptr<Loop> loop;
@@ -428,6 +453,132 @@ TEST_P(NeighboursTest, an_error_is_told_when_there_is_somebody_who_hears_it) {
     }
     ::close(some[0].peer);
   }
+}
+
+/// One of those that are resumed drops its stream and throws, another is resumed behind that.
+TEST_P(NeighboursTest, what_one_throws_does_not_keep_what_waits_from_the_others) {
+  first_does([](Neighbour& other) { other.stream->pause(); });
+  turns(3);
+  Neighbour* thrower = nullptr;
+  Neighbour* late = nullptr;
+  for_others([&](Neighbour& other) {
+    EXPECT_EQ(other.received, "");
+    late = &other;
+    other.then = [&](Neighbour& heard) {
+      if (std::exchange(thrower, thrower ? thrower : &heard)) return;
+      heard.stream.reset();
+      throw std::runtime_error("heard enough");
+    };
+  });
+  for_others([&](Neighbour& other) {
+    if (&other != late) other.stream->resume();
+  });
+  const int caught = turn_and_catch_until([&] {
+    return std::all_of(all.begin(), all.end(),
+                       [&](const Neighbour& each) { return &each == late || each.received == "one "; });
+  });
+  EXPECT_EQ(caught, 1);
+  late->stream->resume();
+  turn_until([&] { return late->received == "one "; });
+  turns(3);
+  for (const Neighbour& each : all) EXPECT_EQ(each.received, "one ");
+}
+
+/// More than one turn's share, and an end.
+TEST_P(NeighboursTest, one_that_throws_hears_the_rest_and_the_end) {
+  Neighbour& it = all[0];
+  std::string text(150'000, ' ');
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>('a' + i % 23);
+  std::size_t said = 0;
+  const auto say_more = [&] {
+    if (said == text.size()) return true;
+    const ssize_t n = ::send(it.peer, text.data() + said, text.size() - said, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n > 0) said += static_cast<std::size_t>(n);
+    if (said == text.size()) ::shutdown(it.peer, SHUT_WR);
+    return said == text.size();
+  };
+  it.then = [](Neighbour&) { throw std::runtime_error("each time"); };
+  const int caught = turn_and_catch_until([&] { return say_more() && it.eofs == 1; });
+  EXPECT_GE(caught, 1);
+  EXPECT_EQ(it.received, text);
+  turns(3);
+  EXPECT_EQ(it.eofs, 1);
+  EXPECT_EQ(it.errors, 0);
+}
+
+TEST_P(NeighboursTest, what_waited_is_followed_by_its_end_though_the_handler_throws) {
+  first_does([](Neighbour& other) { other.stream->pause(); });
+  for_others([](Neighbour& other) { ::shutdown(other.peer, SHUT_WR); });
+  turns(3);
+  for_others([](Neighbour& other) {
+    other.then = [](Neighbour&) { throw std::runtime_error("heard enough"); };
+    other.stream->resume();
+  });
+  int thrown = 0;
+  for_others([&](Neighbour& other) {
+    thrown += turn_and_catch_until([&] { return other.eofs == 1; });
+    EXPECT_EQ(other.received, "one ");
+  });
+  EXPECT_EQ(thrown, static_cast<int>(kStreams) - 1);
+  turns(3);
+  for_others([](Neighbour& other) { EXPECT_EQ(other.eofs, 1); });
+}
+
+TEST_P(NeighboursTest, one_that_pauses_at_its_last_octets_hears_the_end_when_it_is_resumed) {
+  first_does([](Neighbour& other) { other.stream->pause(); });
+  for_others([](Neighbour& other) { ::shutdown(other.peer, SHUT_WR); });
+  turns(3);
+  for_others([](Neighbour& other) {
+    other.then = [](Neighbour& heard) { heard.stream->pause(); };
+    other.stream->resume();
+  });
+  for_others([&](Neighbour& other) { turn_until([&] { return other.received == "one "; }); });
+  turns(3);
+  for_others([&](Neighbour& other) {
+    EXPECT_EQ(other.eofs, 0);
+    other.stream->resume();
+    turn_until([&] { return other.eofs == 1; });
+    EXPECT_EQ(other.received, "one ");
+  });
+}
+
+TEST_P(NeighboursTest, each_is_told_once_that_it_has_drained_though_one_throws) {
+  const std::string much(4 << 20, 'x');
+  bool thrown = false;
+  for (Neighbour& each : all) {
+    each.when_drained = [&] {
+      if (!std::exchange(thrown, true)) throw std::runtime_error("told");
+    };
+    each.stream->send(much);
+  }
+  std::array<char, 65536> octets;
+  const auto read_all = [&] {
+    for (const Neighbour& each : all) {
+      while (::recv(each.peer, octets.data(), octets.size(), MSG_DONTWAIT) > 0) {
+      }
+    }
+    return std::all_of(all.begin(), all.end(), [](const Neighbour& each) { return each.drained > 0; });
+  };
+  EXPECT_EQ(turn_and_catch_until(read_all), 1);
+  turns(3);
+  for (const Neighbour& each : all) EXPECT_EQ(each.drained, 1);
+}
+
+TEST_P(NeighboursTest, that_one_broke_while_it_had_no_handler_is_told_to_the_next_one) {
+  if (loop->backend() != "uring") GTEST_SKIP() << "not there yet";
+  Neighbour& it = all[0];
+  it.stream->set_handler(nullptr);
+  turns(2);
+  ::close(std::exchange(it.peer, -1));
+  it.stream->send("to nobody");
+  turns(3);
+  EXPECT_EQ(it.errors, 0);
+  it.stream->set_handler(&it);
+  turn_until([&] { return it.errors == 1; });
+  it.stream->set_handler(nullptr);
+  it.stream->set_handler(&it);
+  turns(3);
+  EXPECT_EQ(it.errors, 1);
 }
 
 TEST_P(NeighboursTest, a_child_process_hears_nothing_of_it_and_the_parent_all) {
