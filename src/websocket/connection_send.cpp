@@ -120,19 +120,20 @@ bool Connection::begin_message(Opcode opcode) {
 bool Connection::send_part(std::string_view part) {
   if (!is_open() || !parts_) return false;
   if (part.empty()) return true;
-  const Opcode opcode = std::exchange(parts_->next, Opcode::continuation);
-  if (!parts_->compressed) {
-    write_frame(stream_->send_in_place(), opcode, part, false, false);
-    return true;
-  }
-  codec::Deflater& deflater = compression_->deflater;
+  const bool first = parts_->next != Opcode::continuation;
+  const bool stored =
+      parts_->compressed && part.size() < compression_->threshold && !compression_->deflater.takes_over();
+  // Only a first frame can say that a message is compressed. One that begins with little goes on so, like as
+  // not.
+  if (first && stored) parts_->compressed = false;
   Scratch compressed;
-  if (part.size() < compression_->threshold && !deflater.takes_over()) {
-    codec::Deflater::store_part(part, *compressed);
-  } else {
-    deflater.deflate_part(part, *compressed);
+  if (parts_->compressed) {
+    stored ? codec::Deflater::store_part(part, *compressed)
+           : compression_->deflater.deflate_part(part, *compressed);
+    part = *compressed;
   }
-  write_frame(stream_->send_in_place(), opcode, *compressed, false, opcode != Opcode::continuation);
+  write_frame(stream_->send_in_place(), std::exchange(parts_->next, Opcode::continuation), part, false,
+              first && parts_->compressed);
   return true;
 }
 

@@ -31,8 +31,8 @@ void require(bool condition) {
 
 /// `in_parts`: messages are put together from their parts, which have no limit.
 std::string run(std::string_view octets, const DeflateParams& params, std::size_t piece,
-                bool in_parts = false) {
-  FrameDecoder decoder(Role::client, kLimit);  // unmasked frames are what the fuzzer writes best
+                bool in_parts = false, std::size_t limit = kLimit) {
+  FrameDecoder decoder(Role::client, limit);  // unmasked frames are what the fuzzer writes best
   decoder.enable_deflate(params);
   decoder.deliver_parts(in_parts);
   std::string events, message;
@@ -44,14 +44,14 @@ std::string run(std::string_view octets, const DeflateParams& params, std::size_
     at += size;
     for (;;) {
       const DecoderEvent event = decoder.next(input);
-      require(in_parts || decoder.memory() <= 2 * at + 2 * kLimit + 60'000);
+      require(in_parts || decoder.memory() <= 2 * at + 2 * limit + 60'000);
       if (event.kind == Kind::need_more) break;
       if (event.part) {
         message.append(event.payload.data(), event.payload.size());
         if (events.size() + message.size() > kMostInParts) return events;
         if (!event.last) continue;
       } else {
-        require(event.payload.size() <= kLimit);
+        require(event.payload.size() <= limit);
       }
       events += std::to_string(static_cast<int>(event.kind)) + ':' + std::to_string(event.code) + ':';
       if (event.part) {
@@ -119,6 +119,8 @@ void check_parts(std::string_view message, const DeflateParams& params, const De
   const std::string one =
       std::to_string(static_cast<int>(Kind::binary)) + ":0:" + std::string(message) + '\n';
   require(run(frames, params, frames.size()) == one);
+  // What the parts stand for is within the limit, though they may come as more.
+  require(run(frames, params, 1 + frames.size() / 3, false, message.size()) == one);
 }
 
 }  // namespace
@@ -138,6 +140,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string whole = run(rest, params, rest.size() + 1);
   require(run(rest, params, 1 + data[2] % 50) == whole);
   require(run(rest, params, 1) == whole);
+  // Such a limit is soon reached by several frames.
+  const std::size_t little = data[3] % 64;
+  require(run(rest, params, 1, false, little) == run(rest, params, rest.size() + 1, false, little));
   const std::string parts = run(rest, params, rest.size() + 1, true);
   const std::string small_parts = run(rest, params, 1 + data[3] % 50, true);
   // In parts a fault is found in a message that has not ended. How much of it came before, the pieces say.

@@ -87,7 +87,8 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
 
   /// A message in parts: each leaves as a frame of its own, from which the peer has all of it. With
   /// permessage-deflate each is compressed: going on from those before where the context is taken over, by
-  /// itself where not (so parts of some kilobytes are what pays). Other messages that are sent before
+  /// itself where not (so parts of some kilobytes are what pays, and a message whose first part is below
+  /// DeflateOptions::threshold is not compressed at all). Other messages that are sent before
   /// end_message() wait behind it, within Options::drop_limit, uncompressed if the context is taken over, and
   /// are lost if the connection is closed before; pings, pongs and a close frame do not wait. One such
   /// message at a time (std::logic_error). False if the connection is not open.

@@ -63,6 +63,7 @@ struct FrameDecoder::Assembly {
   bool in_frame = false;
   bool compressed = false;  // the message
   bool in_parts = false;    // the message
+  bool restoring = false;   // what came is in `message` as what it stands for
   std::uint8_t header_size = 0;
   std::uint8_t control_size = 0;
   char header[kMaxFrameHeader];  // the part of a header that came in an earlier piece
@@ -205,12 +206,28 @@ Event FrameDecoder::begin_frame(const FrameHeader& header) {
     a.message_opcode = header.opcode;
     a.compressed = header.compressed;
     a.in_parts = parts_;
+    a.restoring = false;
   }
   if (a.in_parts) return {};
   // Both are below 2^63: the first by read_header(), the second as it is memory.
-  if (header.payload_size + a.message.size() > size_limit(a.compressed)) {
+  const std::uint64_t collected = a.restoring ? 0 : a.message.size();
+  if (header.payload_size + collected <= size_limit(a.compressed)) return {};
+  if (!a.compressed || header.payload_size > size_limit(true)) {
     return fail(close_code::kMessageTooBig, kTooBig);
   }
+  return begin_restoring();
+}
+
+/// Each frame may have grown by being compressed, by more than the limit allows for one: what all of them
+/// stand for decides, and is kept from now on instead of what came.
+Event FrameDecoder::begin_restoring() {
+  Assembly& a = *assembly_;
+  MessageBuffer restored;
+  const Inflater::Result result =
+      inflation_->inflater.inflate_part(a.message.finish(), false, max_message_size_, restored);
+  if (result != Inflater::Result::ok) return fail_to_restore(result);
+  a.message = std::move(restored);
+  a.restoring = true;
   return {};
 }
 
@@ -232,6 +249,7 @@ Event FrameDecoder::take_control(std::span<char>& input) {
 Event FrameDecoder::take_data(std::span<char>& input) {
   Assembly& a = *assembly_;
   if (a.in_parts) return take_part(input);
+  if (a.restoring) return restore_more(input);
   std::uint8_t ored = 0;
   const bool ends = a.frame.fin && a.remaining <= input.size();
   // Nothing was collected before (a header came in two pieces): no need to begin now.
@@ -292,17 +310,33 @@ Event FrameDecoder::take_part(std::span<char>& input) {
   }
 }
 
+Event FrameDecoder::restore_more(std::span<char>& input) {
+  Assembly& a = *assembly_;
+  std::uint8_t ored = 0;
+  const std::span<char> piece = a.take_payload(input, ored);
+  a.in_frame = a.remaining > 0;
+  const bool last = !a.in_frame && a.frame.fin;
+  const Inflater::Result result =
+      inflation_->inflater.inflate_part(piece, last, max_message_size_, a.message);
+  if (result != Inflater::Result::ok) return fail_to_restore(result);
+  if (!last) return {};
+  return restored_message(std::exchange(a.message_opcode, Opcode::continuation), a.message);
+}
+
 /// A message that was collected, or lies in the input.
 Event FrameDecoder::restore(Opcode opcode, std::span<const char> compressed) {
   MessageBuffer& message = inflation_->message;
-  switch (inflation_->inflater.inflate(compressed, max_message_size_, message)) {
-    case Inflater::Result::bad:
-      return fail(close_code::kInvalidData, kNotDeflate);
-    case Inflater::Result::too_big:
-      return fail(close_code::kMessageTooBig, kTooBig);
-    case Inflater::Result::ok:
-      break;
-  }
+  const Inflater::Result result = inflation_->inflater.inflate(compressed, max_message_size_, message);
+  if (result != Inflater::Result::ok) return fail_to_restore(result);
+  return restored_message(opcode, message);
+}
+
+Event FrameDecoder::fail_to_restore(Inflater::Result result) noexcept {
+  if (result == Inflater::Result::too_big) return fail(close_code::kMessageTooBig, kTooBig);
+  return fail(close_code::kInvalidData, kNotDeflate);
+}
+
+Event FrameDecoder::restored_message(Opcode opcode, MessageBuffer& message) noexcept {
   const std::span<char> restored = message.finish();
   if (opcode == Opcode::text && !is_utf8({restored.data(), restored.size()})) {
     return fail(close_code::kInvalidData, kNotUtf8);
@@ -323,7 +357,7 @@ Event FrameDecoder::restore_part(std::span<const char> compressed, bool last) {
   return {kind_of(a.message_opcode), 0, last, true, restored, {}};
 }
 
-/// What cannot be compressed becomes a little larger by it.
+/// Of a frame, and of a message that is collected: what cannot be compressed becomes a little larger by it.
 std::uint64_t FrameDecoder::size_limit(bool compressed) const noexcept {
   return compressed ? std::uint64_t{max_message_size_} + max_message_size_ / 1024 + 64 : max_message_size_;
 }

@@ -52,13 +52,24 @@ struct Inflater::Context {
       ended = false;
       const int status = ::inflate(&stream, Z_SYNC_FLUSH);
       if (status == Z_MEM_ERROR) throw std::bad_alloc();
-      if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) return Result::bad;
+      // First: what is too big before it is bad is so however it was cut.
       const std::size_t made = kPiece - stream.avail_out;
       if (made > limit - to.size()) return Result::too_big;
+      if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) return Result::bad;
       to.append({piece.data(), made}, limit);
       if (status == Z_STREAM_END) restart();
       if (status == Z_BUF_ERROR && made == 0) break;
     } while (stream.avail_in > 0 || stream.avail_out == 0);
+    return Result::ok;
+  }
+
+  Result feed_all(std::span<const char> input, std::size_t limit, MessageBuffer& to) {
+    constexpr std::size_t kMost = std::numeric_limits<uInt>::max();
+    while (!input.empty()) {
+      const std::span<const char> now = input.first(std::min(input.size(), kMost));
+      if (const Result result = feed(now, limit, to); result != Result::ok) return result;
+      input = input.subspan(now.size());
+    }
     return Result::ok;
   }
 
@@ -84,12 +95,7 @@ Inflater::Context& Inflater::context() {
 Inflater::Result Inflater::inflate(std::span<const char> payload, std::size_t limit, MessageBuffer& to) {
   if (payload.empty()) return Result::ok;  // an empty message, though a strange one
   Context& from = context();
-  constexpr std::size_t kMost = std::numeric_limits<uInt>::max();
-  while (!payload.empty()) {
-    const std::span<const char> now = payload.first(std::min(payload.size(), kMost));
-    if (const Result result = from.feed(now, limit, to); result != Result::ok) return result;
-    payload = payload.subspan(now.size());
-  }
+  if (const Result result = from.feed_all(payload, limit, to); result != Result::ok) return result;
   // A message may end with such a block, and without the tail of another.
   if (from.ended) return Result::ok;
   if (const Result result = from.feed(kTail, limit, to); result != Result::ok) return result;
@@ -101,7 +107,7 @@ Inflater::Result Inflater::inflate_part(std::span<const char> piece, bool last, 
   if (!own_) own_ = std::make_unique<Context>();
   Context& from = *own_;
   Result result = Result::ok;
-  if (!piece.empty()) result = from.feed(piece, limit, to);
+  if (!piece.empty()) result = from.feed_all(piece, limit, to);
   if (!last || result != Result::ok) return result;
   if (!from.ended) {
     result = from.feed(kTail, limit, to);

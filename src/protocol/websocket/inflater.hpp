@@ -12,9 +12,11 @@
 
 namespace verdin::protocol::websocket {
 
+enum class InflateResult : std::uint8_t { ok, bad, too_big };
+
 class Inflater {
  public:
-  enum class Result : std::uint8_t { ok, bad, too_big };
+  using Result = InflateResult;
 
   explicit Inflater(bool takes_over) noexcept;
   Inflater(const Inflater&) = delete;

@@ -214,7 +214,10 @@ TEST_F(PartsTest, TextThatEndsWithinACharacterIsBad) {
 /// What a client that agreed on `params` reads: "T" or "B" and the message, or the number of another event.
 class ReadingClient {
  public:
-  explicit ReadingClient(const DeflateParams& params) { decoder_.enable_deflate(params); }
+  explicit ReadingClient(const DeflateParams& params, std::size_t limit = 10'000'000)
+      : decoder_(Role::client, limit) {
+    decoder_.enable_deflate(params);
+  }
   std::vector<std::string> read(std::string octets) {
     using protocol::websocket::DecoderEvent;
     const std::size_t size = octets.size();
@@ -233,7 +236,7 @@ class ReadingClient {
   }
 
  private:
-  protocol::websocket::FrameDecoder decoder_{Role::client, 10'000'000};
+  protocol::websocket::FrameDecoder decoder_;
 };
 
 unsigned first_octet(std::string_view octets) { return static_cast<unsigned char>(octets.at(0)); }
@@ -273,6 +276,42 @@ TEST_F(PartsTest, AreCompressedAsTheyLeave) {
     EXPECT_EQ(client.read(whole_message), (std::vector<std::string>{"T" + text}));
     connection->abort();
   }
+}
+
+TEST_F(PartsTest, SmallPartsOfAMessageWithinTheLimitAreWelcome) {
+  for (const bool alone : {false, true}) {
+    for (const std::size_t size : {std::size_t{4}, std::size_t{100}}) {
+      SCOPED_TRACE(size);
+      DeflateParams params;
+      params.server_no_context_takeover = alone;
+      options.deflate.emplace().threshold = 1;
+      begin(params);
+      ReadingClient client(params, 60'000);
+      std::string text;
+      for (int i = 0; text.size() < 60'000; ++i) text += std::to_string(i * 7919 % 10'007);
+      text.resize(60'000);
+      connection->begin_message(Opcode::text);
+      for (std::size_t at = 0; at < text.size(); at += size) connection->send_part(text.substr(at, size));
+      connection->end_message();
+      EXPECT_EQ(client.read(sent()), (std::vector<std::string>{"T" + text}));
+      connection->abort();
+    }
+  }
+}
+
+TEST_F(PartsTest, ThatBeginWithLittleAreNotCompressedWhereEachStandsAlone) {
+  DeflateParams params;
+  params.server_no_context_takeover = true;
+  options.deflate.emplace().threshold = 100;
+  begin(params);
+  const std::string large(1000, 'x');
+  connection->begin_message(Opcode::text);
+  connection->send_part("tok");
+  connection->send_part("en");
+  connection->send_part(large);
+  connection->end_message();
+  EXPECT_EQ(sent(), open_frame(Opcode::text, "tok") + open_frame(Opcode::continuation, "en") +
+                        open_frame(Opcode::continuation, large) + whole(Opcode::continuation, ""));
 }
 
 /// Where the context is taken over, what waits must not come into it before the parts that leave first.

@@ -12,7 +12,9 @@
 //
 // With permessage-deflate a compressed message is collected as it is and restored at its end: what is wrong
 // with it, its UTF-8 and its true size included, is found then, and never more than the size limit is made of
-// it. Between messages it keeps 44 KB if the context is taken over.
+// it. One of several frames may come as more than the limit, as each frame grows by being compressed by
+// itself: from there on it is restored as it comes (44 KB while that lasts), and what it stands for is
+// limited as ever. Between messages the decoder keeps 44 KB if the context is taken over.
 //
 // On request (deliver_parts()) messages come in parts, as they arrive: nothing is collected then, and there
 // is no limit to a message's size. What is wrong with a compressed one is found at the part that shows it.
@@ -34,6 +36,9 @@ namespace verdin::protocol::websocket {
 
 /// So many octets behind a text or binary message may be read.
 inline constexpr std::size_t kMessagePadding = 64;
+
+class MessageBuffer;
+enum class InflateResult : std::uint8_t;
 
 struct DecoderEvent {
   enum class Kind : std::uint8_t {
@@ -93,7 +98,11 @@ class FrameDecoder {
   Event take_part(std::span<char>& input);
   Event restore_part(std::span<const char> compressed, bool last);
   Event end_message();
+  Event begin_restoring();
+  Event restore_more(std::span<char>& input);
   Event restore(Opcode opcode, std::span<const char> compressed);
+  Event restored_message(Opcode opcode, MessageBuffer& message) noexcept;
+  Event fail_to_restore(InflateResult result) noexcept;
   std::uint64_t size_limit(bool compressed) const noexcept;
   Event fail(std::uint16_t code, std::string_view reason) noexcept;
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -352,6 +353,59 @@ TEST(Deflate, PartsReferToThoseBeforeWhereTheContextIsTakenOver) {
   alone.deflate_part(part, first);
   alone.deflate_part(part, second);
   EXPECT_EQ(second, first);
+}
+
+/// `text` as a client sends it in parts of `size` octets, each compressed by itself.
+std::string in_small_frames(std::string_view text, std::size_t size, const DeflateParams& params) {
+  Deflater client(params, open_options(), Role::client);
+  std::string octets;
+  unsigned first = 0x41;
+  for (; !text.empty(); text.remove_prefix(std::min(size, text.size()))) {
+    std::string payload;
+    client.deflate_part(text.substr(0, size), payload);
+    octets += client_frame(std::exchange(first, 0x00), payload);
+  }
+  return octets += client_frame(0x80, Deflater::kEnd);
+}
+
+TEST(Deflate, SmallFramesMayComeAsMoreThanTheLimit) {
+  std::mt19937 random(9);
+  std::string text;
+  for (int i = 0; i < 600; ++i) text += static_cast<char>('a' + random() % 26);
+  for (const bool takeover : {false, true}) {
+    DeflateParams params;
+    params.client_no_context_takeover = !takeover;
+    const std::string octets = in_small_frames(text, 3, params);
+    ASSERT_GT(octets.size(), 200 * 6 + 2 * text.size());
+    // Another behind it, and in the same context.
+    EXPECT_EQ(decoded(octets + client_frame(kText, "more"), params, 600),
+              (Events{"text:" + text, "text:more"}));
+    EXPECT_EQ(decoded(octets, params, 599), (Events{"failed:1009"}));
+    const std::string bad = in_small_frames(text.substr(0, 599) + '\xC3', 3, params);
+    EXPECT_EQ(decoded(bad, params, 600), (Events{"failed:1007"}));
+  }
+}
+
+TEST(Deflate, FramesThatStandForNothingTakeNoMemory) {
+  std::string octets = client_frame(0x42, kHello + "\x00\x00\xFF\xFF"s);
+  for (int i = 0; i < 20'000; ++i) octets += client_frame(0x00, "\x00\x00\x00\xFF\xFF"s);
+  const auto transcript =
+      decode_in_pieces(octets + client_frame(0x80, Deflater::kEnd), 4096, 100, Role::server, DeflateParams{});
+  EXPECT_EQ(transcript.events, (Events{"binary:Hello"}));
+  EXPECT_LT(transcript.most_memory, 60'000u);
+}
+
+TEST(Deflate, ABombInSeveralFramesIsStoppedAtTheLimit) {
+  const DeflateParams params;
+  Deflater client(params, open_options(), Role::client);
+  std::string bomb;
+  client.deflate(std::string(10'000'000, '\0'), bomb);
+  std::string octets = client_frame(0x42, std::string());
+  for (int i = 0; i < 100; ++i) octets += client_frame(0x00, "\x00\x00\x00\xFF\xFF"s);
+  for (std::size_t at = 0; at < bomb.size(); at += 60) octets += client_frame(0x00, bomb.substr(at, 60));
+  const auto transcript = decode_in_pieces(octets, octets.size(), 300, Role::server, params);
+  EXPECT_EQ(transcript.events, (Events{"failed:1009"}));
+  EXPECT_LT(transcript.most_memory, 60'000u);
 }
 
 }  // namespace
