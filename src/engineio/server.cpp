@@ -50,6 +50,8 @@ Server::Server(Options options) : options_(std::move(options)), origins_(origins
   websocket_options_.send_limit = options_.send_limit;
   websocket_options_.drop_limit = options_.drop_limit;
   websocket_options_.backpressure_timeout = options_.backpressure_timeout;
+  // Engine.IO has pings of its own, of which the answer is a whole message: no frame can take longer.
+  websocket_options_.ping_interval = std::chrono::milliseconds(0);
   flush_.server = this;
   flush_.callback = [](impl::Runnable* flush) { static_cast<Flush*>(flush)->server->flush_queued(); };
 }

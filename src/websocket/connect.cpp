@@ -195,7 +195,7 @@ Opened open(std::string_view url, const ClientOptions& options) {
 
 Stream connect(std::string_view url, const ClientOptions& options) {
   const auto kept = std::make_shared<const StreamOptions>(options);
-  auto state = make_intrusive<impl::StreamState>(nullptr, kept, Hub::current().loop(), nullptr);
+  auto state = make_intrusive<impl::StreamState>(nullptr, kept, nullptr);
   Opened opened = open(url, options);
   state->begin_as_client(std::move(opened.stream), opened.early_input, opened.agreed.deflate,
                          std::move(opened.agreed.subprotocol));

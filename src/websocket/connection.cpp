@@ -27,19 +27,29 @@ std::uint32_t narrow(std::chrono::milliseconds time) noexcept {
   return narrow(static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 0)));
 }
 
+/// Octets in each interval; more are not told apart.
+std::uint16_t enough_of(const Options& options) noexcept {
+  const std::uint64_t rate = std::uint64_t{narrow(options.ping_interval)} * options.frame_rate / 1000;
+  return static_cast<std::uint16_t>(
+      std::clamp<std::uint64_t>(rate, 1, std::numeric_limits<std::uint16_t>::max()));
+}
+
 }  // namespace
 
 Connection::Connection(loop::StreamPtr stream, const Options& options, ConnectionHandler& handler,
                        std::string_view early_input, const std::optional<codec::DeflateParams>& deflate,
                        Role role)
-    : client_(role == Role::client),
+    : enough_(enough_of(options)),
+      client_(role == Role::client),
       stream_(std::move(stream)),
       handler_(&handler),
       decoder_(role, options.max_message_size),
       send_limit_(narrow(options.send_limit)),
       drop_limit_(narrow(options.drop_limit)),
       backpressure_timeout_(narrow(options.backpressure_timeout)),
-      close_timeout_(narrow(options.close_timeout)) {
+      close_timeout_(narrow(options.close_timeout)),
+      ping_interval_(narrow(options.ping_interval)),
+      watch_(stream_->loop(), loop::on_timer<&Connection::on_watch>, this) {
   if (deflate) {
     compression_ = std::make_unique<Compression>(*deflate, options.deflate.value_or(DeflateOptions{}), role);
     decoder_.enable_deflate(*deflate);
@@ -48,6 +58,7 @@ Connection::Connection(loop::StreamPtr stream, const Options& options, Connectio
     keep(early_input);
     extras_->input_timer.start(std::chrono::milliseconds(0));
   }
+  if (ping_interval_ > 0) watch_.start(std::chrono::milliseconds(ping_interval_));
   stream_->set_handler(this);
 }
 
@@ -199,6 +210,7 @@ void Connection::update_reading() {
   const bool wanted = state_ == State::closing || (!paused_ && !congested_ && !holds_input());
   if (wanted == reading_) return;
   reading_ = wanted;
+  if (wanted) heard_ = kEverything;  // it could not be heard before
   wanted ? stream_->resume() : stream_->pause();
 }
 
@@ -207,6 +219,7 @@ void Connection::update_reading() {
 void Connection::close(std::uint16_t code, std::string_view reason) {
   if (!is_open()) return;
   state_ = State::closing;
+  watch_.stop();
   append_close_frame(code, reason);
   extras().timer.start(std::chrono::milliseconds(close_timeout_));
   if (holds_input()) extras_->input_timer.start(std::chrono::milliseconds(0));
@@ -215,6 +228,7 @@ void Connection::close(std::uint16_t code, std::string_view reason) {
 
 void Connection::abort() {
   state_ = State::closed;
+  watch_.stop();
   handler_ = nullptr;
   extras_.reset();
   memberships_.reset();
@@ -238,9 +252,21 @@ void Connection::on_timer() {
   if (state_ == State::doomed) end({close_code::kPolicyViolation, "slow reader", false}, Farewell::cut);
 }
 
+/// Counters are looked at here alone, so that a message costs no timer.
+void Connection::on_watch() {
+  if (state_ != State::open) return;
+  const IntrusivePtr<Connection> self(this);
+  // While nothing is read, nothing can be heard, but that the peer has gone can be seen.
+  const bool there = reading_ ? std::exchange(heard_, std::uint16_t{0}) >= enough_ : !stream_->peer_gone();
+  if (!there) return end({close_code::kAbnormal, "no answer to a ping", false}, Farewell::cut);
+  watch_.start(std::chrono::milliseconds(ping_interval_));
+  ping();
+}
+
 // NOLINTNEXTLINE(performance-unnecessary-value-param): it must outlive the handler that is told
 void Connection::end(Close close, Farewell farewell) {
   state_ = State::closed;
+  watch_.stop();
   extras_.reset();
   memberships_.reset();
   parts_.reset();

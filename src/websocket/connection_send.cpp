@@ -179,6 +179,7 @@ void Connection::over_limit(std::size_t unsent_before) {
 void Connection::doom() {
   extras().timer.start(std::chrono::milliseconds(0));
   state_ = State::doomed;
+  watch_.stop();
   stream_.reset();
 }
 

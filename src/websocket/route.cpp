@@ -30,8 +30,7 @@ class RouteEndpoint final : public http::Endpoint, public std::enable_shared_fro
     Hub& hub = Hub::current();
     const auto forget = [this](StreamState& state) { remove(state); };
     const auto state = make_intrusive<StreamState>(
-        std::move(exchange), std::shared_ptr<const StreamOptions>(shared_from_this(), &options_), hub.loop(),
-        forget);
+        std::move(exchange), std::shared_ptr<const StreamOptions>(shared_from_this(), &options_), forget);
     if (!state->accept()) return;
     state->index = states_.size();
     states_.push_back(state);

@@ -1,6 +1,5 @@
 #include "websocket/stream_state.hpp"
 
-#include <algorithm>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -28,11 +27,8 @@ std::size_t cost(const Part& part) noexcept { return part.data.size() + sizeof(P
 
 }  // namespace
 
-StreamState::StreamState(http::ExchangePtr exchange, OptionsPtr options, loop::Loop& loop, Ended ended)
-    : exchange_(std::move(exchange)),
-      options_(std::move(options)),
-      ping_timer_(loop, loop::on_timer<&StreamState::keep_alive>, this),
-      ended_(std::move(ended)) {}
+StreamState::StreamState(http::ExchangePtr exchange, OptionsPtr options, Ended ended)
+    : exchange_(std::move(exchange)), options_(std::move(options)), ended_(std::move(ended)) {}
 
 bool StreamState::accept() {
   connection_ = websocket::accept(exchange_, *options_, *this);
@@ -40,7 +36,7 @@ bool StreamState::accept() {
   if (const auto offered = request().header("Sec-WebSocket-Protocol")) {
     subprotocol_ = protocol::websocket::select_subprotocol(*offered, options_->subprotocols);
   }
-  begin();
+  connection_->receive_parts(options_->receive_parts);
   return true;
 }
 
@@ -50,12 +46,7 @@ void StreamState::begin_as_client(loop::StreamPtr stream, std::string_view early
   connection_ =
       make_intrusive<Connection>(std::move(stream), *options_, *this, early_input, deflate, Role::client);
   subprotocol_ = std::move(subprotocol);
-  begin();
-}
-
-void StreamState::begin() {
   connection_->receive_parts(options_->receive_parts);
-  if (options_->ping_interval.count() > 0) ping_timer_.start(options_->ping_interval);
 }
 
 const http::Request& StreamState::request() const {
@@ -77,7 +68,6 @@ void StreamState::take(std::span<char> message, bool binary, bool last) {
 }
 
 void StreamState::on_close(const Close& close) {
-  ping_timer_.stop();
   end_ = close;
   readable_.set();
   writable_.set();
@@ -87,18 +77,6 @@ void StreamState::on_close(const Close& close) {
 void StreamState::cut(std::uint16_t code, std::string_view reason) {
   connection_->abort();
   if (!end_) on_close({code, std::string(reason), false});
-}
-
-void StreamState::keep_alive() {
-  if (!connection_->is_open()) return;
-  const auto interval = static_cast<std::uint64_t>(options_->ping_interval.count());
-  const std::uint64_t enough = std::max<std::uint64_t>(interval * options_->frame_rate / 1000, 1);
-  // While we do not read, nothing can be heard, but that the peer has gone can be seen.
-  if (paused_ ? connection_->peer_gone() : !connection_->take_heard(enough)) {
-    return cut(close_code::kAbnormal, "no answer to a ping");
-  }
-  connection_->ping();
-  ping_timer_.start(options_->ping_interval);
 }
 
 void StreamState::report_end() {

@@ -10,7 +10,6 @@
 #include <string>
 #include <string_view>
 
-#include <verdin/loop/timer.hpp>
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/semaphore.hpp>
 #include <verdin/websocket/connection.hpp>
@@ -24,7 +23,7 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
   using Ended = UniqueFunction<void(StreamState&)>;
   using OptionsPtr = std::shared_ptr<const StreamOptions>;
   /// A client has no `exchange`.
-  StreamState(http::ExchangePtr exchange, OptionsPtr options, loop::Loop& loop, Ended ended);
+  StreamState(http::ExchangePtr exchange, OptionsPtr options, Ended ended);
 
   /// Does the handshake; false if it was refused.
   bool accept();
@@ -75,15 +74,12 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
   void resume();
   bool nobody_will_receive() const noexcept;
   void forget_inbox();
-  void begin();
-  void keep_alive();
   void report_end();
 
   http::ExchangePtr exchange_;
   const OptionsPtr options_;
   std::string subprotocol_;
   IntrusivePtr<Connection> connection_;
-  loop::Timer ping_timer_;
   Ended ended_;
   std::deque<Part> inbox_;
   std::size_t inbox_octets_ = 0;

@@ -40,8 +40,9 @@ struct FakePeer {
   loop::StreamHandler* handler = nullptr;
   class FakeStream* stream = nullptr;
   bool paused = false;
-  bool closed = false;   // cut
-  bool retired = false;  // closed politely
+  bool closed = false;       // cut
+  bool retired = false;      // closed politely
+  bool gone_unseen = false;  // it left, and nobody has read that
 
   bool gone() const { return closed || retired; }
   /// Octets arrive, in a block with the promised padding and nothing more.
@@ -73,6 +74,7 @@ class FakeStream final : public loop::Stream {
   void pause() override { peer_.paused = true; }
   void resume() override { peer_.paused = false; }
   loop::Loop& loop() const override { return loop_; }
+  bool peer_gone() const override { return peer_.gone_unseen; }
   int fd() const override { return -1; }
   std::string peer_address() const override { return "192.0.2.1"; }
 

@@ -67,8 +67,8 @@ struct Connected {
 };
 
 /// The same, in callbacks: `handler` is called from the loop's next turn on, in hub context. Of the options
-/// those of StreamOptions alone (pings, frame_rate, inbox_limit, receive_parts) are not for it: see
-/// Connection::ping() and receive_parts().
+/// those of StreamOptions alone (inbox_limit, receive_parts) are not for it: see
+/// Connection::pause() and receive_parts().
 Connected connect(std::string_view url, ConnectionHandler& handler, const ClientOptions& options = {});
 
 }  // namespace verdin::websocket

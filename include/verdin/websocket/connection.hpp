@@ -3,7 +3,9 @@
 // blocks a greenlet instead.
 //
 // It answers pings and the close handshake by itself, checks everything the RFC asks for (a fault is answered
-// by its close code) and bounds what it queues for a peer that does not read (see Options).
+// by its close code) and bounds what it queues for a peer that does not read (see Options). It pings, and
+// ends a connection whose peer is silent or drips a frame: Options::ping_interval and frame_rate. Only while
+// the application has paused it, or the peer does not read, is nothing expected, but that it is still there.
 //
 // A message whose length is not known is sent in parts (begin_message()), and received in parts where
 // receive_parts() asks for it.
@@ -16,7 +18,6 @@
 // reference cuts an open connection at once; after close() it still sends what is queued, politely.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -101,7 +102,8 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   void flush() {
     if (stream_) stream_->flush();
   }
-  /// At most 125 octets (more are cut). The peer's answer comes as on_pong().
+  /// Besides those of Options::ping_interval. At most 125 octets (more are cut). Each answer comes as
+  /// on_pong().
   bool ping(std::string_view payload = {});
 
   /// Sends a close frame and waits for the peer's; then, or after Options::close_timeout, on_close() is
@@ -120,14 +122,6 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   void resume();
   /// Has the peer ended the connection (see loop::Stream)? While paused nothing else tells.
   bool peer_gone() const { return !stream_ || stream_->peer_gone(); }
-
-  /// Has the end of a message or of a control frame come in since the last call, or `enough` octets (up to
-  /// 65,535 are told apart)?
-  bool take_heard(std::size_t enough = 1) noexcept {
-    const bool heard = heard_ >= std::min<std::size_t>(enough, kEverything);
-    heard_ = 0;
-    return heard;
-  }
 
   std::string peer_address() const { return stream_ ? stream_->peer_address() : std::string(); }
 
@@ -152,6 +146,7 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   void on_error(std::error_code reason) override;
   void on_drained() override;
   void on_timer();
+  void on_watch();
   void on_kept_input();
 
   void decode(std::span<char> input);
@@ -180,7 +175,9 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   bool alive() const noexcept { return state_ == State::open || state_ == State::closing; }
 
   static constexpr std::uint16_t kEverything = 0xFFFF;
-  std::uint16_t heard_ = kEverything;  // octets since take_heard() that were no whole message
+  // Octets since on_watch() that were no whole message or control frame, and how many are enough.
+  std::uint16_t heard_ = kEverything;
+  std::uint16_t enough_;
   State state_ = State::open;
   bool paused_ : 1 = false;     // by the application
   bool congested_ : 1 = false;  // by the send limit
@@ -199,6 +196,8 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   std::uint32_t drop_limit_;
   std::uint32_t backpressure_timeout_;  // ms
   std::uint32_t close_timeout_;         // ms
+  std::uint32_t ping_interval_;         // ms
+  loop::Timer watch_;                   // while open
 };
 
 /// Writes one message straight into the connection's queue, of a size that need not be known before:

@@ -29,6 +29,11 @@ struct Options {
   std::chrono::milliseconds backpressure_timeout{10'000};
   /// So long may the peer take to answer our close frame.
   std::chrono::milliseconds close_timeout{5'000};
+  /// A peer of which nothing is heard between two pings is gone (1006). 0: no pings, and nobody watches.
+  std::chrono::milliseconds ping_interval{25'000};
+  /// A frame may take long to come, and nothing else can come meanwhile: it counts as being heard of where it
+  /// brings so many octets a second. 0: where it brings any.
+  std::uint32_t frame_rate = 500;
   /// permessage-deflate (RFC 7692), where the client offers it; none: it is declined. Compressed messages are
   /// subject to max_message_size as what they stand for.
   std::optional<DeflateOptions> deflate{};

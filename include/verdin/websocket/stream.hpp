@@ -157,11 +157,6 @@ class Stream::Iterator {
 inline Stream::Iterator Stream::begin() { return Iterator(*this); }
 
 struct StreamOptions : Options {
-  /// A peer of which nothing is heard between two pings is gone. 0: no pings.
-  std::chrono::milliseconds ping_interval{25'000};
-  /// A frame may take long to come, and nothing else can come meanwhile: it counts as being heard of where it
-  /// brings so many octets a second. 0: where it brings any.
-  std::uint32_t frame_rate = 500;
   /// Octets that may wait to be received.
   std::size_t inbox_limit = 1 << 20;
   /// Messages come in parts, as they arrive, and have no limit of size: see Stream::receive_part().

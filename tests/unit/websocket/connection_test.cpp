@@ -77,7 +77,7 @@ class ConnectionTest : public testing::Test {
   IntrusivePtr<Connection> connection;
 };
 
-TEST_F(ConnectionTest, IsSmall) { EXPECT_LE(sizeof(Connection), 160u); }
+TEST_F(ConnectionTest, IsSmall) { EXPECT_LE(sizeof(Connection), 216u); }
 
 TEST_F(ConnectionTest, DeliversMessagesInOrder) {
   open();
@@ -496,6 +496,84 @@ TEST_F(ConnectionTest, ClosingReadsOnForThePeersAnswer) {
 }
 
 // Handlers that pull the rug from under the connection.
+
+TEST_F(ConnectionTest, ASilentPeerIsGoneAfterAPingWithoutAnswer) {
+  open();
+  loop.advance(24s);
+  EXPECT_EQ(answer_to(""), "");
+  loop.advance(2s);
+  EXPECT_EQ(answer_to(client_frame(0x8A, "")), server_frame(Opcode::ping, ""));
+  loop.advance(26s);
+  EXPECT_EQ(answer_to(""), server_frame(Opcode::ping, "")) << "the pong was heard";
+  loop.advance(26s);
+  EXPECT_EQ(handler.log, (Log{"pong:", "close:1006:unclean"}));
+  EXPECT_EQ(handler.reason, "no answer to a ping");
+  EXPECT_TRUE(peer.closed);
+}
+
+TEST_F(ConnectionTest, APeerWhoseHalfAFrameIsAllIsGone) {
+  for (const std::string& half : {client_text("half a frame").substr(0, 9), client_text("").substr(0, 1)}) {
+    peer = {};
+    open();
+    loop.advance(26s);
+    peer.deliver(half);  // too little for the time
+    EXPECT_TRUE(connection->is_open());
+    loop.advance(26s);
+    EXPECT_FALSE(connection->is_open());
+    EXPECT_TRUE(peer.closed);
+  }
+}
+
+TEST_F(ConnectionTest, AFrameMayTakeItsTimeAtTheRate) {
+  options.ping_interval = 1s;
+  options.frame_rate = 100;
+  for (const std::size_t rate : {99u, 100u}) {
+    peer = {};
+    handler.log.clear();
+    open();
+    loop.advance(1001ms);
+    const std::string frame = client_binary(std::string(2000, 'm'));
+    for (std::size_t at = 0; at < frame.size(); at += rate) {
+      peer.deliver(std::string_view(frame).substr(at, rate));
+      loop.advance(1001ms);
+    }
+    EXPECT_EQ(handler.log.front(), rate < 100 ? "close:1006:unclean" : "binary:" + std::string(2000, 'm'));
+  }
+}
+
+TEST_F(ConnectionTest, NobodyIsWatchedWithoutPings) {
+  options.ping_interval = 0s;
+  open();
+  for (int i = 0; i < 10; ++i) loop.advance(100s);
+  EXPECT_EQ(answer_to(""), "");
+  EXPECT_TRUE(connection->is_open());
+}
+
+TEST_F(ConnectionTest, WhomThePausedDoNotReadMayBeSilent) {
+  open();
+  connection->pause();
+  for (int i = 0; i < 5; ++i) loop.advance(26s);
+  EXPECT_TRUE(connection->is_open());
+  connection->resume();
+  loop.advance(26s);
+  EXPECT_TRUE(connection->is_open()) << "it has an interval to be heard in";
+  peer.gone_unseen = true;
+  connection->pause();
+  loop.advance(26s);
+  EXPECT_EQ(handler.log, (Log{"close:1006:unclean"}));
+}
+
+TEST_F(ConnectionTest, WhoHasClosedIsNotPinged) {
+  open();
+  connection->close();
+  answer_to("");
+  peer.room = 0;
+  loop.advance(4s);
+  EXPECT_EQ(answer_to(""), "");
+  loop.advance(26s);
+  EXPECT_EQ(handler.log, (Log{"close:1006:unclean"}));
+  EXPECT_EQ(handler.reason, "no answer to our close frame");
+}
 
 class Suicidal : public ConnectionTest, public testing::WithParamInterface<std::string> {
  protected:
