@@ -48,6 +48,16 @@ std::string answer_to(const codec::HandshakeRequest& handshake, const Options& o
 
 }  // namespace
 
+IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const http::Origins& origins,
+                                const Options& options, ConnectionHandler& handler,
+                                std::span<const http::Header> extra) {
+  if (!origins.welcome(exchange->request())) {
+    refuse(*exchange, 403, "origin not allowed");
+    return nullptr;
+  }
+  return accept(exchange, options, handler, extra);
+}
+
 IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const Options& options,
                                 ConnectionHandler& handler, std::span<const http::Header> extra) {
   const codec::HandshakeRequest handshake = handshake_of(exchange->request());

@@ -23,15 +23,11 @@ class RouteEndpoint final : public http::Endpoint, public std::enable_shared_fro
       : handler_(std::move(handler)), options_(std::move(options)), origins_(options_.origins) {}
 
   void on_request(http::ExchangePtr exchange) override {
-    if (!origins_.welcome(exchange->request())) {
-      exchange->close_after();
-      return exchange->respond(403, {{"Content-Type", "text/plain; charset=utf-8"}}, "origin not allowed");
-    }
     Hub& hub = Hub::current();
     const auto forget = [this](StreamState& state) { remove(state); };
     const auto state = make_intrusive<StreamState>(
         std::move(exchange), std::shared_ptr<const StreamOptions>(shared_from_this(), &options_), forget);
-    if (!state->accept()) return;
+    if (!state->accept(origins_)) return;
     state->index = states_.size();
     states_.push_back(state);
     hub.start_now([self = shared_from_this(), state] { self->serve(state); }, "websocket");

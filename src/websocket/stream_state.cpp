@@ -30,8 +30,8 @@ std::size_t cost(const Part& part) noexcept { return part.data.size() + sizeof(P
 StreamState::StreamState(http::ExchangePtr exchange, OptionsPtr options, Ended ended)
     : exchange_(std::move(exchange)), options_(std::move(options)), ended_(std::move(ended)) {}
 
-bool StreamState::accept() {
-  connection_ = websocket::accept(exchange_, *options_, *this);
+bool StreamState::accept(const http::Origins& origins) {
+  connection_ = websocket::accept(exchange_, origins, *options_, *this);
   if (!connection_) return false;
   if (const auto offered = request().header("Sec-WebSocket-Protocol")) {
     subprotocol_ = protocol::websocket::select_subprotocol(*offered, options_->subprotocols);

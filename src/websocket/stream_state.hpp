@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include <verdin/http/origin.hpp>
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/semaphore.hpp>
 #include <verdin/websocket/connection.hpp>
@@ -26,7 +27,7 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
   StreamState(http::ExchangePtr exchange, OptionsPtr options, Ended ended);
 
   /// Does the handshake; false if it was refused.
-  bool accept();
+  bool accept(const http::Origins& origins);
   /// It is done.
   void begin_as_client(loop::StreamPtr stream, std::string_view early_input,
                        const std::optional<protocol::websocket::DeflateParams>& deflate,

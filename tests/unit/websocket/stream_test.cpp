@@ -9,6 +9,7 @@
 #include <verdin/protocol/websocket/frame.hpp>
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/sleep.hpp>
+#include <verdin/websocket/accept.hpp>
 #include <verdin/websocket/stream.hpp>
 
 #include "support/wanted_loop.hpp"
@@ -199,6 +200,49 @@ TEST(WebSocketRoute, WelcomesOriginsOfTheSameHostAndThoseListed) {
           "https://friend.example:8443.evil", "null", "*"}) {
       EXPECT_EQ(status(origin), "403") << origin;
     }
+  });
+}
+
+/// Sends back what it gets, in callbacks, to the pages of `origins`.
+class EchoEndpoint final : public http::Endpoint, ConnectionHandler {
+ public:
+  explicit EchoEndpoint(http::Origins origins) : origins_(std::move(origins)) {}
+
+ private:
+  void on_request(http::ExchangePtr exchange) override {
+    connection_ = websocket::accept(exchange, origins_, Options{}, *this);
+  }
+  void on_text(std::span<char> message) override { connection_->send_text({message.data(), message.size()}); }
+  void on_binary(std::span<char>) override {}
+  void on_close(const Close&) override {}
+
+  http::Origins origins_;
+  IntrusivePtr<Connection> connection_;
+};
+
+TEST(WebSocketAccept, AsksWhosePageItIs) {
+  run([] {
+    http::App app;
+    EchoEndpoint own{http::Origins()}, listed{http::Origins({"https://friend.example"})};
+    app.mount("/own", own);
+    app.mount("/listed", listed);
+    const auto status = [&app](std::string_view path, const std::string& headers) {
+      RawClient client(app);
+      client.send(upgrade_request(path, headers) + client_text("?"));
+      const std::string head = client.read_until("\r\n\r\n");
+      if (head.starts_with("HTTP/1.1 101")) {
+        EXPECT_EQ(client.read(3), server_text("?"));
+      }
+      return head.substr(9, 3);
+    };
+    for (const char* path : {"/own", "/listed"}) {
+      EXPECT_EQ(status(path, ""), "101");
+      EXPECT_EQ(status(path, "Origin: http://example.org\r\n"), "101");
+      EXPECT_EQ(status(path, "Origin: http://evil.example\r\n"), "403");
+      EXPECT_EQ(status(path, "Origin: null\r\n"), "403");
+    }
+    EXPECT_EQ(status("/own", "Origin: https://friend.example\r\n"), "403");
+    EXPECT_EQ(status("/listed", "Origin: https://friend.example\r\n"), "101");
   });
 }
 
