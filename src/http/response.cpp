@@ -31,13 +31,6 @@ bool is_text(std::string_view type) {
          type.ends_with("+xml");
 }
 
-/// What is packed is another sequence of octets: the tag may no longer claim to be of the same.
-void weaken_etag(std::vector<std::pair<std::string, std::string>>& headers) {
-  for (auto& [name, value] : headers) {
-    if (http1::equals_ignoring_case(name, "etag") && value.substr(0, 2) != "W/") value.insert(0, "W/");
-  }
-}
-
 }  // namespace
 
 Response::~Response() {
@@ -59,20 +52,52 @@ class Response::Checked {
   Exchange& exchange_;
 };
 
+template <typename Judge>
+bool Response::has_header(std::string_view name, const Judge& is_such) const {
+  const auto is_it = [&](const HeaderPair& known) {
+    return http1::equals_ignoring_case(known.first, name) && is_such(known.second);
+  };
+  const auto last = lasting();
+  return std::any_of(headers_.begin(), headers_.end(), is_it) || std::any_of(last.begin(), last.end(), is_it);
+}
+
+bool Response::has_header(std::string_view name) const noexcept {
+  return has_header(name, [](std::string_view) { return true; });
+}
+
 bool Response::may_be_compressed(std::size_t size) const {
   if (compress_from_ == 0 || size < compress_from_ || status_ == 206 || http1::status_has_no_body(status_) ||
       has_header("Content-Encoding") || has_header("Content-Range"))
     return false;
-  bool is_of_use = false;
-  for (const auto& [name, value] : headers_) {
-    if (http1::equals_ignoring_case(name, "content-type")) {
-      is_of_use = is_text(value) && (compress_events_ || media_type(value) != kEvents);
-    } else if (http1::equals_ignoring_case(name, "cache-control") &&
-               http1::list_contains(value, "no-transform")) {
-      return false;  // RFC 9110 section 7.7: the application wants these octets to arrive
-    }
+  const auto is_text_of_use = [this](std::string_view type) {
+    return is_text(type) && (compress_events_ || media_type(type) != kEvents);
+  };
+  // RFC 9110 section 7.7: the application wants these octets to arrive.
+  const auto is_to_stay = [](std::string_view value) { return http1::list_contains(value, "no-transform"); };
+  return has_header("Content-Type", is_text_of_use) && !has_header("Cache-Control", is_to_stay);
+}
+
+// An answer that differs by what was asked for says so, whether it is compressed or not.
+void Response::vary_by_coding() {
+  const auto says_so = [](std::string_view value) {
+    return http1::list_contains(value, "accept-encoding") || http1::list_contains(value, "*");
+  };
+  if (!has_header("Vary", says_so)) add_header("Vary", "Accept-Encoding");
+}
+
+// What is packed is another sequence of octets: the tag may no longer claim to be of the same.
+void Response::set_coding(http1::ContentCoding coding) {
+  header("Content-Encoding", to_string(coding));
+  const auto is_strong = [](const HeaderPair& known) {
+    return http1::equals_ignoring_case(known.first, "etag") && !known.second.starts_with("W/");
+  };
+  for (HeaderPair& known : headers_) {
+    if (is_strong(known)) known.second.insert(0, "W/");
   }
-  return is_of_use;
+  const auto last = lasting();
+  const auto found = std::find_if(last.begin(), last.end(), is_strong);
+  // In its place: what lasts is for the answer to what the handler throws, too, which may go out as it is.
+  if (found != last.end()) header("ETag", "W/" + found->second);
 }
 
 void Response::check_unsent() const {
@@ -132,12 +157,6 @@ Response& Response::close() {
   return *this;
 }
 
-bool Response::has_header(std::string_view name) const noexcept {
-  const auto is_it = [&](const auto& known) { return http1::equals_ignoring_case(known.first, name); };
-  const auto last = lasting();
-  return std::any_of(headers_.begin(), headers_.end(), is_it) || std::any_of(last.begin(), last.end(), is_it);
-}
-
 Response::HeaderViews::HeaderViews(const HeaderList& headers, std::span<const HeaderPair> lasting)
     : size_(headers.size() + lasting.size()) {
   if (size_ > few_.headers.size()) many_.resize(size_);
@@ -159,8 +178,7 @@ void Response::send(std::string_view body) {
   check_unsent();
   if (!body.empty() && !has_type()) type("text/plain; charset=utf-8");
   if (may_be_compressed(body.size())) {
-    // An answer that differs by what was asked for says so, whether it was compressed or not.
-    add_header("Vary", "Accept-Encoding");
+    vary_by_coding();
     const auto accepted = exchange_->request().header("Accept-Encoding").value_or("");
     const http1::ContentCoding coding = http1::choose_coding(accepted);
     if (coding != http1::ContentCoding::identity) {
@@ -168,8 +186,7 @@ void Response::send(std::string_view body) {
           body.size() < kOffloadFrom
               ? http1::encode_content(body, coding)
               : offload([body = std::string(body), coding] { return http1::encode_content(body, coding); });
-      header("Content-Encoding", to_string(coding));
-      weaken_etag(headers_);
+      set_coding(coding);
       const Checked checked(*exchange_);
       exchange_->respond(status_, header_views(), packed);
       sent_ = true;
@@ -206,11 +223,9 @@ bool Response::write(std::string_view piece) {
 
 void Response::choose_coding_of_pieces() {
   if (!may_be_compressed(std::numeric_limits<std::size_t>::max())) return;
-  add_header("Vary", "Accept-Encoding");
+  vary_by_coding();
   coding_ = http1::choose_stream_coding(exchange_->request().header("Accept-Encoding").value_or(""));
-  if (coding_ == http1::ContentCoding::identity) return;
-  header("Content-Encoding", to_string(coding_));
-  weaken_etag(headers_);
+  if (coding_ != http1::ContentCoding::identity) set_coding(coding_);
 }
 
 bool Response::write_coded(std::string_view piece) {

@@ -71,7 +71,7 @@ void StaticFiles::operator()(Request& request, Response& response) const {
   }
   response.header("Cache-Control", options_.cache_control).header("X-Content-Type-Options", "nosniff");
   if (options_.precompressed) {
-    response.add_header("Vary", "Accept-Encoding");
+    response.vary_by_coding();
     const std::string_view accepted = request.header("Accept-Encoding").value_or("");
     if (const Packed* const packed = open_packed(file, accepted, opened, info)) {
       response.type(http1::media_type(file)).header("Content-Encoding", packed->coding);

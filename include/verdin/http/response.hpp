@@ -111,6 +111,9 @@ class Response {
   bool send_opened(const std::string& file_name, FileBody file, const struct ::stat& info);
   void check_unsent() const;
   bool has_header(std::string_view name) const noexcept;
+  /// One whose value `is_such`.
+  template <typename Judge>
+  bool has_header(std::string_view name, const Judge& is_such) const;
   bool has_type() const noexcept { return has_type_ || has_header("Content-Type"); }
   using HeaderPair = std::pair<std::string, std::string>;
   using HeaderList = std::vector<HeaderPair>;
@@ -147,6 +150,8 @@ class Response {
   }
   void append_header(std::string_view name, std::string_view value);
   bool may_be_compressed(std::size_t size) const;
+  void vary_by_coding();
+  void set_coding(http1::ContentCoding coding);
   void choose_coding_of_pieces();
   bool write_coded(std::string_view piece);
 

@@ -2,10 +2,12 @@
 // compressed is not.
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include <verdin/http/http.hpp>
+#include <verdin/protocol/http1/chars.hpp>
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/run.hpp>
 
@@ -193,6 +195,47 @@ TEST(HttpCodedStream, OnlyWhatMayBe) {
     Site plain(http::Options{});
     plain.app.get("/", [](Request&, Response& r) { r.write("x"); });
     EXPECT_EQ(plain.coding("/"), "none");
+  });
+}
+
+TEST(HttpCodedStream, WhatAMiddlewareSaysOfEveryAnswerCountsToo) {
+  verdin::run([] {
+    Site site;
+    site.app.use([](Request& q, Response& r, const http::Next& next) {
+      if (const auto name = q.query("name")) r.lasting_header(*name, *q.query("value"));
+      next();
+    });
+    const std::string text(1000, 'x');
+    site.app.get("/whole", [&](Request&, Response& r) { r.send(text); });
+    site.app.get("/pieces", [&](Request&, Response& r) { r.write(text); });
+    using Values = std::vector<std::string>;
+    const auto ask = [&](const std::string& path, const std::string& name, const std::string& value,
+                         const std::string& accept = "gzip") {
+      return site.ask(path + "?name=" + name + "&value=" + value, accept);
+    };
+    const auto all = [](const http::ClientStream& answer, std::string_view name) {
+      Values values;
+      for (const http1::HeaderField field : answer.headers()) {
+        if (http1::equals_ignoring_case(field.name, name)) values.emplace_back(field.value);
+      }
+      return values;
+    };
+    for (const std::string path : {"/whole", "/pieces"}) {
+      EXPECT_EQ(all(ask(path, "ETag", "%22a%22"), "ETag"), Values{"W/\"a\""}) << path;
+      EXPECT_EQ(all(ask(path, "ETag", "W/%22a%22"), "ETag"), Values{"W/\"a\""}) << path;
+      EXPECT_EQ(all(ask(path, "ETag", "%22a%22", "identity"), "ETag"), Values{"\"a\""}) << path;
+      const auto coding = [&](const std::string& name, const std::string& value) {
+        const http::ClientStream answer = ask(path, name, value);
+        return std::string(answer.header("Content-Encoding").value_or("none"));
+      };
+      EXPECT_EQ(coding("Cache-Control", "max-age=5,no-transform"), "none") << path;
+      EXPECT_EQ(coding("Content-Type", "application/json"), "gzip") << path;
+      EXPECT_EQ(coding("Content-Type", "image/png"), "none") << path;
+      // Once is enough, whoever says it; and "*" is all.
+      EXPECT_EQ(all(ask(path, "Vary", "accept-encoding"), "Vary"), Values{"accept-encoding"}) << path;
+      EXPECT_EQ(all(ask(path, "Vary", "*"), "Vary"), Values{"*"}) << path;
+      EXPECT_EQ(all(ask(path, "Vary", "Origin"), "Vary"), (Values{"Accept-Encoding", "Origin"})) << path;
+    }
   });
 }
 
