@@ -6,6 +6,7 @@
 #pragma once
 
 #include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <forward_list>
 #include <optional>
@@ -60,7 +61,8 @@ class Request {
   /// The first value of that key, decoded.
   std::optional<std::string> query(std::string_view key) const;
 
-  /// The same as a number, or as a bool ("1", "true", "0", "false"). None if it is not there, or is none.
+  /// The same as a number, or as a bool ("1", "true", "0", "false"). None if it is not there, or is none:
+  /// "nan" and "inf" are no numbers.
   template <typename T>
   std::optional<T> query_as(std::string_view key) const {
     return read_as<T>(query(key));
@@ -140,7 +142,11 @@ class Request {
       T value{};
       const char* const end = text.data() + text.size();
       const auto [last, error] = std::from_chars(text.data(), end, value);
-      return error == std::errc() && last == end ? std::optional<T>(value) : std::nullopt;
+      if (error != std::errc() || last != end) return std::nullopt;
+      if constexpr (std::is_floating_point_v<T>) {
+        if (!std::isfinite(value)) return std::nullopt;  // "nan" would pass whatever limits are asked of it
+      }
+      return value;
     }
   }
 

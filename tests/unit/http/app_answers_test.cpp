@@ -240,6 +240,10 @@ TEST(HttpAppAnswers, TypedValues) {
       EXPECT_EQ(q.query_as<std::uint8_t>("big"), std::nullopt);
       EXPECT_EQ(q.query_as<double>("f"), 1.5);
       EXPECT_EQ(q.query_as<int>("f"), std::nullopt);
+      for (const char* none : {"nan", "NaN", "nan(1)", "inf", "-inf", "infinity", "-nan", "1e999"}) {
+        EXPECT_EQ(q.query_as<double>(none), std::nullopt) << none;
+        EXPECT_EQ(q.query_as<float>(none), std::nullopt) << none;
+      }
       EXPECT_EQ(q.query_as<bool>("yes"), true);
       EXPECT_EQ(q.query_as<bool>("no"), false);
       EXPECT_EQ(q.query_as<bool>("a"), std::nullopt);
@@ -252,7 +256,11 @@ TEST(HttpAppAnswers, TypedValues) {
       EXPECT_EQ(q.cookie_as<int>("name"), std::nullopt);
       EXPECT_EQ(q.cookie_as<int>("nothing"), std::nullopt);
     });
-    site.ask("/7?a=-12&f=1.5&yes=true&no=0&big=256&empty=", "GET", "identity",
+    std::string none;
+    for (const std::string name : {"nan", "NaN", "nan(1)", "inf", "-inf", "infinity", "-nan", "1e999"}) {
+      none += '&' + name + '=' + name;
+    }
+    site.ask("/7?a=-12&f=1.5&yes=true&no=0&big=256&empty=" + none, "GET", "identity",
              "visits=12; dark=true; name=12x");
     EXPECT_TRUE(asked);
   });
