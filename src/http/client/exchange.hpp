@@ -102,6 +102,7 @@ class ClientExchange : public std::enable_shared_from_this<ClientExchange> {
   std::size_t read_some(std::span<char> into);
   std::size_t decode(std::span<char> into);
   void next_piece();
+  void wait_for_sender();
   void end();
 
   ClientPool::Lease lease_;

@@ -86,8 +86,8 @@ void ClientExchange::forget_interim() {
 }
 
 void ClientExchange::read_head(ClientHead& to) {
-  if (reading_) throw net::ConcurrentUse("verdin: another greenlet reads this answer");
   while (looking_) yield();  // a moment
+  if (reading_) throw net::ConcurrentUse("verdin: another greenlet reads this answer");
   rethrow_failure();
   if (!lease_ || closed_) throw ClientError(ClientError::Kind::truncated, "the answer was given up");
   try {
@@ -210,12 +210,25 @@ void ClientExchange::next_piece() {
     throw ClientError(ClientError::Kind::protocol, body_.error().reason);
 }
 
+// The kernel may have taken the last of the body, and the sender not know yet. Meanwhile others come and go,
+// as they do in fill().
+void ClientExchange::wait_for_sender() {
+  if (sending_ != Sending::open || !sender_.valid()) return;
+  {
+    const InUse in_use(*this, reading_);
+    moved_at_ = Clock::now();
+    sender_.join_for(kLastOfBody);
+  }
+  rethrow_failure();
+  if (closed_) throw ClientError(ClientError::Kind::truncated, "the answer was given up");
+}
+
 // Whoever answers to the end before the body's end does not want the rest (RFC 9112 section 9.3: then the
-// connection is of no use). The kernel may have taken the last of it, and the sender not know yet.
+// connection is of no use).
 void ClientExchange::end() {
   if (coded_ && !content_.complete())
     throw ClientError(ClientError::Kind::content, "the coding of the answer does not come to its end");
-  if (keeps_ && sending_ == Sending::open && sender_.valid()) sender_.join_for(kLastOfBody);
+  if (keeps_) wait_for_sender();
   rethrow_failure();
   ended_ = true;
   if (keeps_ && sending_ == Sending::done) {
@@ -250,7 +263,7 @@ void ClientExchange::close() noexcept {
 
 std::unique_ptr<net::StreamSocket> ClientExchange::take_stream(std::string& leftover) {
   if (!lease_ || closed_) throw std::logic_error("verdin: the answer's connection is gone");
-  if (sending_ == Sending::open && sender_.valid()) sender_.join_for(kLastOfBody);
+  wait_for_sender();
   if (sending_ != Sending::done) {
     close();
     throw ClientError(ClientError::Kind::protocol, "the connection was given to another use in a body");

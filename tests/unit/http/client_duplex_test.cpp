@@ -426,6 +426,47 @@ TEST(HttpClientDuplex, WhatAnUploadThrowsComesOutAndKillsEndIt) {
   });
 }
 
+TEST(HttpClientDuplex, WhoWaitsForTheLastOfAnUploadMayMeetOthers) {
+  verdin::run([] {
+    RawHttpServer server([](net::StreamSocket& peer, RawHttpServer&) {
+      read_request_head(peer);
+      peer.send_all("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx");
+      peer.recv_all(1000);
+    });
+    for (const bool closes : {true, false}) {
+      Client client(patient());
+      verdin::Event last, asked;
+      ClientRequest request = post(server.url());
+      request.upload_size = 3;
+      request.upload = [&](std::string& piece) {
+        last.wait();  // the answer is there to its end by now
+        piece = "abc";
+        asked.set();
+        return false;
+      };
+      ClientStream stream = client.open(std::move(request));
+      auto other = verdin::spawn([&] {
+        if (closes) {
+          asked.wait();
+          stream.close();
+          return;
+        }
+        EXPECT_THROW(stream.read_all(10), net::ConcurrentUse);
+        last.set();
+      });
+      EXPECT_EQ(stream.read(1), "x");
+      if (closes) {
+        last.set();
+        EXPECT_THROW(stream.read_all(10), ClientError);
+      } else {
+        EXPECT_EQ(stream.read_all(10), "");
+      }
+      other.get();
+      EXPECT_EQ(client.idle(), closes ? 0u : 1u);
+    }
+  });
+}
+
 TEST(HttpClientDuplex, SilenceIsThatOfAPeerWhoCouldDoSomething) {
   verdin::run([] {
     const Echo echo;
