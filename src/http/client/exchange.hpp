@@ -95,6 +95,7 @@ class ClientExchange : public std::enable_shared_from_this<ClientExchange> {
   bool feed_head();
   void read_one_head(std::optional<net::Deadline> until);
   bool fill(std::optional<net::Deadline> until);
+  void say_end();
   void forget_interim();
   net::Deadline step(Clock::time_point since) const;
   void check_limit() const;
@@ -140,6 +141,7 @@ class ClientExchange : public std::enable_shared_from_this<ClientExchange> {
   bool until_close_ = false;
   bool has_head_ = false;  // the answer's, and not an interim one's
   bool keeps_ = false;
+  bool said_end_ = false;  // to who refused the body, and waits for the rest of it all the same
   bool answered_ = false;
   bool ended_ = false;
 };

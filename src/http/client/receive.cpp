@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 #include <ctime>
+#include <utility>
 
 #include <verdin/net/error.hpp>
 #include <verdin/net/tls_error.hpp>
@@ -18,6 +19,7 @@ namespace {
 constexpr int kMostInterim = 20;  // answers before the answer
 constexpr int kPartial = 206;     // of what is coded as a whole
 constexpr std::chrono::milliseconds kLastOfBody{50};
+constexpr std::chrono::seconds kRestOfRefusal{1};
 constexpr std::size_t kDecodedPiece = 64 * 1024;
 constexpr std::size_t kMostForNothing = 1024 * 1024;  // coded octets in a row of which nothing comes
 
@@ -34,6 +36,10 @@ void note_cookies(http1::CookieJar& to, const ClientHead& head) {
 //
 // A peer is silent when it neither sends nor takes anything while it could do one of the two: whoever makes
 // the body may take its time, and the peer may wait for what it makes.
+//
+// Who says no, and is sent no more of the body, may wait for it before it ends its answer. A while later it
+// is told that nothing comes (not at once: many drop what they still have to say when they hear that), and
+// has as long again.
 bool ClientExchange::fill(std::optional<net::Deadline> until) {
   const InUse in_use(*this, reading_);
   moved_at_ = Clock::now();  // until somebody read, it may have had to wait
@@ -44,6 +50,13 @@ bool ClientExchange::fill(std::optional<net::Deadline> until) {
     if (too_late(since, now)) throw net::TimedOut("verdin: an answer");
     net::Deadline limit = step(since);
     if (until) limit = limit.earlier(*until->due());
+    if (status_ >= kFirstError && sending_ == Sending::stopped) {
+      if (now - moved_at_ >= kRestOfRefusal) {
+        say_end();
+        continue;
+      }
+      limit = limit.earlier(moved_at_ + kRestOfRefusal);
+    }
     std::error_code error;
     const bool more = lease_->fill(limit, error);
     if (failure_ || closed_) throw ClientError(ClientError::Kind::truncated, "the answer was given up");
@@ -53,6 +66,16 @@ bool ClientExchange::fill(std::optional<net::Deadline> until) {
     }
     if (error != net::Errc::timed_out || (until && until->passed())) net::throw_error(error, "recv");
   }
+}
+
+void ClientExchange::say_end() {
+  if (std::exchange(said_end_, true)) throw net::TimedOut("verdin: the rest of a refusal");
+  try {
+    lease_->stream().shutdown_write(kLastOfBody);
+  } catch (const std::system_error&) {  // it does not hear it any more: receiving tells
+  }
+  if (closed_) throw ClientError(ClientError::Kind::truncated, "the answer was given up");
+  moved_at_ = Clock::now();
 }
 
 // The next head, interim or not. Where nothing comes until then: net::TimedOut, and one may go on.

@@ -10,6 +10,7 @@
 
 #include <verdin/http/http.hpp>
 #include <verdin/net/error.hpp>
+#include <verdin/net/tls_stream.hpp>
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/sleep.hpp>
@@ -464,6 +465,60 @@ TEST(HttpClientDuplex, WhoWaitsForTheLastOfAnUploadMayMeetOthers) {
       other.get();
       EXPECT_EQ(client.idle(), closes ? 0u : 1u);
     }
+  });
+}
+
+TEST(HttpClientDuplex, WhoRefusesABodyAndWaitsForItIsToldThatNoMoreComes) {
+  verdin::test::Certificates certificates;
+  certificates.sign("site", "IP:127.0.0.1");
+  verdin::run([&] {
+    const auto context =
+        net::TlsContext::server({.identities = {{.certificate_file = certificates.path("site.pem"),
+                                                 .key_file = certificates.path("site.key")}}});
+    // Its answer ends behind the body, as that of one who answers piece by piece does.
+    const auto serve = [](net::StreamSocket& peer) {
+      read_request_head(peer);
+      peer.send_all("HTTP/1.1 404 No\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+      std::string octets(100'000, '\0');
+      while (peer.recv(octets) > 0) {
+      }
+      peer.send_all("3\r\nyes\r\n0\r\n\r\n");
+    };
+    RawHttpServer plain([&](net::StreamSocket& peer, RawHttpServer&) { serve(peer); });
+    net::StreamServer secure(
+        net::Address::loopback_ipv4(0),
+        net::over_tls(context, [&](net::TlsStream& peer, const net::Address&) { serve(peer); }));
+    secure.start();
+    ClientOptions options = patient();
+    options.tls = net::TlsContext::client({.system_roots = false, .ca_file = certificates.path("ca.pem")});
+    Client client(options);
+    for (const std::string& url : {plain.url(), "https://127.0.0.1:" + std::to_string(secure.port()) + "/"}) {
+      ClientRequest whole = post(url);
+      whole.body.assign(kLarge, 'x');
+      EXPECT_EQ(client.request(std::move(whole)).body(), "xyes") << url;
+      ClientRequest made = post(url);
+      made.upload = [](std::string& piece) {
+        piece.assign(100'000, 'x');
+        return true;
+      };
+      EXPECT_EQ(client.request(std::move(made)).body(), "xyes") << url;
+      ClientStream begun = client.begin(post(url));
+      while (begun.write(std::string(100'000, 'x'))) {
+      }
+      EXPECT_EQ(begun.read_all(100), "xyes") << url;
+    }
+    EXPECT_EQ(client.idle(), 0u);
+    // One that does not end then either has had its time.
+    verdin::Event done;
+    RawHttpServer stuck([&](net::StreamSocket& peer, RawHttpServer&) {
+      read_request_head(peer);
+      peer.send_all("HTTP/1.1 404 No\r\nContent-Length: 9\r\n\r\nx");
+      done.wait();
+    });
+    ClientRequest whole = post(stuck.url());
+    whole.body.assign(kLarge, 'x');
+    EXPECT_THROW(client.request(std::move(whole)), net::TimedOut);
+    done.set();
   });
 }
 
