@@ -126,8 +126,8 @@ class Response {
     }
 
    private:
-    struct Few {  // not made before they are known
-      Few() noexcept {}
+    struct Few {         // not made before they are known
+      Few() noexcept {}  // NOLINT(modernize-use-equals-default): of such a union that would be deleted
       const Header* data() const noexcept { return headers.data(); }
       union {
         std::array<Header, 12> headers;
