@@ -218,7 +218,7 @@ HtmlContext::Hole HtmlContext::hole_in_value() const {
   if (attribute_.starts_with("on") || attribute_ == "style" || attribute_ == "srcdoc") return Hole::refused;
   if (is_one_of(element_, kAnimations)) return Hole::refused;
   if (!is_url_) return Hole::attribute;
-  if (url_.is_bad() || url_.in_reference()) return Hole::refused;
+  if (url_.is_bad() || url_.in_reference() || url_.in_escape()) return Hole::refused;
   if (is_one_of(element_, kRun) && !url_.has_host()) return Hole::refused;
   if (url_.is_empty()) return Hole::url;
   return url_.in_query() ? Hole::url_part : Hole::url_path;
@@ -240,6 +240,7 @@ HtmlContext::Hole HtmlContext::hole(bool raw) {
       const Hole found = hole_in_value();
       if (found == Hole::refused) {
         problem_ = is_url_ && url_.in_reference() ? "a value in a character reference"
+                   : is_url_ && url_.in_escape()  ? "a value in a percent-escape"
                    : is_url_ ? "no value is safe here: begin the URL by a directory or a host, and its \"/\""
                              : "no value is safe in this attribute";
       } else if (is_url_) {
@@ -269,6 +270,7 @@ bool HtmlContext::begin_section() {
     case State::value:
       if (!is_url_) return true;
       if (url_.in_reference()) return fail("a section in a character reference");
+      if (url_.in_escape()) return fail("a section in a percent-escape");
       url_.begin_section();
       return true;
     case State::text:

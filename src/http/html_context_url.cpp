@@ -16,9 +16,9 @@ constexpr std::array<std::string_view, 4> kSafeSchemes{"http", "https", "mailto"
 constexpr std::size_t kLongestScheme = 64;
 
 // Those of the HTML standard (section 13.5) that stand for an octet of kDecides, or one that URLs leave out.
-constexpr std::array<std::string_view, 7> kDecidingNames{"colon", "sol", "bsol",   "quest",
-                                                         "num",   "Tab", "NewLine"};
-constexpr std::string_view kDecides = ":/\\?#";
+constexpr std::array<std::string_view, 8> kDecidingNames{"colon", "sol",    "bsol", "quest",
+                                                         "num",   "percnt", "Tab",  "NewLine"};
+constexpr std::string_view kDecides = ":/\\?#%";
 constexpr std::size_t kLongestReference = 16;  // more zeros nobody writes, and no such name is longer
 
 bool is_digit_of(char c, bool hex) noexcept {
@@ -71,6 +71,7 @@ const char* UrlContext::feed(char c) {
   }
   if (c == '&' && !query_) reference_ = c;
   if (c == '?' || c == '#') query_ = true;
+  note_escape(c);
   note_host(c);
   return note_scheme(c);
 }
@@ -85,6 +86,15 @@ const char* UrlContext::end_reference(bool by_semicolon) {
                            ? is_deciding_number(name.substr(1))
                            : by_semicolon && std::ranges::find(kDecidingNames, name) != kDecidingNames.end();
   return decides ? "write what decides where a URL leads as it is, not as a character reference" : nullptr;
+}
+
+// A reference may stand for a digit, and for anything else: it is not known where the escape ends.
+void UrlContext::note_escape(char c) noexcept {
+  if (c == '%' && !query_) {
+    escape_ = 2;
+  } else if (c != '&' && escape_ > 0) {
+    escape_ = is_digit_of(c, true) ? static_cast<std::uint8_t>(escape_ - 1) : 0;
+  }
 }
 
 void UrlContext::note_host(char c) noexcept {
@@ -142,6 +152,7 @@ void UrlContext::hole() {
 
 const char* UrlContext::end_section(const UrlContext& begin) {
   if (bad_ && !begin.bad_) return "a section must not end the scheme of a URL";
+  if (in_escape()) return "a section must not end in a percent-escape";
   boundary();
   scheme_done_ = begin.scheme_done_;
   query_ = begin.query_;

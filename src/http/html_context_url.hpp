@@ -27,6 +27,8 @@ class UrlContext {
   bool is_bad() const noexcept { return bad_; }
   /// A value or a section here would be in the middle of a character reference.
   bool in_reference() const noexcept { return !reference_.empty(); }
+  /// One here would be in the middle of a percent-escape, and might make "%2e" of it: a dot that climbs.
+  bool in_escape() const noexcept { return escape_ > 0; }
   /// What is behind "?" or "#" whatever the sections do.
   bool in_query() const noexcept { return query_; }
   /// No value behind this can say which host it is.
@@ -47,12 +49,14 @@ class UrlContext {
   };
 
   void boundary();
+  void note_escape(char c) noexcept;
   void note_host(char c) noexcept;
   const char* note_scheme(char c);
   const char* end_reference(bool by_semicolon);
 
   std::string reference_{};   // "&" and what follows, until it ends; not in the query
   std::string beginning_{};   // literal text where a scheme may be, since the last boundary; lower case
+  std::uint8_t escape_ = 0;   // octets that a percent-escape still wants; not in the query
   bool fixed_ = false;        // something may stand before
   bool touched_ = false;      // by a value or a section
   bool valued_ = false;       // by a value

@@ -19,7 +19,8 @@
 //   tel becomes "#". Behind something (href="/rooms/{{slug}}") all but A-Z a-z 0-9 - . _ ~ is
 //   percent-encoded, and "." and ".." are left out of a path. Where "/" and a value that is empty would make
 //   "//", and what follows a host, a "." is put between. Character references that stand for what decides
-//   where a URL leads (&colon; &#47; &Tab; ...), and values within one, are refused before its "?" or "#";
+//   where a URL leads (&colon; &#47; &Tab; ...), and values within one or within a percent-escape
+//   ("%2{{x}}"), are refused before its "?" or "#";
 // - in URLs of what is run (<script src>, <link href>, <iframe src>, ...): the same behind what says where it
 //   comes from: "/static/{{x}}", "/app-{{x}}", "https://host/{{x}}", "?{{x}}"; refused before that;
 // - in scripts, styles, comments, event handlers, style and srcdoc attributes, unquoted values, names of tags

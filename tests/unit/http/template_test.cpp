@@ -331,6 +331,22 @@ TEST(HttpTemplate, ReferencesDoNotDecideWhereAUrlLeads) {
   EXPECT_EQ(refusal("<p title=\"{{x}}&colon;{{x}}\">{{x}}&colon;{{x}}</p>"), "");
 }
 
+// "%2" and a value "e" are a dot, and two of them climb.
+TEST(HttpTemplate, NoValueCompletesAPercentEscape) {
+  for (const char* url :
+       {"/s/%{{x}}", "/s/%2{{x}}%2{{x}}/b", "/s/%2{{x}}", "%{{x}}", "/s/&#37;2{{x}}", "/s/&percnt;2{{x}}",
+        "/s/%&#50;{{x}}", "/s/%2{{#l}}e{{/l}}", "/s/%{{#l}}{{x}}{{/l}}", "/s/{{#l}}{{x}}%2{{/l}}"}) {
+    EXPECT_NE(refusal(std::string("<a href=\"") + url + "\">"), "") << url;
+    EXPECT_NE(refusal(std::string("<script src=\"") + url + "\"></script>"), "") << url;
+  }
+  EXPECT_EQ(refusal("<a href=\"/%2{{x}}\">"), "1:13: a value in a percent-escape");
+  for (const char* url : {"/s/%20{{x}}", "/s/%e4%20{{x}}/b", "/s/100%/{{x}}", "/s/%2/{{x}}", "/s?a=%2{{x}}",
+                          "/s/{{#l}}%20{{x}}{{/l}}", "/s/{{x}}%20"}) {
+    EXPECT_EQ(refusal(std::string("<a href=\"") + url + "\">"), "") << url;
+  }
+  EXPECT_EQ(refusal("<p title=\"%2{{x}}\">%2{{x}}</p>"), "");
+}
+
 TEST(HttpTemplate, RefusesCommentsInScripts) {
   EXPECT_NE(refusal("<script><!--<script></script>{{x}}--></script>"), "");
   EXPECT_NE(refusal("<script>a <<!-- b</script>"), "");
