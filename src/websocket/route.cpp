@@ -20,17 +20,24 @@ using StatePtr = IntrusivePtr<StreamState>;
 class RouteEndpoint final : public http::Endpoint, public std::enable_shared_from_this<RouteEndpoint> {
  public:
   RouteEndpoint(StreamHandler handler, RouteOptions options)
-      : handler_(std::move(handler)), options_(std::move(options)), origins_(options_.origins) {}
+      : handler_(std::move(handler)),
+        options_(std::make_shared<const RouteOptions>(std::move(options))),
+        origins_(options_->origins) {}
+
+  /// What is left are connections whose functions have returned and whose peers have not answered the close:
+  /// those retire, unless a Stream that was kept still holds them.
+  ~RouteEndpoint() override {
+    for (const StatePtr& state : states_) state->forget_ended();
+  }
 
   void on_request(http::ExchangePtr exchange) override {
     Hub& hub = Hub::current();
     const auto forget = [this](StreamState& state) { remove(state); };
-    const auto state = make_intrusive<StreamState>(
-        std::move(exchange), std::shared_ptr<const StreamOptions>(shared_from_this(), &options_), forget);
+    auto state = make_intrusive<StreamState>(std::move(exchange), options_, forget);
     if (!state->accept(origins_)) return;
     state->index = states_.size();
     states_.push_back(state);
-    hub.start_now([self = shared_from_this(), state] { self->serve(state); }, "websocket");
+    hub.start_now([self = shared_from_this(), state = std::move(state)] { self->serve(state); }, "websocket");
   }
 
   void on_stop() override {
@@ -41,6 +48,15 @@ class RouteEndpoint final : public http::Endpoint, public std::enable_shared_fro
   }
 
   std::size_t active() const override { return states_.size(); }
+
+  /// Nothing waits for the peers' answers any longer; what has not returned is removed as it does.
+  void on_end() override {
+    over_ = true;
+    for (const StatePtr& state : std::vector<StatePtr>(states_)) {
+      state->close_or_cut(close_code::kGoingAway, {});
+      if (state->has_returned()) remove(*state);
+    }
+  }
 
  private:
   void serve(const StatePtr& state) {
@@ -59,9 +75,10 @@ class RouteEndpoint final : public http::Endpoint, public std::enable_shared_fro
     end(state, close_code::kNormal);
   }
 
-  static void end(const StatePtr& state, std::uint16_t code) {
+  void end(const StatePtr& state, std::uint16_t code) {
     state->close_or_cut(code, {});
     state->function_returned();
+    if (over_) remove(*state);
   }
 
   void remove(StreamState& state) {
@@ -73,9 +90,11 @@ class RouteEndpoint final : public http::Endpoint, public std::enable_shared_fro
   }
 
   StreamHandler handler_;
-  RouteOptions options_;
+  // The states' too: through the endpoint they would hold themselves.
+  std::shared_ptr<const RouteOptions> options_;
   http::Origins origins_;
   std::vector<StatePtr> states_;
+  bool over_ = false;
 };
 
 }  // namespace

@@ -30,6 +30,10 @@ std::size_t cost(const Part& part) noexcept { return part.data.size() + sizeof(P
 StreamState::StreamState(http::ExchangePtr exchange, OptionsPtr options, Ended ended)
     : exchange_(std::move(exchange)), options_(std::move(options)), ended_(std::move(ended)) {}
 
+StreamState::~StreamState() {
+  if (connection_) connection_->set_handler(nullptr);  // somebody may hold it for a moment more
+}
+
 bool StreamState::accept(const http::Origins& origins) {
   connection_ = websocket::accept(exchange_, origins, *options_, *this);
   if (!connection_) return false;

@@ -25,6 +25,7 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
   using OptionsPtr = std::shared_ptr<const StreamOptions>;
   /// A client has no `exchange`.
   StreamState(http::ExchangePtr exchange, OptionsPtr options, Ended ended);
+  ~StreamState();
 
   /// Does the handshake; false if it was refused.
   bool accept(const http::Origins& origins);
@@ -46,6 +47,9 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
   const Close& wait_for_end();
   void wait_until_unsent(std::size_t most);
   void function_returned();
+  bool has_returned() const noexcept { return function_returned_; }
+  /// Who was to be told of the end is gone.
+  void forget_ended() noexcept { ended_ = nullptr; }
 
   /// Cuts the connection, as if it had ended by itself.
   void cut(std::uint16_t code, std::string_view reason);

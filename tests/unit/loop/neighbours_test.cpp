@@ -565,7 +565,6 @@ TEST_P(NeighboursTest, each_is_told_once_that_it_has_drained_though_one_throws) 
 }
 
 TEST_P(NeighboursTest, that_one_broke_while_it_had_no_handler_is_told_to_the_next_one) {
-  if (loop->backend() != "uring") GTEST_SKIP() << "not there yet";
   Neighbour& it = all[0];
   it.stream->set_handler(nullptr);
   turns(2);

@@ -1,3 +1,4 @@
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -451,6 +452,67 @@ TEST(WebSocketRoute, TheHubMayEndInTheMidst) {
     RawClient client(*app);
     client.send(upgrade_request("/echo"));
     client.read_until("\r\n\r\n");
+  });
+}
+
+/// A function that has said close, a peer that never answers, and an app that does not wait for it.
+TEST(WebSocketRoute, ARouteEndsWithItsAppThoughPeersHaveNotAnsweredTheClose) {
+  auto held = std::make_shared<int>();  // by the route
+  const std::weak_ptr<int> route_is_there = held;
+  run([&] {
+    auto app = std::make_unique<http::App>();
+    RouteOptions options;
+    options.close_timeout = 1h;
+    route(
+        *app, "/", [held = std::move(held)](Stream&) {}, options);
+    RawClient client(*app);
+    client.send(upgrade_request("/"));
+    client.read_until("\r\n\r\n");
+    EXPECT_EQ(client.read(4), server_close(1000));
+    app.reset();
+    EXPECT_TRUE(route_is_there.expired());
+    EXPECT_EQ(client.read_to_end(), "");
+    EXPECT_TRUE(client.ended());
+  });
+  EXPECT_TRUE(route_is_there.expired());
+}
+
+TEST(WebSocketRoute, WhoNeverAnswersTheCloseIsLeftWhenTheGraceOfTheAppIsOver) {
+  run([] {
+    http::Options app_options;
+    app_options.stop_grace = 20ms;
+    http::App app(app_options);
+    RouteOptions options;
+    options.close_timeout = 1h;
+    route(
+        app, "/", [](Stream&) {}, options);
+    RawClient client(app);
+    client.send(upgrade_request("/"));
+    client.read_until("\r\n\r\n");
+    EXPECT_EQ(client.read(4), server_close(1000));
+    app.stop();
+    app.join();
+    EXPECT_EQ(client.read_to_end(), "");
+    EXPECT_TRUE(client.ended());
+  });
+}
+
+/// A Stream that somebody keeps goes on until its own end.
+TEST(WebSocketRoute, AStreamThatIsKeptOutlivesItsApp) {
+  run([] {
+    auto app = std::make_unique<http::App>();
+    std::optional<Stream> kept;
+    route(*app, "/", [&](Stream& peer) { kept.emplace(std::move(peer)); });
+    RawClient client(*app);
+    client.send(upgrade_request("/"));
+    client.read_until("\r\n\r\n");
+    EXPECT_EQ(client.read(4), server_close(1000));
+    app.reset();
+    client.send(client_close(1000));
+    EXPECT_EQ(client.read_to_end(), "");
+    EXPECT_TRUE(client.ended());
+    EXPECT_TRUE(eventually([&] { return kept->ended().has_value(); }));
+    EXPECT_EQ(kept->ended()->code, 1000);
   });
 }
 
