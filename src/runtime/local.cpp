@@ -20,10 +20,16 @@ struct Slots {
   std::uint64_t last_key = 0;
 };
 
-Slots& slots() {
-  static auto* const all = new Slots;
-  return *all;
-}
+// Made with the program: who forks while another thread makes them at their first use leaves the child a guard
+// that nobody opens.
+union AllSlots {
+  constexpr AllSlots() noexcept : slots() {}
+  ~AllSlots() {}  // NOLINT(modernize-use-equals-default): that would destroy them
+  Slots slots;
+};
+constinit AllSlots all_slots;
+
+Slots& slots() noexcept { return all_slots.slots; }
 
 thread_local LocalStore thread_store;
 
