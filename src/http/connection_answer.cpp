@@ -105,14 +105,13 @@ class Pen {
       std::memcpy(to, &word, sizeof word);
       std::memcpy(to + size - sizeof last, &last, sizeof last);
     };
-    if (__builtin_constant_p(size) || size > 16) {
+    if (size == 0) return;  // it may be nowhere
+    if (__builtin_constant_p(size) || size > 16 || size < 4) {
       std::memcpy(to, from, size);
     } else if (size >= 8) {
       both_ends(std::uint64_t{});
-    } else if (size >= 4) {
+    } else {
       both_ends(std::uint32_t{});
-    } else if (size > 0) {  // an empty one may be nowhere
-      std::memcpy(to, from, size);
     }
   }
 

@@ -20,8 +20,8 @@ struct Slots {
   std::uint64_t last_key = 0;
 };
 
-// Made with the program: who forks while another thread makes them at their first use leaves the child a guard
-// that nobody opens.
+// Made with the program: who forks while another thread makes them at their first use leaves the child a
+// guard that nobody opens.
 union AllSlots {
   constexpr AllSlots() noexcept : slots() {}
   ~AllSlots() {}  // NOLINT(modernize-use-equals-default): that would destroy them
