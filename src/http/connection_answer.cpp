@@ -150,7 +150,8 @@ bool Connection::write_head(Exchange& exchange, int status, std::span<const Head
   const std::string& server_name = server_.options().server_name;
   const std::size_t room =
       room_for(headers) + server_name.size() + kMostOfServers + (has_body && is_short ? body.size() : 0);
-  queue.reserve(queue.size() + kMostStatusLine + room);  // throws before anything is there
+  // Throws before anything is there.
+  queue.reserve(queue.size() + kMostStatusLine + room + (has_body && !is_short ? body.size() : 0));
   if (status != 200) http1::append_status_line(queue, status);
   const std::size_t before = queue.size();
   queue.resize(before + room);
