@@ -42,6 +42,10 @@ enum class FileSend : std::uint8_t {
 /// no copy.
 inline constexpr std::size_t kReadPadding = 64;
 
+/// The most that is given to on_data() at once; after expect_bulk().
+inline constexpr std::size_t kMostRead = 64 * 1024 + 256;  // 64 KiB and the head of what carries them
+inline constexpr std::size_t kBulkRead = 256 * 1024 + 256;
+
 class StreamHandler {
  public:
   /// `data` is valid until the call returns; it may be changed in place (a WebSocket frame is unmasked
@@ -91,6 +95,10 @@ class Stream {
   /// Back-pressure: while paused nothing is read, so the peer's window fills. Nests not.
   virtual void pause() = 0;
   virtual void resume() = 0;
+  /// What comes next is the rest of something large: the next read may take kBulkRead octets at once instead
+  /// of what is fair to other streams while each of those octets may cause any work. Until the next
+  /// on_data().
+  virtual void expect_bulk() {}
   /// Has the peer sent its FIN, or is the connection broken? Tells also while paused, when on_eof() and
   /// on_error() do not come; what the peer sent before may be unread. A system call.
   virtual bool peer_gone() const { return false; }

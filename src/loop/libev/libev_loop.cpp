@@ -30,7 +30,9 @@ double seconds(Clock::duration duration) { return std::chrono::duration<double>(
 }  // namespace
 
 LibevLoop::LibevLoop(unsigned backend_flags)
-    : read_buffer_(new char[kFewOctets + kReadSize + kReadPadding]()) {
+    // Zeros, of which most are never touched.
+    : read_buffer_(static_cast<char*>(std::calloc(kFewOctets + kBulkRead + kReadPadding, 1))) {
+  if (!read_buffer_) throw std::bad_alloc();
   received_.reserve(kMostReceived);
   ev_ = ev_loop_new(backend_flags | EVFLAG_NOENV);
   if (!ev_) throw std::system_error(ENOTSUP, std::generic_category(), "ev_loop_new");
@@ -207,7 +209,7 @@ bool LibevLoop::receive_several() noexcept {
     const Ready last = ready_.back();
     if (last.events != EV_READ || !last.stream->may_be_read()) break;
     ready_.pop_back();
-    const ssize_t result = plain::recv(last.stream->fd(), read_buffer() + at, kReadSize, 0);
+    const ssize_t result = plain::recv(last.stream->fd(), read_buffer() + at, last.stream->read_size(), 0);
     received_.push_back({last.stream, at, result < 0 ? -errno : result});
     if (result > 0) at += (static_cast<std::size_t>(result) + kReadPadding + kLine - 1) / kLine * kLine;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,8 +49,6 @@ class LibevLoop final : public Loop {
   }
 
   // For the streams.
-  // 64 KiB and the head of what carries them, so that such a message is one read.
-  static constexpr std::size_t kReadSize = 64 * 1024 + 256;
   char* read_buffer() noexcept { return read_buffer_.get(); }
   /// What a stream's handler may not have yet, though it was read: because of others' handlers.
   struct Held {
@@ -123,7 +122,10 @@ class LibevLoop final : public Loop {
   ev_timer timer_;
   ev_check polled_;
   Clock::time_point timer_due_ = Clock::time_point::max();
-  std::unique_ptr<char[]> read_buffer_;
+  struct Free {
+    void operator()(char* octets) const noexcept { std::free(octets); }
+  };
+  std::unique_ptr<char[], Free> read_buffer_;
   SendQueuePool send_queues_;
   std::vector<Ready> ready_;
   /// Of one stream, in read_buffer_ until its handler has seen it.

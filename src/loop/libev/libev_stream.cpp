@@ -223,7 +223,7 @@ void LibevStream::on_ready(int events) {
   if (!(events & EV_READ) || closed_ || eof_ || error_ != 0) return;
   if (finish_timer_) return discard_input();
   if (!may_be_read()) return;
-  const ssize_t n = plain::recv(io_.fd, loop_.read_buffer(), LibevLoop::kReadSize, 0);
+  const ssize_t n = plain::recv(io_.fd, loop_.read_buffer(), read_size(), 0);
   on_received(loop_.read_buffer(), n < 0 ? -errno : n);
 }
 
@@ -269,7 +269,7 @@ void LibevStream::on_held(LibevLoop::HeldMap::node_type held) {
 }
 
 void LibevStream::discard_input() {
-  const ssize_t n = plain::recv(io_.fd, loop_.read_buffer(), LibevLoop::kReadSize, 0);
+  const ssize_t n = plain::recv(io_.fd, loop_.read_buffer(), kMostRead, 0);
   discarded(n < 0 ? -errno : n);
 }
 

@@ -26,6 +26,7 @@ class LibevStream final : public Stream {
   FileSend send_file(int file, std::uint64_t& offset, std::uint64_t& size) override;
   void pause() override;
   void resume() override;
+  void expect_bulk() override { bulk_ = true; }
   Loop& loop() const override { return loop_; }
   int fd() const override { return io_.fd; }
   std::string peer_address() const override;
@@ -38,6 +39,12 @@ class LibevStream final : public Stream {
   /// May what has come be read, for a handler?
   bool may_be_read() const noexcept {
     return handler_ && !closed_ && !paused_ && !eof_ && !held_ && error_ == 0 && !made_.is_parents();
+  }
+  /// How much is to be read now: asked once for each read.
+  std::size_t read_size() noexcept {
+    const std::size_t size = bulk_ ? kBulkRead : kMostRead;
+    bulk_ = false;
+    return size;
   }
   /// What was read, or -errno.
   void on_received(char* data, ssize_t result);
@@ -90,6 +97,7 @@ class LibevStream final : public Stream {
   bool held_ : 1 = false;      // the loop has octets of it that its handler could not take
   bool held_due_ : 1 = false;  // which it can now
   bool told_ : 1 = false;      // of error_
+  bool bulk_ : 1 = false;      // the next read may be a large one
 };
 
 }  // namespace verdin::loop

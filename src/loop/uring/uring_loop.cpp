@@ -76,7 +76,7 @@ void UringLoop::wake() noexcept { waker_->wake(); }
 int UringLoop::wake_descriptor() const noexcept { return waker_->fd(); }
 
 char* UringLoop::bulk_buffer() noexcept {
-  if (!bulk_buffer_) bulk_buffer_.reset(new (std::nothrow) char[kBulkSize + kReadPadding]);
+  if (!bulk_buffer_) bulk_buffer_.reset(new (std::nothrow) char[kBulkRead + kReadPadding]);
   return bulk_buffer_.get();
 }
 

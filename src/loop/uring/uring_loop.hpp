@@ -51,10 +51,9 @@ class UringLoop final : public Loop {
   // For the streams.
   ReceiveBuffers& buffers() noexcept { return buffers_; }
   SendQueuePool& send_queues() noexcept { return send_queues_; }
-  /// For receives in bulk: kBulkSize octets and kReadPadding, of one stream at a time. Null if there is no
+  /// For receives in bulk: kBulkRead octets and kReadPadding, of one stream at a time. Null if there is no
   /// memory for the first of them; once there, it stays.
   char* bulk_buffer() noexcept;
-  static constexpr std::size_t kBulkSize = 64 * 1024 + 256;  // 64 KiB with what a frame's head needs
   using Loop::scrap;
   /// Before the descriptor that it names is closed. Nothing is prepared then, but in a loop that could not
   /// submit.

@@ -42,6 +42,7 @@ class UringStream final : public Stream {
   void flush() override;
   void pause() override;
   void resume() override;
+  void expect_bulk() override;
   Loop& loop() const override { return loop_; }
   int fd() const override { return fd_; }
   std::string peer_address() const override;
@@ -107,6 +108,7 @@ class UringStream final : public Stream {
   void cancel(Tag what);
   void on_multishot(int result, unsigned flags);
   void look_for_bulk() noexcept;
+  bool go_to_bulk() noexcept;
   void on_poll(int result);
   void receive_bulk();
   void take_data(char* data, std::size_t size);
@@ -148,6 +150,7 @@ class UringStream final : public Stream {
   bool polling_ : 1 = false;     // which it is
   bool cancelling_ : 1 = false;  // the receive is being cancelled
   bool bulk_ : 1 = false;        // the next one is to be a poll
+  bool large_ : 1 = false;       // and the receive behind it may be a large one
   bool waiting_ : 1 = false;     // a send that waits is under way
   bool blocked_ : 1 = false;     // the kernel would not take all
   bool fin_sent_ : 1 = false;

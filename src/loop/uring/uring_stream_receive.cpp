@@ -88,12 +88,19 @@ void UringStream::on_multishot(int result, unsigned flags) {
 }
 
 void UringStream::look_for_bulk() noexcept {
-  if (bulk_ || closed_ || budget_turn_ != loop_.turns()) return;  // or it was in an earlier turn
-  if (!loop_.bulk_buffer()) return;                               // there is no memory for it
+  if (budget_turn_ == loop_.turns()) go_to_bulk();
+}
+
+bool UringStream::go_to_bulk() noexcept {
+  if (bulk_) return true;
+  if (closed_ || !loop_.bulk_buffer()) return false;  // there is no memory for it
   bulk_ = true;
   small_in_bulk_ = 0;
   update();
+  return true;
 }
+
+void UringStream::expect_bulk() { large_ = go_to_bulk(); }
 
 /// What the poll says is not looked at: receiving tells it better.
 void UringStream::on_poll(int result) {
@@ -103,7 +110,9 @@ void UringStream::on_poll(int result) {
 
 void UringStream::receive_bulk() {
   char* const data = loop_.bulk_buffer();
-  const ssize_t n = ::recv(fd_, data, UringLoop::kBulkSize, MSG_DONTWAIT);
+  const std::size_t most = large_ ? kBulkRead : kMostRead;
+  large_ = false;
+  const ssize_t n = ::recv(fd_, data, most, MSG_DONTWAIT);
   if (n < 0) {
     if (!try_again(-errno)) take_end(errno);
     return;

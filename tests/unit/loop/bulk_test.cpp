@@ -164,6 +164,35 @@ TEST_P(Bulk, keeps_its_order_however_it_is_cut) {
   EXPECT_EQ(c.checker->ends, 0);
 }
 
+TEST_P(Bulk, comes_in_larger_pieces_where_they_are_expected) {
+  const Connection c = connection();
+  turn();
+  int expected = 0;
+  c.checker->then = [&] {
+    if (expected > 0 && --expected > 0) c.stream->expect_bulk();
+  };
+  const auto flood = [&] {
+    c.checker->largest = 0;
+    for (int i = 0; i < 20; ++i) {
+      c.peer->send(500'000);
+      receive_all(c);
+    }
+  };
+  flood();
+  EXPECT_LE(c.checker->largest, kMostRead);
+  expected = 1'000'000;
+  c.stream->expect_bulk();
+  flood();
+  EXPECT_GT(c.checker->largest, kMostRead);
+  EXPECT_LE(c.checker->largest, kBulkRead);
+  expected = 0;
+  c.peer->send(500'000);
+  receive_all(c);  // the last one that was expected may be among it
+  flood();
+  EXPECT_LE(c.checker->largest, kMostRead) << "each is asked for";
+  EXPECT_TRUE(c.checker->correct);
+}
+
 TEST_P(Bulk, keeps_its_order_while_it_is_paused_and_resumed) {
   const Connection c = connection();
   bool paused = false;
@@ -175,6 +204,7 @@ TEST_P(Bulk, keeps_its_order_while_it_is_paused_and_resumed) {
   c.checker->then = [&] {
     told_while_paused = told_while_paused || paused;
     if (random() % 3 == 0) toggle();
+    if (random() % 3 == 0) c.stream->expect_bulk();
   };
   for (int i = 0; i < 600; ++i) {
     c.peer->send(1 + random() % (random() % 2 == 0 ? 60 : 150'000));
