@@ -10,6 +10,7 @@
 #include <verdin/websocket/topics.hpp>
 
 #include "server_options.hpp"
+#include "websocket_echo.hpp"
 
 namespace http = verdin::http;
 namespace websocket = verdin::websocket;
@@ -42,6 +43,12 @@ class Peer : public websocket::ConnectionHandler {
 };
 
 class Echo final : public Peer {
+  void on_begin() override { connection_->receive_parts(true); }
+  void on_text(std::span<char>) override {}  // they come as parts
+  void on_part(const websocket::MessagePart& part) override { send_back(*connection_, part); }
+};
+
+class WholeEcho final : public Peer {
   void on_text(std::span<char> message) override { connection_->send_text({message.data(), message.size()}); }
 };
 
@@ -63,8 +70,9 @@ class Hello final : public http::Endpoint {
     exchange->respond(200, {{"Content-Type", "text/plain"}}, kHello);
   }
   void on_upgrade(http::ExchangePtr exchange) override {
-    exchange->request().path() == "/cast" ? Peer::begin<Member>(exchange, topics_)
-                                          : Peer::begin<Echo>(exchange);
+    const std::string_view path = exchange->request().path();
+    if (path == "/cast") return Peer::begin<Member>(exchange, topics_);
+    path == "/whole" ? Peer::begin<WholeEcho>(exchange) : Peer::begin<Echo>(exchange);
   }
 
   websocket::Topics topics_;
@@ -79,7 +87,7 @@ int main(int argc, char** argv) {
   return verdin::run(hub, [&] {
     http::App app;
     const auto hello = std::make_shared<Hello>();
-    app.route("/", hello).route("/cast", hello);
+    app.route("/", hello).route("/cast", hello).route("/whole", hello);
     app.get("/g", [](http::Request&, http::Response& response) { response.type("text/plain").send(kHello); });
     if (!options.files.empty()) app.static_files("/files", options.files);
     app.listen({"127.0.0.1", options.port});

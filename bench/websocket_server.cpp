@@ -6,6 +6,7 @@
 #include <verdin/websocket/accept.hpp>
 
 #include "server_options.hpp"
+#include "websocket_echo.hpp"
 
 namespace http = verdin::http;
 namespace websocket = verdin::websocket;
@@ -20,14 +21,14 @@ class Echo final : public websocket::ConnectionHandler {
     websocket::Options options;
     options.max_message_size = 16 * 1024 * 1024;
     echo->connection_ = websocket::accept(exchange, options, *echo);
-    if (!echo->connection_) delete echo;
+    if (!echo->connection_) return delete echo;
+    echo->connection_->receive_parts(true);
   }
 
  private:
-  void on_text(std::span<char> message) override { connection_->send_text({message.data(), message.size()}); }
-  void on_binary(std::span<char> message) override {
-    connection_->send_binary(std::string_view(message.data(), message.size()));
-  }
+  void on_text(std::span<char>) override {}    // they come as parts
+  void on_binary(std::span<char>) override {}  // too
+  void on_part(const websocket::MessagePart& part) override { send_back(*connection_, part); }
   void on_close(const websocket::Close&) override { delete this; }
 
   verdin::IntrusivePtr<websocket::Connection> connection_;

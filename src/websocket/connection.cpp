@@ -121,16 +121,19 @@ void Connection::decode(std::span<char> input) {
   }
   decoding_ = false;
   if (!alive()) return decoder_.reset();
-  if (!delivers() && !input.empty()) keep(input);
+  if (!delivers() && !input.empty()) return keep(input);
+  if (decoder_.awaited() > loop::kMostRead) stream_->expect_bulk();
 }
 
 void Connection::dispatch(const DecoderEvent& event) {
   const bool deliver = state_ == State::open && handler_;
   if (event.last) heard_ = kEverything;
   if (event.part) {
+    if (!deliver) return;
     const bool text = event.kind == DecoderEvent::Kind::text;
-    if (deliver) handler_->on_part(text ? Opcode::text : Opcode::binary, event.payload, event.last);
-    return;
+    MessagePart part{text ? Opcode::text : Opcode::binary, event.payload, event.first, event.last, {}};
+    if (event.remaining != DecoderEvent::kUnknown) part.remaining = event.remaining;
+    return handler_->on_part(part);
   }
   switch (event.kind) {
     case DecoderEvent::Kind::text:
@@ -159,12 +162,12 @@ void Connection::dispatch(const DecoderEvent& event) {
 void Connection::on_close_frame(std::span<const char> payload) {
   const codec::ClosePayload close = codec::parse_close_payload(payload);
   if (close.error != 0) return fail(close.error, "invalid close frame");
-  if (state_ == State::open) append_close_frame(close.code, {});
+  if (state_ == State::open && !in_frame()) append_close_frame(close.code, {});
   end({close.code, std::string(close.reason), true}, Farewell::polite);
 }
 
 void Connection::fail(std::uint16_t code, std::string_view reason) {
-  if (state_ == State::open) append_close_frame(code, reason);
+  if (state_ == State::open && !in_frame()) append_close_frame(code, reason);
   end({code, std::string(reason), false}, Farewell::polite);
 }
 
@@ -218,6 +221,7 @@ void Connection::update_reading() {
 
 void Connection::close(std::uint16_t code, std::string_view reason) {
   if (!is_open()) return;
+  if (in_frame()) return doom(close_code::kAbnormal, "closed within a message");
   state_ = State::closing;
   watch_.stop();
   append_close_frame(code, reason);
@@ -249,7 +253,7 @@ void Connection::on_timer() {
   }
   if (state_ == State::closing)
     end({close_code::kAbnormal, "no answer to our close frame", false}, Farewell::cut);
-  if (state_ == State::doomed) end({close_code::kPolicyViolation, "slow reader", false}, Farewell::cut);
+  if (state_ == State::doomed) end({extras_->doom, std::string(extras_->doom_reason), false}, Farewell::cut);
 }
 
 /// Counters are looked at here alone, so that a message costs no timer.
@@ -257,10 +261,12 @@ void Connection::on_watch() {
   if (state_ != State::open) return;
   const IntrusivePtr<Connection> self(this);
   // While nothing is read, nothing can be heard, but that the peer has gone can be seen.
-  const bool there = reading_ ? std::exchange(heard_, std::uint16_t{0}) >= enough_ : !stream_->peer_gone();
+  // Nor can be asked within a frame, which the application may take its time to fill.
+  const bool asked = reading_ && !in_frame();
+  const bool there = asked ? std::exchange(heard_, std::uint16_t{0}) >= enough_ : !stream_->peer_gone();
   if (!there) return end({close_code::kAbnormal, "no answer to a ping", false}, Farewell::cut);
   watch_.start(std::chrono::milliseconds(ping_interval_));
-  ping();
+  in_frame() ? void(heard_ = kEverything) : void(ping());
 }
 
 // NOLINTNEXTLINE(performance-unnecessary-value-param): it must outlive the handler that is told

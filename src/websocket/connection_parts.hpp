@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <string>
+#include <string_view>
 
 #include <verdin/loop/loop.hpp>
 #include <verdin/loop/timer.hpp>
@@ -23,7 +25,9 @@ struct Connection::Extras {
 
   loop::Timer timer;        // open: back-pressure; closing: the peer's answer; doomed: at once
   loop::Timer input_timer;  // at once
-  std::string input;        // came early, or was read before a pause; kPadding octets longer than that
+  std::uint16_t doom = 0;
+  std::string_view doom_reason;  // literal text
+  std::string input;             // came early, or was read before a pause; kPadding octets longer than that
 };
 
 /// The sending side; the receiving one is in the decoder.
@@ -43,9 +47,12 @@ struct Connection::Compression {
 
 /// A message on its way in parts.
 struct Connection::Parts {
-  std::string held;  // frames of other messages, which are to leave behind it
-  Opcode next;       // of the next part
-  bool compressed;
+  std::string held;                     // frames of others, which are to leave behind it
+  std::uint64_t rest = 0;               // of the one frame that it is: octets still to be sent
+  protocol::websocket::MaskKey mask{};  // for them
+  Opcode next = Opcode::continuation;   // of the next part
+  bool compressed = false;
+  bool is_frame = false;
 };
 
 }  // namespace verdin::websocket

@@ -13,6 +13,7 @@ namespace codec = protocol::websocket;
 
 namespace {
 constexpr std::size_t kKeptScratch = 64 * 1024;
+constexpr std::uint64_t kMostOfFrame = ~std::uint64_t{0} >> 1;  // RFC 6455, section 5.2
 constexpr std::size_t kCopied = 16 * 1024;  // from here on the stream saves the copy, if it can
 
 /// What is compressed, until it is queued: one for a thread.
@@ -33,11 +34,15 @@ thread_local std::string Scratch::octets_;
 
 }  // namespace
 
-/// Messages wait behind one that is on its way in parts; control frames and its own do not.
+/// Messages wait behind one that is on its way in parts; its own do not, nor control frames unless it is one
+/// frame.
 std::string& Connection::queue_for(Opcode opcode) {
-  const bool waits = parts_ && (opcode == Opcode::text || opcode == Opcode::binary);
-  return waits ? parts_->held : stream_->send_in_place();
+  const bool is_message = opcode == Opcode::text || opcode == Opcode::binary;
+  return parts_ && (is_message || in_frame()) ? parts_->held : stream_->send_in_place();
 }
+
+/// Nothing but the rest of the message may leave.
+bool Connection::in_frame() const noexcept { return parts_ && parts_->rest > 0; }
 
 std::size_t Connection::held_size() const noexcept { return parts_ ? parts_->held.size() : 0; }
 
@@ -109,17 +114,51 @@ bool Connection::send_frame(const SharedBuffer& frames) {
   return true;
 }
 
-bool Connection::begin_message(Opcode opcode) {
+bool Connection::begin_message(Opcode opcode, std::optional<std::uint64_t> length) {
   if (!is_open()) return false;
   if (parts_) throw std::logic_error("a message is on its way in parts already");
-  const bool compressed = compression_ && compression_->threshold != Compression::kNever;
-  parts_ = std::make_unique<Parts>(Parts{{}, opcode, compressed});
+  if (length.value_or(0) > kMostOfFrame) throw std::logic_error("no frame is as long as that");
+  auto parts = std::make_unique<Parts>();
+  parts->next = opcode;
+  parts->compressed = !length && compression_ && compression_->threshold != Compression::kNever;
+  parts->is_frame = length.has_value();
+  if (length) {
+    char header[codec::kMaxFrameHeader];
+    if (client_) parts->mask = impl::next_mask();
+    const std::size_t size = client_ ? codec::write_header(header, opcode, *length, parts->mask)
+                                     : codec::write_header(header, opcode, *length);
+    stream_->send_in_place().append(header, size);
+    parts->rest = *length;
+  }
+  parts_ = std::move(parts);
   return true;
+}
+
+/// Of the message that is one frame.
+void Connection::append_rest(std::string_view part) {
+  if (part.size() > parts_->rest) throw std::logic_error("more than the length that was announced");
+  if (part.size() >= kCopied && !client_) {
+    stream_->send(part);
+  } else {
+    std::string& queue = stream_->send_in_place();
+    const std::size_t start = queue.size();
+    queue.append(part);
+    if (client_) {
+      codec::apply_mask({queue.data() + start, part.size()}, parts_->mask);
+      parts_->mask = codec::rotate_mask(parts_->mask, part.size());
+    }
+  }
+  parts_->rest -= part.size();
+  queued(part.size());
 }
 
 bool Connection::send_part(std::string_view part) {
   if (!is_open() || !parts_) return false;
   if (part.empty()) return true;
+  if (parts_->is_frame) {
+    append_rest(part);
+    return true;
+  }
   const bool first = parts_->next != Opcode::continuation;
   const bool stored =
       parts_->compressed && part.size() < compression_->threshold && !compression_->deflater.takes_over();
@@ -138,11 +177,14 @@ bool Connection::send_part(std::string_view part) {
 }
 
 bool Connection::end_message() {
+  if (in_frame() && is_open()) throw std::logic_error("less than the length that was announced");
   const std::unique_ptr<Parts> parts = std::move(parts_);
   if (!is_open() || !parts) return false;
-  std::string& queue = stream_->send_in_place();
-  const bool open = parts->compressed && parts->next == Opcode::continuation;
-  write_frame(queue, parts->next, open ? codec::Deflater::kEnd : std::string_view(), true, false);
+  if (!parts->is_frame) {
+    const bool open = parts->compressed && parts->next == Opcode::continuation;
+    write_frame(stream_->send_in_place(), parts->next, open ? codec::Deflater::kEnd : std::string_view(),
+                true, false);
+  }
   if (is_open() && !parts->held.empty()) {
     stream_->send_in_place().append(parts->held);
     queued(parts->held.size());
@@ -172,12 +214,16 @@ void Connection::over_limit(std::size_t unsent_before) {
     }
   }
   const std::size_t unsent = stream_->unsent() + held_size();
-  if (unsent_before > send_limit_ && unsent > drop_limit_ && state_ == State::open) doom();
+  if (unsent_before > send_limit_ && unsent > drop_limit_ && state_ == State::open) {
+    doom(close_code::kPolicyViolation, "slow reader");
+  }
 }
 
 /// Cuts the connection inside a call of the application: on_close() has to wait for the loop.
-void Connection::doom() {
-  extras().timer.start(std::chrono::milliseconds(0));
+void Connection::doom(std::uint16_t code, std::string_view reason) {
+  extras().doom = code;
+  extras_->doom_reason = reason;
+  extras_->timer.start(std::chrono::milliseconds(0));
   state_ = State::doomed;
   watch_.stop();
   stream_.reset();

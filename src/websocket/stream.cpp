@@ -25,8 +25,8 @@ const std::optional<Close>& Stream::ended() const noexcept { return state_->end(
 const http::Request& Stream::request() const { return state_->request(); }
 std::string_view Stream::subprotocol() const noexcept { return state_->subprotocol(); }
 
-MessageSink Stream::begin_message(bool binary) {
-  state_->begin_message(binary);
+MessageSink Stream::begin_message(bool binary, std::optional<std::uint64_t> length) {
+  state_->begin_message(binary, length);
   return MessageSink(state_);
 }
 
@@ -42,7 +42,9 @@ bool MessageSink::write(std::string_view part) { return state_ && state_->send_p
 
 bool MessageSink::finish() {
   if (!state_) return false;
-  return std::exchange(state_, nullptr)->end_message();
+  const bool sent = state_->end_message();
+  state_ = nullptr;
+  return sent;
 }
 
 }  // namespace verdin::websocket

@@ -60,8 +60,9 @@ const http::Request& StreamState::request() const {
 
 // In the hub.
 
-void StreamState::take(std::span<char> message, bool binary, bool last) {
-  inbox_.push_back({std::string(message.data(), message.size()), binary, last});
+void StreamState::take(const MessagePart& part) {
+  inbox_.push_back({std::string(part.octets.data(), part.octets.size()), part.opcode == Opcode::binary,
+                    part.last, part.remaining});
   inbox_octets_ += cost(inbox_.back());
   if (inbox_octets_ > options_->inbox_limit && !paused_) {
     if (nobody_will_receive()) return forget_inbox();
@@ -158,10 +159,10 @@ bool StreamState::send(Opcode opcode, std::string_view message) {
   return connection_->send(opcode, message);
 }
 
-void StreamState::begin_message(bool binary) {
+void StreamState::begin_message(bool binary, std::optional<std::uint64_t> length) {
   sink_.acquire();
   try {
-    connection_->begin_message(binary ? Opcode::binary : Opcode::text);
+    connection_->begin_message(binary ? Opcode::binary : Opcode::text, length);
   } catch (...) {
     sink_.release();
     throw;

@@ -38,7 +38,7 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
   // For the greenlet.
   std::optional<Message> receive();
   std::optional<Part> receive_part();
-  void begin_message(bool binary);
+  void begin_message(bool binary, std::optional<std::uint64_t> length);
   bool send_part(std::string_view part);
   bool end_message();
   void abandon_message() noexcept;
@@ -65,16 +65,14 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
   std::size_t index = 0;  // in the endpoint's list
 
  private:
-  void on_text(std::span<char> message) override { take(message, false); }
-  void on_binary(std::span<char> message) override { take(message, true); }
-  void on_part(Opcode opcode, std::span<char> part, bool last) override {
-    take(part, opcode == Opcode::binary, last);
-  }
+  void on_text(std::span<char> message) override { take({Opcode::text, message, true, true, 0}); }
+  void on_binary(std::span<char> message) override { take({Opcode::binary, message, true, true, 0}); }
+  void on_part(const MessagePart& part) override { take(part); }
 
   void on_drained() override { writable_.set(); }
   void on_close(const Close& close) override;
 
-  void take(std::span<char> message, bool binary, bool last = true);
+  void take(const MessagePart& part);
   void wait_until_writable();
   void resume();
   bool nobody_will_receive() const noexcept;

@@ -72,6 +72,8 @@ std::string run(std::string_view octets, Role role, std::size_t limit, std::stri
   decoder.deliver_parts(parts);
   std::string events;
   std::string message;  // of the parts that have come
+  bool begun = false;
+  std::uint64_t expected = 0;  // octets of it, where that is known
   std::size_t cut = 0;
   for (std::size_t at = 0; at < octets.size();) {
     std::size_t size = octets.size() - at;
@@ -86,6 +88,15 @@ std::string run(std::string_view octets, Role role, std::size_t limit, std::stri
       require(decoder.memory() <= 2 * at + 4096);
       if (event.kind == Kind::need_more) break;
       if (event.part) {
+        require(event.first == !begun);
+        begun = !event.last;
+        if (event.first || expected == DecoderEvent::kUnknown) {
+          expected = event.remaining;
+        } else {
+          require(expected == event.payload.size() + event.remaining);
+          expected = event.remaining;
+        }
+        require(!event.last || expected == 0);
         message.append(event.payload.data(), event.payload.size());
         if (!event.last) continue;
         if (event.kind == Kind::text) require(verdin::protocol::is_utf8(message));

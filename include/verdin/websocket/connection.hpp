@@ -7,8 +7,8 @@
 // ends a connection whose peer is silent or drips a frame: Options::ping_interval and frame_rate. Only while
 // the application has paused it, or the peer does not read, is nothing expected, but that it is still there.
 //
-// A message whose length is not known is sent in parts (begin_message()), and received in parts where
-// receive_parts() asks for it.
+// A message that is not all there, or larger than memory should hold, is sent in parts (begin_message()), and
+// received in parts where receive_parts() asks for it: so a relay holds no message, however large.
 //
 // Threads: of the stream's loop only; all callbacks come from the loop, in hub context, and must not block.
 // No call on a Connection calls back into the handler: not even abort(). Nothing throws but std::bad_alloc.
@@ -44,15 +44,25 @@ namespace impl {
 class Memberships;
 }
 
+/// A part of a message, as it arrived.
+struct MessagePart {
+  Opcode opcode;           // text or binary
+  std::span<char> octets;  // as in on_text(); one of text may end within a character, the last may be empty
+  bool first;
+  bool last;
+  /// Octets of the message that follow this part, where the peer has said so: a message in one frame that is
+  /// not compressed. With `octets` of the first part, how long the message is. 0 with the last.
+  std::optional<std::uint64_t> remaining;
+};
+
 class ConnectionHandler {
  public:
   /// `message` (valid UTF-8) may be changed in place and is valid until the call returns. loop::kReadPadding
   /// octets behind it may be read, not written: they can be the next frame.
   virtual void on_text(std::span<char> message) = 0;
   virtual void on_binary(std::span<char> message) = 0;
-  /// Instead of both, where receive_parts() asked for it: the next part of a message, as it arrived. One of
-  /// text may end within a character. The last may be empty.
-  virtual void on_part(Opcode /*opcode*/, std::span<char> /*part*/, bool /*last*/) {}
+  /// Instead of both, where receive_parts() asked for it. A message that arrived all at once is one part.
+  virtual void on_part(const MessagePart& /*part*/) {}
   /// The last call, once, for an end that abort() did not make.
   virtual void on_close(const Close& close) = 0;
   /// All that was queued is written, after a time in which it was not.
@@ -93,7 +103,13 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   /// end_message() wait behind it, within Options::drop_limit, uncompressed if the context is taken over, and
   /// are lost if the connection is closed before; pings, pongs and a close frame do not wait. One such
   /// message at a time (std::logic_error). False if the connection is not open.
-  bool begin_message(Opcode opcode);
+  ///
+  /// With a `length` it is one frame, not compressed, and no header is sent with each part: what is for one
+  /// who hands on what he receives (see MessagePart::remaining). All parts together must have that length:
+  /// std::logic_error from the one that would exceed it, and from end_message() before it is reached. Until
+  /// then nothing else can leave, so that pings and pongs wait as well, and whatever ends the connection cuts
+  /// it (close(): 1006).
+  bool begin_message(Opcode opcode, std::optional<std::uint64_t> length = {});
   bool send_part(std::string_view part);
   bool end_message();
   /// Whether messages come as on_part() from now on; one that has begun goes on as it began.
@@ -157,13 +173,15 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   void on_close_frame(std::span<const char> payload);
   std::string& queue_for(Opcode opcode);
   std::size_t held_size() const noexcept;
+  bool in_frame() const noexcept;
+  void append_rest(std::string_view part);
   void append_frame(Opcode opcode, std::string_view payload, bool fin = true, bool compressed = false);
   void write_frame(std::string& queue, Opcode opcode, std::string_view payload, bool fin, bool compressed);
   bool append_compressed(Opcode opcode, std::string_view message);
   void append_close_frame(std::uint16_t code, std::string_view reason);
   void queued(std::size_t frame_size);
   void over_limit(std::size_t unsent_before);
-  void doom();
+  void doom(std::uint16_t code, std::string_view reason);
   void fail(std::uint16_t code, std::string_view reason);
   enum class Farewell { cut, polite };
   void end(Close close, Farewell farewell);

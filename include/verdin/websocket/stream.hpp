@@ -53,18 +53,22 @@ struct Part {
   std::string data;
   bool binary = false;
   bool last = false;
+  /// Octets of the message that follow this part, where the peer has said so: see MessagePart.
+  std::optional<std::uint64_t> remaining;
 };
 
-/// A message of a length that is not known when it begins. Other messages that are sent meanwhile leave
-/// behind it, within Options::drop_limit. Of one greenlet; it must not outlive its Stream.
+/// A message on its way in parts. Other messages that are sent meanwhile leave behind it, within
+/// Options::drop_limit. Of one greenlet; it must not outlive its Stream.
 class MessageSink {
  public:
   MessageSink(MessageSink&& other) noexcept;
   MessageSink& operator=(MessageSink&&) = delete;
-  /// Not finished: the peer cannot be told otherwise than by closing the connection (1011).
+  /// Not finished: the peer cannot be told otherwise than by closing the connection (1011; cut within a
+  /// frame).
   ~MessageSink();
 
-  /// Blocks while more than Options::send_limit is unsent. False if the connection is closed.
+  /// Blocks while more than Options::send_limit is unsent. False if the connection is closed. Not the length
+  /// that was announced: std::logic_error.
   bool write(std::string_view part);
   bool finish();
 
@@ -106,9 +110,11 @@ class Stream {
   /// nothing for Options::backpressure_timeout is dropped (1008).
   void wait_until_unsent(std::size_t most);
 
-  /// Begins a message; blocks while another is on its way through a sink.
-  MessageSink begin_text() { return begin_message(false); }
-  MessageSink begin_binary() { return begin_message(true); }
+  /// Begins a message; blocks while another is on its way through a sink. With a `length` it is one frame of
+  /// that many octets, which no other number can finish, and behind which pings wait, too: see
+  /// Connection::begin_message().
+  MessageSink begin_text(std::optional<std::uint64_t> length = {}) { return begin_message(false, length); }
+  MessageSink begin_binary(std::optional<std::uint64_t> length = {}) { return begin_message(true, length); }
 
   /// Begins to close: nothing more comes in, though what has come can be received. Does not wait for the
   /// peer.
@@ -129,7 +135,7 @@ class Stream {
  private:
   friend class Subscriber;
   friend class impl::ChannelsState;
-  MessageSink begin_message(bool binary);
+  MessageSink begin_message(bool binary, std::optional<std::uint64_t> length);
   IntrusivePtr<impl::StreamState> state_;  // null: moved away
 };
 

@@ -40,6 +40,14 @@ Kind kind_of(Opcode opcode) noexcept {
   return Kind::failed;
 }
 
+/// A whole message or control frame.
+Event whole_event(Kind kind, std::span<char> payload) noexcept {
+  Event event;
+  event.kind = kind;
+  event.payload = payload;
+  return event;
+}
+
 bool all_ascii(std::uint8_t ored) noexcept { return ored < 0x80; }
 
 // What is restored of a message in parts at once: it can become a thousand times larger.
@@ -63,6 +71,7 @@ struct FrameDecoder::Assembly {
   bool in_frame = false;
   bool compressed = false;  // the message
   bool in_parts = false;    // the message
+  bool begun = false;       // a part of it was handed out
   bool restoring = false;   // what came is in `message` as what it stands for
   std::uint8_t header_size = 0;
   std::uint8_t control_size = 0;
@@ -138,11 +147,19 @@ std::size_t FrameDecoder::memory() const noexcept {
   return collected + restored;
 }
 
+std::uint64_t FrameDecoder::rest_of_frame() const noexcept {
+  return assembly_->in_frame ? assembly_->remaining : 0;
+}
+
 Event FrameDecoder::fail(std::uint16_t code, std::string_view reason) noexcept {
   assembly_.reset();
   inflation_.reset();
   failed_ = true;
-  return {Kind::failed, code, true, false, {}, reason};
+  Event event;
+  event.kind = Kind::failed;
+  event.code = code;
+  event.reason = reason;
+  return event;
 }
 
 Event FrameDecoder::next(std::span<char>& input) {
@@ -176,7 +193,9 @@ Event FrameDecoder::next_in_piece(std::span<char>& input) {
   if (header.opcode == Opcode::text && !all_ascii(ored) && !is_utf8({payload.data(), payload.size()})) {
     return fail(close_code::kInvalidData, kNotUtf8);
   }
-  return {kind_of(header.opcode), 0, true, parts_ && !is_control(header.opcode), payload, {}};
+  Event event = whole_event(kind_of(header.opcode), payload);
+  event.part = parts_ && !is_control(header.opcode);
+  return event;
 }
 
 Event FrameDecoder::next_in_assembly(std::span<char>& input) {
@@ -206,7 +225,7 @@ Event FrameDecoder::begin_frame(const FrameHeader& header) {
     a.message_opcode = header.opcode;
     a.compressed = header.compressed;
     a.in_parts = parts_;
-    a.restoring = false;
+    a.begun = a.restoring = false;
   }
   if (a.in_parts) return {};
   // Both are below 2^63: the first by read_header(), the second as it is memory.
@@ -243,7 +262,7 @@ Event FrameDecoder::take_control(std::span<char>& input) {
     payload = {a.control, a.control_size};
   }
   a.in_frame = false;
-  return {kind_of(a.frame.opcode), 0, true, false, payload, {}};
+  return whole_event(kind_of(a.frame.opcode), payload);
 }
 
 Event FrameDecoder::take_data(std::span<char>& input) {
@@ -267,7 +286,7 @@ Event FrameDecoder::take_data(std::span<char>& input) {
     const Kind kind = kind_of(a.message_opcode);
     if (kind == Kind::text && !a.utf8.complete()) return fail(close_code::kInvalidData, kNotUtf8);
     a.message_opcode = Opcode::continuation;
-    return {kind, 0, true, false, payload, {}};
+    return whole_event(kind, payload);
   }
   if (a.remaining > 0) return {};
   a.in_frame = false;
@@ -280,7 +299,17 @@ Event FrameDecoder::end_message() {
   const Kind kind = kind_of(a.message_opcode);
   if (kind == Kind::text && !a.utf8.complete()) return fail(close_code::kInvalidData, kNotUtf8);
   a.message_opcode = Opcode::continuation;
-  return {kind, 0, true, false, a.message.finish(), {}};
+  return whole_event(kind, a.message.finish());
+}
+
+/// Of the message that comes in parts.
+Event FrameDecoder::part_of(std::span<char> octets, bool last) const noexcept {
+  Event event = whole_event(kind_of(assembly_->message_opcode), octets);
+  event.last = last;
+  event.part = true;
+  event.first = !assembly_->begun;
+  if (!last) event.remaining = Event::kUnknown;
+  return event;
 }
 
 Event FrameDecoder::take_part(std::span<char>& input) {
@@ -293,19 +322,25 @@ Event FrameDecoder::take_part(std::span<char>& input) {
     input = input.subspan(before - some.size());
     a.in_frame = a.remaining > 0;
     const bool last = !a.in_frame && a.frame.fin;
-    Event event{kind_of(a.message_opcode), 0, last, true, piece, {}};
+    Event event;
     if (a.compressed) {
       event = restore_part(piece, last);
-    } else if (event.kind == Kind::text && !(all_ascii(ored) && a.utf8.complete()) &&
+    } else if (a.message_opcode == Opcode::text && !(all_ascii(ored) && a.utf8.complete()) &&
                !a.utf8.feed({piece.data(), piece.size()})) {
       return fail(close_code::kInvalidData, kNotUtf8);
+    } else {
+      event = part_of(piece, last);
+      if (a.frame.fin) event.remaining = a.remaining;
     }
     if (event.kind == Kind::failed) return event;
     if (last && event.kind == Kind::text && !a.utf8.complete()) {
       return fail(close_code::kInvalidData, kNotUtf8);
     }
     if (last) a.message_opcode = Opcode::continuation;
-    if (last || !event.payload.empty()) return event;
+    if (last || !event.payload.empty()) {
+      a.begun = true;
+      return event;
+    }
     if (!a.in_frame || input.empty()) return {};  // nothing came of it: a frame's end, or an empty frame
   }
 }
@@ -341,7 +376,7 @@ Event FrameDecoder::restored_message(Opcode opcode, MessageBuffer& message) noex
   if (opcode == Opcode::text && !is_utf8({restored.data(), restored.size()})) {
     return fail(close_code::kInvalidData, kNotUtf8);
   }
-  return {kind_of(opcode), 0, true, false, restored, {}};
+  return whole_event(kind_of(opcode), restored);
 }
 
 Event FrameDecoder::restore_part(std::span<const char> compressed, bool last) {
@@ -354,7 +389,7 @@ Event FrameDecoder::restore_part(std::span<const char> compressed, bool last) {
   if (a.message_opcode == Opcode::text && !a.utf8.feed({restored.data(), restored.size()})) {
     return fail(close_code::kInvalidData, kNotUtf8);
   }
-  return {kind_of(a.message_opcode), 0, last, true, restored, {}};
+  return part_of(restored, last);
 }
 
 /// Of a frame, and of a message that is collected: what cannot be compressed becomes a little larger by it.

@@ -45,13 +45,14 @@ class PartsRecorder final : public ConnectionHandler {
   void on_binary(std::span<char> message) override {
     done.push_back("B" + std::string(message.data(), message.size()));
   }
-  void on_part(Opcode opcode, std::span<char> part, bool last) override {
-    if (!open) open = opcode == Opcode::text ? "t" : "b";
-    EXPECT_EQ(open->front(), opcode == Opcode::text ? 't' : 'b');
-    open->append(part.data(), part.size());
-    largest = std::max(largest, part.size());
+  void on_part(const MessagePart& part) override {
+    EXPECT_EQ(part.first, !open);
+    if (!open) open = part.opcode == Opcode::text ? "t" : "b";
+    EXPECT_EQ(open->front(), part.opcode == Opcode::text ? 't' : 'b');
+    open->append(part.octets.data(), part.octets.size());
+    largest = std::max(largest, part.octets.size());
     ++parts;
-    if (!last) return;
+    if (!part.last) return;
     done.push_back(*open);
     open.reset();
   }

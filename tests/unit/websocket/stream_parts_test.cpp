@@ -119,6 +119,30 @@ TEST(StreamParts, AnotherSinkWaitsForItsTurn) {
       });
 }
 
+TEST(StreamParts, AMessageOfKnownLengthIsOneFrame) {
+  RouteOptions options;
+  options.receive_parts = true;
+  converse(
+      options,
+      [](Stream& peer) {
+        std::optional<Part> part = peer.receive_part();
+        ASSERT_TRUE(part);
+        ASSERT_TRUE(part->remaining);
+        MessageSink sink = peer.begin_binary(part->data.size() + *part->remaining);
+        while (sink.write(part->data) && !part->last) part = peer.receive_part();
+        EXPECT_THROW(sink.write("more"), std::logic_error);
+        EXPECT_TRUE(sink.finish());
+        MessageSink given_up = peer.begin_text(3);
+        EXPECT_THROW(given_up.finish(), std::logic_error);
+      },
+      [](RawClient& client) {
+        client.send(client_frame(0x82, std::string(100'000, 'x')));
+        const std::string expected = final_frame(Opcode::binary, std::string(100'000, 'x'));
+        EXPECT_TRUE(client.read(expected.size()) == expected);
+        EXPECT_LE(client.read_to_end().size(), 2u) << "a frame's head at most: a close frame would be text";
+      });
+}
+
 TEST(StreamParts, AMessageThatIsGivenUpClosesTheConnection) {
   converse(
       {},

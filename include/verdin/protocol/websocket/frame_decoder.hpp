@@ -17,7 +17,8 @@
 // limited as ever. Between messages the decoder keeps 44 KB if the context is taken over.
 //
 // On request (deliver_parts()) messages come in parts, as they arrive: nothing is collected then, and there
-// is no limit to a message's size. What is wrong with a compressed one is found at the part that shows it.
+// is no limit to a message's size. What is wrong with a compressed one is found at the part that shows it. Of
+// one that came in one frame and is not compressed, the first part tells how long it is.
 //
 // Threads: none of its own. Throws nothing but std::bad_alloc. Between messages a decoder owns no other
 // memory.
@@ -54,6 +55,11 @@ struct DecoderEvent {
   std::uint16_t code = 0;
   bool last = true;   // text and binary: the message ends here
   bool part = false;  // it comes in parts
+  bool first = true;  // of a message's parts
+  /// Of a part: octets of the message behind it. Unknown but in a message's last frame that is not
+  /// compressed.
+  static constexpr std::uint64_t kUnknown = ~std::uint64_t{0};
+  std::uint64_t remaining = 0;
   /// May be changed. Valid until the next call on the decoder, and no longer than the octets fed.
   /// text and binary: kMessagePadding octets behind it are readable if that is true of the octets fed. What
   /// is there may be the next frame: it must not be written.
@@ -83,6 +89,9 @@ class FrameDecoder {
   /// Forgets what was begun and frees its memory. What next() returned last is not valid any more.
   void reset() noexcept;
 
+  /// Octets of the frame being taken that are still to come.
+  std::uint64_t awaited() const noexcept { return assembly_ ? rest_of_frame() : 0; }
+
   /// Octets of memory held for an unfinished message or frame.
   std::size_t memory() const noexcept;
 
@@ -96,6 +105,8 @@ class FrameDecoder {
   Event take_control(std::span<char>& input);
   Event take_data(std::span<char>& input);
   Event take_part(std::span<char>& input);
+  std::uint64_t rest_of_frame() const noexcept;
+  Event part_of(std::span<char> octets, bool last) const noexcept;
   Event restore_part(std::span<const char> compressed, bool last);
   Event end_message();
   Event begin_restoring();
