@@ -240,6 +240,7 @@ describe('what is refused', { concurrency: 8 }, () => {
     'a target that is none': [get('', 'GET a HTTP/1.1'), 400],
     'a target of another scheme': [get('', 'GET ftp://x/ HTTP/1.1'), 400],
     'an absolute target with a user': [get('', 'GET http://u@x/ HTTP/1.1'), 400],
+    'an absolute target without a host': [get('', 'GET http://:80/ HTTP/1.1'), 400],
     'two blanks behind the method': [get('', 'GET  / HTTP/1.1'), 400],
     'two blanks behind the target': [get('', 'GET /  HTTP/1.1'), 400],
     'a tab in the request line': [get('', 'GET\t/ HTTP/1.1'), 400],

@@ -81,10 +81,11 @@ class Request {
   }
 
   /// A header's value by its name in any case; several of one name are joined with ", " (cookies with "; ").
+  /// Host is that of the target where the target names one.
   std::optional<std::string_view> header(std::string_view name) const;
   /// All headers in order.
   http1::HeaderBlock headers() const noexcept { return head_.headers(); }
-  /// The header lines as received; http1::HeaderBlock reads them again.
+  /// The header lines as received (but for such a Host); http1::HeaderBlock reads them again.
   std::string_view raw_head() const noexcept { return headers().text(); }
   std::optional<std::string_view> cookie(std::string_view name) const;
   /// What came behind a body in chunks (RFC 9110 section 6.5), and may: fields that frame, route, authorize

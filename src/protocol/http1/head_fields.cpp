@@ -20,13 +20,13 @@ ParseState HeadParser::parse_target(std::string_view method, std::string_view ta
   if (method == "CONNECT") return fail(501, "CONNECT is not supported");
   if (target[0] == '/') return ParseState::more;
   if (target == "*") return method == "OPTIONS" ? ParseState::more : fail(400, "bad target");
-  // Absolute form: its authority stands for the Host header (which still has to be there and valid).
+  // Absolute form: see put_host_of_target(). The Host header still has to be there and valid.
   const bool http = starts_with_ignoring_case(target, "http://");
   if (!http && !starts_with_ignoring_case(target, "https://")) return fail(400, "bad target");
   const std::size_t host_begin = http ? 7 : 8;
   const std::size_t host_end = std::min(target.find_first_of("/?", host_begin), target.size());
   const std::string_view host = target.substr(host_begin, host_end - host_begin);
-  if (host.empty() || !is_valid_host(host)) return fail(400, "bad host in the target");
+  if (host.empty() || host[0] == ':' || !is_valid_host(host)) return fail(400, "bad host in the target");
   path_begin_ = target_begin_ + static_cast<std::uint32_t>(host_end);
   return ParseState::more;
 }
@@ -116,6 +116,18 @@ ParseState HeadParser::finish() {
   if (version_ == Version::http10) expectation_ = Expectation::none;
   part_ = Part::done;
   return ParseState::done;
+}
+
+// RFC 9112 section 3.2.2: what Host says does not count beside a target that names its host. It is put in its
+// place, so that nobody who asks for the one or the other, now or further down, hears of two.
+void HeadParser::put_host_of_target() {
+  const std::string_view target = slice(target_begin_, path_begin_ - target_begin_);
+  const std::string host(target.substr(target.find("//") + 2));
+  if (const auto said = headers().find("host")) {
+    text_.replace(static_cast<std::size_t>(said->data() - text_.data()), said->size(), host);
+  } else {  // HTTP/1.0
+    text_.insert(headers_begin_, "Host: " + host + "\r\n");
+  }
 }
 
 }  // namespace verdin::protocol::http1

@@ -37,6 +37,7 @@ bool HeadParser::feed_whole(std::string_view& data, const Limits& limits) {
   text_.append(data.data(), size - 2);
   used_ = static_cast<std::uint32_t>(size);
   data.remove_prefix(size);
+  if (is_absolute()) put_host_of_target();
   return true;
 }
 
@@ -117,7 +118,10 @@ ParseState HeadParser::end_line(const Limits& limits) {
     if (parse_request_line(line) == ParseState::failed) return ParseState::failed;
     part_ = Part::headers;
   } else {
-    if (line.empty()) return finish();
+    if (line.empty()) {
+      if (finish() == ParseState::done && is_absolute()) put_host_of_target();
+      return part_ == Part::done ? ParseState::done : ParseState::failed;
+    }
     if (++header_count_ > limits.headers) return fail(431, "too many headers");
     if (parse_field(line) == ParseState::failed) return ParseState::failed;
   }

@@ -104,6 +104,31 @@ TEST(HttpOrigins, TheOwnHostIsWelcomeAndTheListed) {
   });
 }
 
+TEST(HttpOrigins, TheOwnHostIsThatOfAnAbsoluteTarget) {
+  verdin::run([] {
+    Site site;
+    bool welcome = false;
+    site.handler = [&](Request& q, Response& r) {
+      welcome = Origins().welcome(q);
+      r.send(q.header("Host").value_or("none"));
+    };
+    // Proxies are asked with such targets.
+    http::Client client({.proxy = "http://127.0.0.1:" + std::to_string(site.app.port())});
+    const auto lets_in = [&](const std::string& host, const std::string& said, const std::string& origin) {
+      http::ClientRequest request;
+      request.url = "http://" + host + "/";
+      request.headers = {{"Host", said}, {"Origin", origin}};
+      EXPECT_EQ(client.request(std::move(request)).body(), host);
+      return welcome;
+    };
+    EXPECT_TRUE(lets_in("site.test", "site.test", "http://site.test"));
+    EXPECT_TRUE(lets_in("site.test:8080", "other.test", "http://site.test:8080"));
+    EXPECT_TRUE(lets_in("site.test", "SITE.test:80", "https://site.test"));
+    EXPECT_FALSE(lets_in("site.test", "evil.test", "http://evil.test"));
+    EXPECT_FALSE(lets_in("site.test:8080", "site.test", "http://site.test"));
+  });
+}
+
 TEST(HttpCors, ErrorsMayBeReadToo) {
   verdin::run([] {
     http::Options options;

@@ -194,6 +194,31 @@ TEST(Http1Head, Hosts) {  // reliability: 25
   EXPECT_EQ(status_of("GET / HTTP/1.0\r\nHost: a/b\r\n\r\n"), 400);
 }
 
+TEST(Http1Head, TheHostOfAnAbsoluteTargetStandsForHost) {  // RFC 9112, 3.2.2
+  const auto headers = [](const std::string& target, const std::string& lines, const char* version = "1.1") {
+    const std::string octets = "GET " + target + " HTTP/" + version + "\r\n" + lines + "\r\n";
+    const RequestOutcome outcome = outcome_of(octets);
+    EXPECT_TRUE(outcome.complete) << octets;
+    return outcome.head.substr(outcome.head.find('\n') + 1);
+  };
+  EXPECT_EQ(headers("http://a.test/x", "A: 1\r\nHost: b\r\nB: 2\r\n"), "A: 1\r\nHost: a.test\r\nB: 2\r\n");
+  EXPECT_EQ(headers("http://a.test", "hOST:\t much-longer.test:8080 \r\n"), "hOST:\t a.test \r\n");
+  EXPECT_EQ(headers("http://a.test:80?x", "Host:\r\nB: 2\r\n"), "Host:a.test:80\r\nB: 2\r\n");
+  EXPECT_EQ(headers("HTTPS://[::1]:8443/?//x", "Host: b\r\n"), "Host: [::1]:8443\r\n");
+  EXPECT_EQ(headers("http://A.test/", "Host: a.test\r\n"), "Host: A.test\r\n");
+  EXPECT_EQ(headers("http://a.test/", "A: 1\r\n", "1.0"), "Host: a.test\r\nA: 1\r\n");
+  EXPECT_EQ(headers("http://a.test/", "Host: b\r\n", "1.0"), "Host: a.test\r\n");
+  EXPECT_EQ(headers("/http://a.test/", "Host: b\r\n"), "Host: b\r\n");
+  // What is no host is refused, in either place.
+  EXPECT_EQ(status_of("GET http://a.test/ HTTP/1.1\r\n\r\n"), 400);
+  EXPECT_EQ(status_of("GET http://a.test/ HTTP/1.1\r\nHost: a/b\r\n\r\n"), 400);
+  EXPECT_EQ(status_of("GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\nHost: a.test\r\n\r\n"), 400);
+  for (const char* bad : {"http://u@a.test/", "http://u:p@a.test/", "http://:80/", "http://a.test:x/",
+                          "http://a.test:65536/", "http://a,b/", "http://[::1/", "http://?x"}) {
+    EXPECT_EQ(status_of("GET " + std::string(bad) + " HTTP/1.1\r\nHost: a.test\r\n\r\n"), 400) << bad;
+  }
+}
+
 TEST(Http1Framing, ContentLengths) {  // reliability: 19
   for (const char* bad : {"+5", "-5", "0x5", "5,6", "5, 5", "5_0", "5.0", "", "5 5", "\"5\"", "5;", "a",
                           "\x0b"

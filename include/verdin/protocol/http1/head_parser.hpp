@@ -4,8 +4,12 @@
 // lines, blanks before a colon, several lengths), the request is refused. Every way of cutting the octets
 // gives the same result: an error is decided at the first octet that makes the request wrong.
 //
-// No I/O, no thread rules. It keeps one copy of the head, at most Limits::head octets, and allocates nothing
-// else; nothing throws but std::bad_alloc. The views it gives are valid until the parser is changed or moved.
+// A target that names its host ("http://host/path") decides: the Host header is given with that host,
+// whatever it said (RFC 9112 section 3.2.2).
+//
+// No I/O, no thread rules. It keeps one copy of the head, at most Limits::head octets (and the host of such a
+// target once more), and allocates nothing else; nothing throws but std::bad_alloc. The views it gives are
+// valid until the parser is changed or moved.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +51,7 @@ class HeadParser {
   /// Behind the "?"; empty if there is none.
   std::string_view raw_query() const noexcept;
   Version version() const noexcept { return version_; }
+  /// As sent, but for the Host beside an absolute target: that is the target's.
   HeaderBlock headers() const noexcept { return HeaderBlock(std::string_view(text_).substr(headers_begin_)); }
 
   BodyKind body_kind() const noexcept { return body_kind_; }
@@ -74,6 +79,8 @@ class HeadParser {
   ParseState note_content_length(std::string_view value);
   ParseState note_transfer_encoding(std::string_view value);
   ParseState finish();
+  bool is_absolute() const noexcept { return path_begin_ != target_begin_; }
+  void put_host_of_target();
   std::string_view slice(std::size_t begin, std::size_t size) const noexcept {
     return std::string_view(text_).substr(begin, size);
   }
