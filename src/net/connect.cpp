@@ -3,6 +3,9 @@
 #include <list>
 #include <stdexcept>
 #include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
 
 #include <sys/socket.h>
 
@@ -33,7 +36,10 @@ class Race {
         wait();
       }
     }
-    if (!winner_.open()) throw std::system_error(first_error_, "verdin: connect: " + failures_);
+    // The first one's reason stands at the end: system_error writes its code's there.
+    if (!winner_.open())
+      throw std::system_error(failures_.front().second,
+                              "verdin: connect: " + others_failures() + failures_.front().first.to_string());
     return std::move(winner_);
   }
 
@@ -73,7 +79,9 @@ class Race {
       if (!winner_.open()) settle(*static_cast<Attempt*>(event.context));
     }
     if (events.empty() && limit_.passed())
-      throw TimedOut("verdin: connect" + (failures_.empty() ? std::string() : ": " + failures_));
+      throw TimedOut("verdin: connect" + (failures_.empty()
+                                              ? std::string()
+                                              : ": " + others_failures() + text_of(failures_.front())));
   }
 
   void settle(Attempt& attempt) {
@@ -94,10 +102,18 @@ class Race {
   }
 
   void note(const Address& to, std::error_code error) {
-    if (!first_error_) first_error_ = error;
-    if (!failures_.empty()) failures_ += "; ";
-    failures_ += to.to_string() + ": " + error.message();
+    failures_.emplace_back(to, error);
     next_start_ = Clock::now();  // no reason to wait for the next
+  }
+
+  using Failure = std::pair<Address, std::error_code>;
+  static std::string text_of(const Failure& failure) {
+    return failure.first.to_string() + ": " + failure.second.message();
+  }
+  std::string others_failures() const {
+    std::string text;
+    for (std::size_t i = 1; i < failures_.size(); ++i) text += text_of(failures_[i]) + "; ";
+    return text;
   }
 
   std::vector<Address> addresses_;
@@ -108,8 +124,7 @@ class Race {
   std::list<Attempt> attempts_;
   Poller poller_;  // goes before the sockets that it watches
   Socket winner_;
-  std::error_code first_error_;
-  std::string failures_;
+  std::vector<Failure> failures_;
 };
 
 }  // namespace
