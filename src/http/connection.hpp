@@ -55,6 +55,7 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   bool output_is_full();
   void abort_if_half_closed();
   loop::StreamPtr give_stream(Exchange& exchange, std::string& leftover);
+  Server& server() const noexcept { return server_; }
 
   // Links of the server's list.
   Connection* next = nullptr;

@@ -7,6 +7,7 @@
 #include <verdin/runtime/sleep.hpp>
 
 #include "http/connection.hpp"
+#include "http/server.hpp"
 
 namespace verdin::http {
 
@@ -129,6 +130,16 @@ void Exchange::on_abort(UniqueFunction<void()> aborted) {
   if (finished_) return;
   aborted_ = std::move(aborted);
   if (connection_) connection_->abort_if_half_closed();
+}
+
+std::span<const Header> Exchange::headers_of_middlewares() const noexcept {
+  return from_middlewares_ ? std::span<const Header>(from_middlewares_->views) : std::span<const Header>();
+}
+
+Exchange::Reporter Exchange::reporter() {
+  if (!connection_) return nullptr;
+  return [self = ExchangePtr(this), server = IntrusivePtr<Server>(&connection_->server())](
+             std::exception_ptr error) { server->report_failure(self->request_, std::move(error)); };
 }
 
 loop::StreamPtr Exchange::take_stream(std::string& leftover) {

@@ -84,16 +84,37 @@ void Server::use_route(Exchange& exchange, Router::Match match) {
 
 void Server::dispatch(ExchangePtr exchange) {
   if (Endpoint* const endpoint = exchange->endpoint_) {
-    const Request& request = exchange->request_;
-    const bool upgrade = request.wants_websocket() && request.is("GET") && request.body().empty();
+    if (!middlewares_.empty() && endpoint->is_behind_middlewares()) return start_handler(std::move(exchange));
     const ExchangePtr kept = exchange;  // an endpoint that throws may have let go of it
-    guarded(&request, [&] {
-      upgrade ? endpoint->on_upgrade(std::move(exchange)) : endpoint->on_request(std::move(exchange));
-    });
+    guarded(&kept->request_, [&] { ask_endpoint(*endpoint, std::move(exchange)); });
     return;
   }
   if (!exchange->route_) return answer_without_route(std::move(exchange));
   start_handler(std::move(exchange));
+}
+
+void Server::ask_endpoint(Endpoint& endpoint, ExchangePtr exchange) {
+  const Request& request = exchange->request_;
+  const bool upgrade = request.wants_websocket() && request.is("GET") && request.body().empty();
+  upgrade ? endpoint.on_upgrade(std::move(exchange)) : endpoint.on_request(std::move(exchange));
+}
+
+// Behind the middlewares, on their greenlet. The answer is the endpoint's from now on, even if it comes
+// later.
+void Server::ask_endpoint(Response& response) {
+  const ExchangePtr& exchange = response.exchange_;
+  response.check_unsent();
+  response.sent_ = true;
+  if (exchange->finished()) return;  // the peer has left meanwhile
+  Response::HeaderList headers = response.headers_;
+  const auto last = response.lasting();
+  headers.insert(headers.end(), last.begin(), last.end());
+  if (!headers.empty()) {
+    auto& from = exchange->from_middlewares_ = std::make_unique<Exchange::FromMiddlewares>();
+    from->headers = std::move(headers);
+    for (const auto& [name, value] : from->headers) from->views.push_back({name, value});
+  }
+  ask_endpoint(*exchange->endpoint_, exchange);
 }
 
 void Server::answer_without_route(ExchangePtr exchange) {
@@ -141,8 +162,14 @@ void Server::run_handler(const ExchangePtr& exchange) {
     if (middlewares_.empty()) {
       answer();
     } else {
-      UniqueFunction<void()> handler = answer;
+      bool is_endpoints = false;  // and perhaps still to be answered
+      UniqueFunction<void()> handler = [&] {
+        if (!exchange->endpoint_) return answer();
+        is_endpoints = true;
+        ask_endpoint(response);
+      };
       Next::Chain{middlewares_, 0, middlewares_.size(), request, response, handler}.run();
+      if (is_endpoints) return;
     }
     if (exchange->started()) {
       response.end();
@@ -165,8 +192,7 @@ void Server::run_handler(const ExchangePtr& exchange) {
 // While what the handler threw is being handled.
 void Server::fail(Response& failed) {
   Exchange& exchange = failed.exchange();
-  exchange.request_.error_id_ = random_id(kErrorIdSize);
-  report(&exchange.request_, std::current_exception());
+  report_failure(exchange.request_, std::current_exception());
   if (exchange.started()) return exchange.drop();
   answer_failure(failed, 500);
 }
@@ -240,6 +266,11 @@ void Server::answer_as_router(Response& response) {
   response.header("Allow", router_.allowed(http1::remove_dot_segments(request.raw_path())));
   if (status == 204) return response.send();
   response.type("text/plain").send("Method Not Allowed\n");
+}
+
+void Server::report_failure(Request& request, std::exception_ptr error) noexcept {
+  guarded(&request, [&] { request.error_id_ = random_id(kErrorIdSize); });
+  report(&request, std::move(error));
 }
 
 // NOLINTNEXTLINE(performance-unnecessary-value-param): the hook takes it by value

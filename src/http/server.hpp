@@ -63,6 +63,8 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   void forget(Connection& connection);
   bool notes_access() const noexcept { return static_cast<bool>(access_hook_); }
   void note_access(const Exchange& exchange, bool complete) noexcept;
+  /// What was thrown in the name of a request: it gets its id, and is reported.
+  void report_failure(Request& request, std::exception_ptr error) noexcept;
   /// Runs `task` in the hub, soon, from no other stack.
   void later(UniqueFunction<void()> task);
   /// Calls, and reports what is thrown.
@@ -90,6 +92,8 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   void use_route(Exchange& exchange, Router::Match match);
   void answer_without_route(ExchangePtr exchange);
   void start_handler(ExchangePtr exchange);
+  static void ask_endpoint(Endpoint& endpoint, ExchangePtr exchange);
+  static void ask_endpoint(Response& response);
   void run_handler(const ExchangePtr& exchange);
   void answer_as_router(Response& response);
   void fail(Response& failed);

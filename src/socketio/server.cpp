@@ -23,6 +23,7 @@ class Server::Endpoint final : public http::Endpoint {
     }
     state_.engine().on_request(std::move(exchange));
   }
+  bool is_behind_middlewares() const override { return state_.engine().is_behind_middlewares(); }
   void on_upgrade(http::ExchangePtr exchange) override { state_.engine().on_upgrade(std::move(exchange)); }
   std::size_t body_limit(const http::Request& request, std::size_t otherwise) override {
     return state_.engine().body_limit(request, otherwise);

@@ -1,7 +1,11 @@
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include <verdin/protocol/http1/chars.hpp>
 #include <verdin/protocol/http1/response_head.hpp>
 #include <verdin/protocol/websocket/handshake.hpp>
 #include <verdin/websocket/accept.hpp>
@@ -25,9 +29,23 @@ codec::HandshakeRequest handshake_of(const http::Request& request) {
   return handshake;
 }
 
+/// Of a header that a middleware has set: the handshake says it itself, or speaks of a body that is not
+/// there.
+bool has_no_place(std::string_view name) {
+  constexpr std::string_view kPrefix = "Sec-WebSocket-";
+  constexpr std::array<std::string_view, 7> kNames{
+      "Connection",       "Upgrade",      "Content-Length", "Transfer-Encoding",
+      "Content-Encoding", "Content-Type", "Allow"};
+  const auto is_it = [name](std::string_view known) {
+    return http::http1::equals_ignoring_case(known, name);
+  };
+  return std::any_of(kNames.begin(), kNames.end(), is_it) ||
+         http::http1::equals_ignoring_case(name.substr(0, kPrefix.size()), kPrefix);
+}
+
 std::string answer_to(const codec::HandshakeRequest& handshake, const Options& options,
                       const std::optional<codec::DeflateAgreement>& deflate,
-                      std::span<const http::Header> extra) {
+                      std::span<const http::Header> of_middlewares, std::span<const http::Header> extra) {
   std::string head;
   http::http1::append_status_line(head, 101);
   http::http1::append_header(head, "Upgrade", "websocket");
@@ -39,6 +57,9 @@ std::string answer_to(const codec::HandshakeRequest& handshake, const Options& o
     if (!chosen.empty()) http::http1::append_header(head, "Sec-WebSocket-Protocol", chosen);
   }
   if (deflate) http::http1::append_header(head, "Sec-WebSocket-Extensions", deflate->answer);
+  for (const http::Header& header : of_middlewares) {
+    if (!has_no_place(header.name)) http::http1::append_header(head, header.name, header.value);
+  }
   for (const http::Header& header : extra) {
     http::http1::check_header(header.name, header.value);
     http::http1::append_header(head, header.name, header.value);
@@ -69,7 +90,8 @@ IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const Options
   if (options.deflate && handshake.extensions) {
     deflate = codec::agree_on_deflate(*handshake.extensions, *options.deflate);
   }
-  const std::string answer = answer_to(handshake, options, deflate, extra);
+  const std::string answer =
+      answer_to(handshake, options, deflate, exchange->headers_of_middlewares(), extra);
   std::string early_input;
   loop::StreamPtr stream = exchange->take_stream(early_input);
   if (!stream) return nullptr;
@@ -81,13 +103,16 @@ IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const Options
 
 void refuse(http::Exchange& exchange, int status, std::string_view reason) {
   exchange.close_after();
-  const http::Header type{"Content-Type", "text/plain; charset=utf-8"};
+  std::vector<http::Header> headers{{"Content-Type", "text/plain; charset=utf-8"}};
   if (status == 426) {
-    return exchange.respond(
-        status, {type, {"Upgrade", "websocket"}, {"Sec-WebSocket-Version", codec::kVersion}}, reason);
+    headers.push_back({"Upgrade", "websocket"});
+    headers.push_back({"Sec-WebSocket-Version", codec::kVersion});
   }
-  if (status == 405) return exchange.respond(status, {type, {"Allow", "GET"}}, reason);
-  exchange.respond(status, {type}, reason);
+  if (status == 405) headers.push_back({"Allow", "GET"});
+  for (const http::Header& header : exchange.headers_of_middlewares()) {
+    if (!has_no_place(header.name)) headers.push_back(header);
+  }
+  exchange.respond(status, headers, reason);
 }
 
 }  // namespace verdin::websocket

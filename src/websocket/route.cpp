@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <exception>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -6,6 +7,7 @@
 #include <verdin/http/origin.hpp>
 #include <verdin/runtime/errors.hpp>
 #include <verdin/runtime/hub.hpp>
+#include <verdin/runtime/local.hpp>
 #include <verdin/websocket/accept.hpp>
 #include <verdin/websocket/stream.hpp>
 
@@ -32,12 +34,21 @@ class RouteEndpoint final : public http::Endpoint, public std::enable_shared_fro
 
   void on_request(http::ExchangePtr exchange) override {
     Hub& hub = Hub::current();
+    http::Exchange::Reporter report = exchange->reporter();
     const auto forget = [this](StreamState& state) { remove(state); };
     auto state = make_intrusive<StreamState>(std::move(exchange), options_, forget);
     if (!state->accept(origins_)) return;
     state->index = states_.size();
     states_.push_back(state);
-    hub.start_now([self = shared_from_this(), state = std::move(state)] { self->serve(state); }, "websocket");
+    // Behind middlewares this is their greenlet, which is given back: the handler sees what they have set.
+    const auto* const locals = hub.in_hub() ? nullptr : verdin::impl::current_locals();
+    hub.start_now(
+        [self = shared_from_this(), state = std::move(state), report = std::move(report),
+         context = locals ? locals->context() : nullptr]() mutable {
+          if (context) verdin::impl::make_current_locals().set_context(std::move(context));
+          self->serve(state, report);
+        },
+        "websocket");
   }
 
   void on_stop() override {
@@ -59,20 +70,29 @@ class RouteEndpoint final : public http::Endpoint, public std::enable_shared_fro
   }
 
  private:
-  void serve(const StatePtr& state) {
+  void serve(const StatePtr& state, http::Exchange::Reporter& report) {
     try {
       Stream stream(state);
       handler_(stream);
+    } catch (const TimeoutExpired&) {  // of a limit that the handler has set to itself
+      fail(state, report);
+      return;
     } catch (const Interrupt&) {
       // Killed, perhaps because the hub ends: nobody will be there for the peer's answer.
       state->close_or_cut(close_code::kGoingAway, {});
       remove(*state);
       throw;
     } catch (...) {
-      end(state, close_code::kInternalError);
-      throw;
+      fail(state, report);
+      return;
     }
     end(state, close_code::kNormal);
+  }
+
+  /// While what the handler threw is being handled.
+  void fail(const StatePtr& state, http::Exchange::Reporter& report) {
+    end(state, close_code::kInternalError);
+    if (report) report(std::current_exception());
   }
 
   void end(const StatePtr& state, std::uint16_t code) {

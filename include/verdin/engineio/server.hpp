@@ -49,6 +49,8 @@ class Server final : public http::Endpoint {
   // http::Endpoint
   void on_request(http::ExchangePtr exchange) override;
   void on_upgrade(http::ExchangePtr exchange) override;
+  /// Who may connect is said by Options::cors, and further up by what is asked of each session.
+  bool is_behind_middlewares() const override { return false; }
   std::size_t body_limit(const http::Request& request, std::size_t otherwise) override;
   void on_body_aborted(const http::Request& request) override;
   void on_body_too_large(http::ExchangePtr exchange) override;

@@ -11,7 +11,8 @@
 // A handler runs on a greenlet of its own once the request's body is complete (or, with
 // RouteOptions::stream_body, as soon as it can be read), and may block. What it throws
 // is reported to on_error() and answered 500 with an id, which the report has, and nothing else. Middlewares
-// run around handlers and files, in the order of use(), not around endpoints.
+// run around handlers and files, in the order of use(), and before endpoints are asked: WebSockets among
+// them, but not Engine.IO and Socket.IO, which have their own (Endpoint::is_behind_middlewares()).
 //
 // Threads: all calls on the thread of the hub that serves (routes may be added before there is one). Only
 // serve_forever() blocks (and listen(), if the host is a name). listen() throws std::system_error, route
@@ -96,7 +97,9 @@ class App {
   /// Drops what is still open.
   ~App();
 
-  App& get(std::string_view pattern, Handler handler) { return route("GET", pattern, std::move(handler)); }
+  App& get(std::string_view pattern, Handler handler, const RouteOptions& options = {}) {
+    return route("GET", pattern, std::move(handler), options);
+  }
   App& post(std::string_view pattern, Handler handler, const RouteOptions& options = {}) {
     return route("POST", pattern, std::move(handler), options);
   }
@@ -106,7 +109,13 @@ class App {
   App& patch(std::string_view pattern, Handler handler, const RouteOptions& options = {}) {
     return route("PATCH", pattern, std::move(handler), options);
   }
-  App& del(std::string_view pattern, Handler handler) { return route("DELETE", pattern, std::move(handler)); }
+  App& del(std::string_view pattern, Handler handler, const RouteOptions& options = {}) {
+    return route("DELETE", pattern, std::move(handler), options);
+  }
+  /// Without one, GET's handler serves HEAD, too.
+  App& head(std::string_view pattern, Handler handler, const RouteOptions& options = {}) {
+    return route("HEAD", pattern, std::move(handler), options);
+  }
   /// Every method that has no route of its own for the pattern.
   App& any(std::string_view pattern, Handler handler, const RouteOptions& options = {}) {
     return route("*", pattern, std::move(handler), options);
@@ -137,8 +146,9 @@ class App {
     }
   }
 
-  /// Called for each exception that left a handler or an endpoint; in the context where it was thrown. A
-  /// Timeout is one; the kill of a handler's greenlet is none: its answer is a bare 500, without a page.
+  /// Called for each exception that left a handler (a WebSocket's, too) or an endpoint; in the context where
+  /// it was thrown. A Timeout is one; the kill of a handler's greenlet is none: its answer is a bare 500,
+  /// without a page.
   App& on_error(ErrorHook hook);
 
   /// Called when a request has been answered, or will not be. Not for what is no request: that has no more to

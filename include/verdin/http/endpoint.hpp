@@ -1,9 +1,9 @@
 // Endpoint: code that answers requests in hub context, without a greenlet: what Engine.IO and WebSocket are
 // built on.
 //
-// Every call comes on the hub's thread, in hub context: it must not block and must not throw (what it throws
-// is reported to the app's error hook and answered 500). An endpoint must outlive the App that it is mounted
-// on.
+// Every call comes on the hub's thread, in hub context (behind middlewares: on the greenlet that they ran on,
+// which ends when the call returns): it must not block and must not throw (what it throws is reported to the
+// app's error hook and answered 500). An endpoint must outlive the App that it is mounted on.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +22,11 @@ class Endpoint {
   /// A GET that asks for "Upgrade: websocket"; exchange->take_stream() gives the connection. By default like
   /// any request.
   virtual void on_upgrade(ExchangePtr exchange) { on_request(std::move(exchange)); }
+
+  /// Whether the app's middlewares (App::use) run before on_request() and on_upgrade() are called, which they
+  /// are not if one of them answers. False is for what has such of its own: Engine.IO and Socket.IO. What is
+  /// answered before the body is there (on_body_too_large()) never meets them.
+  virtual bool is_behind_middlewares() const { return true; }
 
   /// Called when the head is complete, before the body is read.
   virtual std::size_t body_limit(const Request&, std::size_t default_limit) { return default_limit; }

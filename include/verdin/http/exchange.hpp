@@ -17,12 +17,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <verdin/base/intrusive_ptr.hpp>
 #include <verdin/base/shared_buffer.hpp>
@@ -122,6 +125,16 @@ class Exchange final : public RefCounted<Exchange> {
   /// The connection closes behind this response.
   void close_after() noexcept { close_after_ = true; }
 
+  /// What the middlewares that ran before an endpoint was asked have set for the answer: a cookie, say. An
+  /// endpoint adds them to its own as far as they fit; websocket::accept() and refuse() do.
+  std::span<const Header> headers_of_middlewares() const noexcept;
+
+  /// Reports what fails later in the request's name as what a handler throws is: to App::on_error, or where
+  /// that is not set to the hub's error hook. It works on when the request is answered and when its stream
+  /// was taken, and keeps the request until then. Empty when finished().
+  using Reporter = UniqueFunction<void(std::exception_ptr)>;
+  Reporter reporter();
+
   /// For upgrades: the connection forgets the stream and ends without touching it. `leftover` gets the octets
   /// that came in behind the request. Null when finished(). The caller sets a handler before it returns to
   /// the loop.
@@ -152,6 +165,11 @@ class Exchange final : public RefCounted<Exchange> {
   Event woken_;
   loop::Clock::time_point began_{};        // when it could be answered; set if somebody wants to know
   std::unique_ptr<std::string> trailers_;  // of the answer, with their line ends
+  struct FromMiddlewares {
+    std::vector<std::pair<std::string, std::string>> headers;
+    std::vector<Header> views;
+  };
+  std::unique_ptr<FromMiddlewares> from_middlewares_;  // none: they have set nothing
   std::uint64_t answer_size_ = 0;
   int status_ = 0;       // of the answer
   int body_status_ = 0;  // of what was wrong with it

@@ -26,7 +26,8 @@ namespace verdin::websocket {
 /// Checks the handshake and answers it. Who is not welcome to `origins` gets 403. If it is good: 101, and the
 /// connection, which feeds `handler` from the loop's next turn on (what came right behind the request
 /// included). If not: 400, 405 or 426 are answered, and null is returned. permessage-deflate is agreed on if
-/// the options have it, other extensions are declined. `extra` headers are added to the 101.
+/// the options have it, other extensions are declined. `extra` headers are added to the 101, and those that
+/// the app's middlewares have set, as far as they have a place there.
 IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const http::Origins& origins,
                                 const Options& options, ConnectionHandler& handler,
                                 std::span<const http::Header> extra = {});

@@ -7,8 +7,11 @@
 // connect.hpp makes one as a client. A message whose length is not known is sent through a MessageSink, and
 // received part by part where StreamOptions::receive_parts is set.
 //
-// The function runs on a greenlet of its own for each connection, which is closed when it returns (1000) or
-// throws (1011; what it threw goes to the hub's error hook).
+// The app's middlewares run before the handshake is answered, and may answer in its place (401, a redirect);
+// what they set (cookies, say) is on the 101 or on the refusal. They are through when the function begins,
+// which runs on a greenlet of its own for each connection and has their ContextVars (not their Locals). The
+// connection is closed when it returns (1000) or throws (1011; what it threw goes to App::on_error with its
+// request, or where that is not set to the hub's error hook).
 //
 // A close frame is answered at once, and a fault of the peer's as well: one that closes or breaks the rules
 // right behind its messages gets no answer to them, though receive() still gives them.

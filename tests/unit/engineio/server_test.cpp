@@ -87,6 +87,15 @@ TEST(EngineIo, polling_opens_with_what_the_client_needs_to_know) {
   });
 }
 
+TEST(EngineIo, middlewares_of_the_app_are_not_its_own) {
+  with_server({}, [](http::App& app, eio::Server& server, Echoes&) {
+    app.use([](http::Request&, http::Response& r, const http::Next&) { r.status(401).send(); });
+    EXPECT_EQ(status_of(http_exchange(app, get_request(kPath + "?EIO=4&transport=polling"))), 200);
+    EXPECT_EQ(status_of(http_exchange(app, get_request("/"))), 401);
+    EXPECT_EQ(server.session_count(), 1u);
+  });
+}
+
 TEST(EngineIo, polling_takes_and_gives_payloads) {
   with_server({}, [](http::App& app, eio::Server&, Echoes&) {
     PollingPeer peer(app, kPath);

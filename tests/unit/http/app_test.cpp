@@ -116,6 +116,34 @@ TEST(HttpApp, RoutesByMethodAndPattern) {
   });
 }
 
+TEST(HttpApp, EachMethodHasItsOptions) {
+  App app;
+  const auto reads = [](Request& q, Response& r) {
+    r.send(q.body().empty() ? "in pieces " + q.read(100) : "whole");
+  };
+  const verdin::http::RouteOptions options{.stream_body = true, .body_limit = 10};
+  app.get("/", reads, options).post("/", reads, options).put("/", reads, options).patch("/", reads, options);
+  app.del("/", reads, options).any("/any", reads, options);
+  app.get("/head", [](Request&, Response& r) { r.send("get"); });
+  app.head(
+      "/head", [](Request& q, Response& r) { r.header("X-Read", q.read(100)); }, options);
+  serve_while(app, [](std::uint16_t port) {
+    const auto ask = [port](const std::string& method, const std::string& path, const std::string& body) {
+      Client client(port);
+      client.send(method + " " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+                  std::to_string(body.size()) + "\r\n\r\n" + body);
+      return client.receive(method == "HEAD");
+    };
+    for (const char* method : {"GET", "POST", "PUT", "PATCH", "DELETE"}) {
+      EXPECT_EQ(body_of(ask(method, "/", "1234567890")), "in pieces 1234567890") << method;
+      EXPECT_EQ(status_of(ask(method, "/", "12345678901")), 413) << method;
+    }
+    EXPECT_EQ(body_of(ask("BREW", "/any", "x")), "in pieces x");
+    EXPECT_EQ(header_of(ask("HEAD", "/head", "x"), "X-Read"), "x");
+    EXPECT_EQ(body_of(ask("GET", "/head", "")), "get");
+  });
+}
+
 TEST(HttpApp, BadPatternsAreRefused) {
   App app;
   const auto handler = [](Request&, Response&) {};
