@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <new>
 
 #include <brotli/encode.h>
@@ -50,7 +50,7 @@ std::string encode_brotli(std::string_view content) {
 }
 
 /// The first of those that it likes best.
-ContentCoding choose(std::string_view accept_encoding, std::array<ContentCoding, 3> from) noexcept {
+ContentCoding choose(std::string_view accept_encoding, std::initializer_list<ContentCoding> from) noexcept {
   auto best = ContentCoding::identity;
   int most = std::max(named_weight(accept_encoding, "identity") - 1, 0);
   for (const ContentCoding coding : from) {
@@ -83,7 +83,7 @@ ContentCoding choose_coding(std::string_view accept_encoding) noexcept {
 }
 
 ContentCoding choose_stream_coding(std::string_view accept_encoding) noexcept {
-  return choose(accept_encoding, {ContentCoding::gzip, ContentCoding::deflate, ContentCoding::brotli});
+  return choose(accept_encoding, {ContentCoding::gzip, ContentCoding::deflate});
 }
 
 std::string encode_content(std::string_view content, ContentCoding coding) {

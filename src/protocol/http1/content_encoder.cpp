@@ -1,11 +1,10 @@
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <limits>
 #include <memory>
 #include <new>
+#include <stdexcept>
 
-#include <brotli/encode.h>
 #include <zlib.h>
 
 #include <verdin/protocol/http1/content_coding.hpp>
@@ -15,11 +14,8 @@ namespace {
 
 // What deflateInit2() takes: see the header for what these cost.
 constexpr int kStreamWindowBits = 13;
-constexpr int kStreamMemoryLevel = 6;
+constexpr int kStreamMemoryLevel = 5;
 constexpr int kStreamGzipFrame = 16;
-
-constexpr std::uint32_t kStreamQuality = 3;
-constexpr std::uint32_t kStreamWindow = 14;
 
 constexpr std::size_t kEncodedPiece = 8 * 1024;
 
@@ -57,41 +53,11 @@ struct ContentEncoder::Deflater {
   z_stream stream{};
 };
 
-struct ContentEncoder::Brotli {
-  Brotli() : state(::BrotliEncoderCreateInstance(nullptr, nullptr, nullptr)) {
-    if (!state) throw std::bad_alloc();
-    ::BrotliEncoderSetParameter(state, BROTLI_PARAM_QUALITY, kStreamQuality);
-    ::BrotliEncoderSetParameter(state, BROTLI_PARAM_LGWIN, kStreamWindow);
-    ::BrotliEncoderSetParameter(state, BROTLI_PARAM_MODE, BROTLI_MODE_TEXT);
-  }
-  Brotli(const Brotli&) = delete;
-  Brotli& operator=(const Brotli&) = delete;
-  ~Brotli() { ::BrotliEncoderDestroyInstance(state); }
-
-  void run(std::string_view piece, std::string& to, BrotliEncoderOperation how) {
-    const auto* in = reinterpret_cast<const std::uint8_t*>(piece.data());
-    std::size_t left = piece.size();
-    std::size_t size = 0;
-    do {  // until nothing comes: while there is output to take, it may not have come to the last of the input
-      std::size_t no_room = 0;
-      if (!::BrotliEncoderCompressStream(state, how, &left, &in, &no_room, nullptr, nullptr))
-        throw std::bad_alloc();  // nothing else can fail
-      size = 0;
-      const std::uint8_t* const out = ::BrotliEncoderTakeOutput(state, &size);
-      to.append(reinterpret_cast<const char*>(out), size);
-    } while (left > 0 || size > 0);
-  }
-
-  BrotliEncoderState* state;
-};
-
 ContentEncoder::ContentEncoder(ContentCoding coding) {
-  if (coding == ContentCoding::brotli) {
-    brotli_ = std::make_unique<Brotli>();
-  } else {
-    const int frame = coding == ContentCoding::gzip ? kStreamGzipFrame : 0;
-    deflater_ = std::make_unique<Deflater>(kStreamWindowBits + frame);
-  }
+  if (coding != ContentCoding::gzip && coding != ContentCoding::deflate)
+    throw std::invalid_argument("verdin: pieces are coded as gzip or deflate");
+  const int frame = coding == ContentCoding::gzip ? kStreamGzipFrame : 0;
+  deflater_ = std::make_unique<Deflater>(kStreamWindowBits + frame);
 }
 
 ContentEncoder::ContentEncoder(ContentEncoder&&) noexcept = default;
@@ -99,19 +65,9 @@ ContentEncoder& ContentEncoder::operator=(ContentEncoder&&) noexcept = default;
 ContentEncoder::~ContentEncoder() = default;
 
 void ContentEncoder::feed(std::string_view piece, std::string& to, bool flush) {
-  if (brotli_) {
-    brotli_->run(piece, to, flush ? BROTLI_OPERATION_FLUSH : BROTLI_OPERATION_PROCESS);
-  } else {
-    deflater_->run(piece, to, flush ? Z_SYNC_FLUSH : Z_NO_FLUSH);
-  }
+  deflater_->run(piece, to, flush ? Z_SYNC_FLUSH : Z_NO_FLUSH);
 }
 
-void ContentEncoder::finish(std::string& to) {
-  if (brotli_) {
-    brotli_->run({}, to, BROTLI_OPERATION_FINISH);
-  } else {
-    deflater_->run({}, to, Z_FINISH);
-  }
-}
+void ContentEncoder::finish(std::string& to) { deflater_->run({}, to, Z_FINISH); }
 
 }  // namespace verdin::protocol::http1

@@ -23,8 +23,7 @@ std::string_view to_string(ContentCoding coding) noexcept;
 /// and gzip before deflate. identity if it accepts none of them, or says that it likes that better.
 ContentCoding choose_coding(std::string_view accept_encoding) noexcept;
 
-/// The same for content that is made piece by piece: where it likes some alike, gzip goes before deflate, and
-/// brotli comes last, which would keep eight times the memory for nothing (see ContentEncoder).
+/// The same for content that is made piece by piece. Never brotli: see ContentEncoder.
 ContentCoding choose_stream_coding(std::string_view accept_encoding) noexcept;
 
 /// `content` in that coding. Takes time, some 30 ms for 1 MB of JSON, and throws std::bad_alloc; `content` is
@@ -33,12 +32,11 @@ std::string encode_content(std::string_view content, ContentCoding coding);
 
 /// The same in pieces, of which each can be had by a decoder when it has come.
 ///
-/// What it keeps is bounded: 70 KB for gzip and deflate (a window of 8 KB: on JSON in pieces of 130 octets
-/// and of 16 KB it packs as well as one of 32 KB in 260 KB), 0.6 MB for brotli (quality 3, a window of 16 KB;
-/// the quality of encode_content() keeps 0.7 to 1.3 MB and packs no better).
+/// It keeps 55 KB (a window of 8 KB; one of 32 KB in 268 KB makes 6 to 8 % less of it). Brotli makes more of
+/// pieces than gzip does at every quality below 5 and keeps 320 KB and more from 2 on: docs/performance.md.
 class ContentEncoder {
  public:
-  /// Not identity. std::bad_alloc.
+  /// gzip or deflate, else std::invalid_argument; std::bad_alloc.
   explicit ContentEncoder(ContentCoding coding);
   ContentEncoder(ContentEncoder&&) noexcept;
   ContentEncoder& operator=(ContentEncoder&&) noexcept;
@@ -51,9 +49,7 @@ class ContentEncoder {
 
  private:
   struct Deflater;
-  struct Brotli;
   std::unique_ptr<Deflater> deflater_;
-  std::unique_ptr<Brotli> brotli_;
 };
 
 /// The coding that a Content-Encoding value names: "br", "gzip", "x-gzip", "deflate", "identity", or
