@@ -42,7 +42,8 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   void respond(Exchange& exchange, int status, std::span<const Header> headers, FileBody body);
   void abandon(Exchange& exchange);
   // In pieces (connection_stream.cpp).
-  void start(Exchange& exchange, int status, std::span<const Header> headers);
+  void start(Exchange& exchange, int status, std::span<const Header> headers,
+             std::optional<std::uint64_t> size);
   void send_piece(Exchange& exchange, std::string_view piece);
   void end(Exchange& exchange);
   /// Octets of the body that are here; 0: it has ended; none: they are still to come.

@@ -11,9 +11,18 @@ namespace verdin::http {
 
 using std::chrono::milliseconds;
 
-void Connection::start(Exchange& exchange, int status, std::span<const Header> headers) {
+namespace {
+bool is_chunked(const Exchange& exchange, bool has_size) {
+  return !has_size && exchange.request().version() == http1::Version::http11;
+}
+}  // namespace
+
+void Connection::start(Exchange& exchange, int status, std::span<const Header> headers,
+                       std::optional<std::uint64_t> size) {
   const std::size_t before = stream_->unsent();
-  exchange.has_body_ = write_head(exchange, status, headers, std::nullopt);
+  exchange.has_body_ = write_head(exchange, status, headers, size);
+  exchange.has_size_ = size.has_value();
+  exchange.left_ = size.value_or(0);
   exchange.started_ = true;
   note_queued(before);
   start_timer(server_.options().write_timeout);
@@ -23,7 +32,7 @@ void Connection::send_piece(Exchange& exchange, std::string_view piece) {
   if (!exchange.has_body_ || piece.empty()) return;
   const std::size_t before = stream_->unsent();
   std::string& to = stream_->send_in_place();
-  const bool chunked = exchange.request_.version() == http1::Version::http11;
+  const bool chunked = is_chunked(exchange, exchange.has_size_);
   if (chunked) {
     std::array<char, 16> digits;
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), piece.size(), 16).ptr;
@@ -38,7 +47,7 @@ void Connection::send_piece(Exchange& exchange, std::string_view piece) {
 void Connection::end(Exchange& exchange) {
   const IntrusivePtr<Connection> self(this);
   const std::size_t before = stream_->unsent();
-  if (exchange.has_body_ && exchange.request_.version() == http1::Version::http11) {
+  if (exchange.has_body_ && is_chunked(exchange, exchange.has_size_)) {
     std::string& to = stream_->send_in_place();
     to.append("0\r\n");
     if (exchange.trailers_) to.append(*exchange.trailers_);

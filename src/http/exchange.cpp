@@ -51,8 +51,8 @@ void Exchange::drop() {
   if (connection_) connection_->drop();
 }
 
-void Exchange::start(int status, std::span<const Header> headers) {
-  if (connection_ && !started_) connection_->start(*this, status, headers);
+void Exchange::start(int status, std::span<const Header> headers, std::optional<std::uint64_t> size) {
+  if (connection_ && !started_) connection_->start(*this, status, headers, size);
 }
 
 bool Exchange::write(std::string_view piece) {
@@ -61,6 +61,10 @@ bool Exchange::write(std::string_view piece) {
   if (!has_body_) {  // HEAD, 204, 304: the head was all of it, and nobody waits for more
     connection_->end(*this);
     return false;
+  }
+  if (has_size_) {
+    if (piece.size() > left_) throw std::length_error("verdin: an answer is longer than it was to be");
+    left_ -= piece.size();
   }
   connection_->send_piece(*this, piece);
   if (!connection_->output_is_high()) return true;
@@ -75,7 +79,7 @@ bool Exchange::trailer(std::string_view name, std::string_view value) {
   if (!http1::may_be_trailer(name))
     throw std::invalid_argument("no field for a trailer: " + std::string(name));
   if (!started_) throw std::logic_error("verdin: trailers are for an answer in pieces, behind its first");
-  if (!connection_ || !has_body_ || request_.version() != http1::Version::http11 ||
+  if (!connection_ || !has_body_ || has_size_ || request_.version() != http1::Version::http11 ||
       !http1::list_contains(request_.header("TE").value_or(""), "trailers")) {
     return false;
   }
@@ -85,7 +89,9 @@ bool Exchange::trailer(std::string_view name, std::string_view value) {
 }
 
 void Exchange::end() {
-  if (connection_ && started_) connection_->end(*this);
+  if (!connection_ || !started_) return;
+  if (has_body_ && left_ > 0) throw std::length_error("verdin: an answer is shorter than it was to be");
+  connection_->end(*this);
 }
 
 std::size_t Exchange::read_body(std::span<char> into) {

@@ -206,14 +206,22 @@ void Response::send(const SharedBuffer& body) {
   sent_ = true;
 }
 
+Response& Response::length(std::uint64_t octets) {
+  check_unsent();
+  length_ = octets;
+  return *this;
+}
+
 bool Response::write(std::string_view piece) {
   if (gone_) return false;
   if (!exchange_->started()) {
     check_unsent();
+    if (length_ && piece.size() > *length_)  // while there may be another answer
+      throw std::length_error("verdin: an answer is longer than it was to be");
     if (!has_type()) type("text/plain; charset=utf-8");
     choose_coding_of_pieces();
     const Checked checked(*exchange_);
-    exchange_->start(status_, header_views());
+    exchange_->start(status_, header_views(), length_);
     sent_ = true;
     gone_ = !exchange_->started();  // the peer has left before
   }
@@ -222,7 +230,7 @@ bool Response::write(std::string_view piece) {
 }
 
 void Response::choose_coding_of_pieces() {
-  if (!may_be_compressed(std::numeric_limits<std::size_t>::max())) return;
+  if (length_ || !may_be_compressed(std::numeric_limits<std::size_t>::max())) return;
   vary_by_coding();
   coding_ = http1::choose_stream_coding(exchange_->request().header("Accept-Encoding").value_or(""));
   if (coding_ != http1::ContentCoding::identity) set_coding(coding_);
@@ -245,7 +253,11 @@ bool Response::write_coded(std::string_view piece) {
 
 void Response::end() {
   if (gone_) return;
-  if (!exchange_->started()) return send();
+  if (!exchange_->started()) {
+    if (!length_) return send();
+    write({});
+    if (gone_) return;
+  }
   if (coding_ != http1::ContentCoding::identity && exchange_->has_body_ && !exchange_->finished()) {
     if (!encoder_) encoder_ = std::make_unique<http1::ContentEncoder>(coding_);
     std::string last;

@@ -171,11 +171,7 @@ void Server::run_handler(const ExchangePtr& exchange) {
       Next::Chain{middlewares_, 0, middlewares_.size(), request, response, handler}.run();
       if (is_endpoints) return;
     }
-    if (exchange->started()) {
-      response.end();
-    } else if (!response.sent() && !exchange->finished()) {
-      response.send();
-    }
+    if (exchange->started() || (!response.sent() && !exchange->finished())) response.end();
   } catch (const TimeoutExpired&) {  // of a limit that the handler has set to itself
     fail(response);
   } catch (const Interrupt&) {
@@ -222,8 +218,7 @@ void Server::answer_failure(Response& failed, int status) {
     };
     try {
       page->second(request, response);
-      if (exchange->started()) return response.end();
-      if (!response.sent() && !exchange->finished()) response.send();
+      if (exchange->started() || (!response.sent() && !exchange->finished())) response.end();
       return;
     } catch (const TimeoutExpired&) {
       page_failed();

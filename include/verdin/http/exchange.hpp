@@ -9,10 +9,11 @@
 // throw std::invalid_argument for a header that could split the response or that belongs to the server
 // (Content-Length, Transfer-Encoding), before anything is sent.
 //
-// start(), write() and end() answer piece by piece instead, chunked (to HTTP/1.0: until the connection
-// closes). write(), read_body() and peer_leaves() block their greenlet; one greenlet at a time may be in one
-// of them. An answer that was started and let go of before end() has its connection dropped: the peer sees
-// that it is not whole.
+// start(), write() and end() answer piece by piece instead: chunked (to HTTP/1.0: until the connection
+// closes), or of a size that start() was told. Other than that many octets is std::length_error, from write()
+// before it sends them, and from end(). write(), read_body() and peer_leaves() block their greenlet; one
+// greenlet at a time may be in one of them. An answer that was started and let go of before end() has its
+// connection dropped: the peer sees that it is not whole.
 #pragma once
 
 #include <cstddef>
@@ -97,14 +98,14 @@ class Exchange final : public RefCounted<Exchange> {
   /// Answers with a file, read piece by piece as the peer takes it. Pieces are read on the loop's thread.
   void respond_file(int status, std::span<const Header> headers, FileBody body);
 
-  /// The head of an answer in pieces.
-  void start(int status, std::span<const Header> headers);
+  /// The head of an answer in pieces; `size`: of all of them, told as Content-Length.
+  void start(int status, std::span<const Header> headers, std::optional<std::uint64_t> size = std::nullopt);
   bool started() const noexcept { return started_; }
   /// The next piece. Waits while the peer takes too little of what was sent before. False: it has gone.
   bool write(std::string_view piece);
   /// A field that end() sends behind the body, for who asked for such by "TE: trailers" (RFC 9110 section
-  /// 6.5). False: he did not, or there are no chunks to send it behind. std::invalid_argument for a field
-  /// that has no place there, std::logic_error before start().
+  /// 6.5). False: he did not, or there are no chunks to send it behind (the size was told).
+  /// std::invalid_argument for a field that has no place there, std::logic_error before start().
   bool trailer(std::string_view name, std::string_view value);
   void end();
 
@@ -171,13 +172,15 @@ class Exchange final : public RefCounted<Exchange> {
   };
   std::unique_ptr<FromMiddlewares> from_middlewares_;  // none: they have set nothing
   std::uint64_t answer_size_ = 0;
-  int status_ = 0;       // of the answer
-  int body_status_ = 0;  // of what was wrong with it
+  std::uint64_t left_ = 0;  // of the size that was told
+  int status_ = 0;          // of the answer
+  int body_status_ = 0;     // of what was wrong with it
   bool finished_ = false;
   bool close_after_ = false;
   bool waits_ = false;  // somebody does, for the peer
   bool started_ = false;
   bool has_body_ = false;     // the answer that was started
+  bool has_size_ = false;     // and has told it
   bool reads_body_ = false;   // the request's is read in pieces, and has not come to its end
   bool awaits_body_ = false;  // somebody waits for more of it
   bool sent_continue_ = false;

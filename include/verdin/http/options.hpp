@@ -37,7 +37,7 @@ struct Options {
   ///
   /// Answers in pieces (Response::write) are compressed as well, whatever their size, by gzip or deflate
   /// where it is accepted: an encoder keeps 55 KB from the first piece to the end. Not compressed: what has a
-  /// Content-Encoding, "Cache-Control: no-transform" or status 206. Strong ETags become
+  /// Content-Encoding, "Cache-Control: no-transform", a Response::length() or status 206. Strong ETags become
   /// weak, and `Vary` says what it depends on.
   std::size_t compress_from = 0;
   /// Server-sent events, too. Off by default: they live for hours and mostly say nothing, and each would keep

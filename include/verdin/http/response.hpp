@@ -9,6 +9,7 @@
 
 #include <array>
 #include <concepts>
+#include <cstdint>
 #include <ctime>
 #include <initializer_list>
 #include <memory>
@@ -84,11 +85,16 @@ class Response {
     html(page.render(data));
   }
 
-  /// Sends the next piece of an answer whose length is not known: the first one sends the status and headers
-  /// (as text/plain unless a type is set). Waits while the peer takes too little; false: it has gone, and
-  /// nothing more need be made. The answer ends when the handler returns, or by end(); if the handler throws,
-  /// the connection is cut, and the peer knows that it has not got all. Where it is compressed (see
-  /// Options::compress_from), what the peer has got it can read: each piece is flushed.
+  /// The pieces of write() will be so many octets in all: a client can show how far it is, and one of
+  /// HTTP/1.0 knows where the end is. Such an answer is not compressed. A piece beyond is std::length_error,
+  /// and so is an end before: if it leaves the handler it is reported as any failure, and the connection is
+  /// cut, so that nobody takes the answer for whole.
+  Response& length(std::uint64_t octets);
+  /// Sends the next piece of an answer: chunked, unless its length() is set; the first one sends the status
+  /// and headers (as text/plain unless a type is set). Waits while the peer takes too little; false: it has
+  /// gone, and nothing more need be made. The answer ends when the handler returns, or by end(); if the
+  /// handler throws, the connection is cut, and the peer knows that it has not got all. Where it is
+  /// compressed (see Options::compress_from), what the peer has got it can read: each piece is flushed.
   bool write(std::string_view piece);
   /// A field behind the body (a checksum, say), between the first write() and the end: see
   /// Exchange::trailer(). False: the peer has not asked for trailers, and gets none.
@@ -160,6 +166,7 @@ class Response {
   std::unique_ptr<HeaderList> lasting_;  // none: nobody wants any
   std::size_t replaced_ = 0;             // of those, at their end, by header(): until the handler throws
   std::size_t compress_from_ = 0;
+  std::optional<std::uint64_t> length_;  // of an answer in pieces
   int status_ = 200;
   bool compress_events_ = false;
   http1::ContentCoding coding_ = http1::ContentCoding::identity;  // of an answer in pieces

@@ -103,6 +103,106 @@ TEST(HttpStreaming, PiecesAreChunks) {
   });
 }
 
+TEST(HttpStreaming, ALengthIsToldAndKept) {
+  verdin::run([] {
+    Options options;
+    options.compress_from = 1;
+    Site site(options);
+    site.app.get("/", [](Request& q, Response& r) {
+      const bool has_body = !q.is("HEAD");
+      r.length(8);
+      EXPECT_EQ(r.write("one"), has_body);
+      EXPECT_THROW(r.length(9), std::logic_error);
+      EXPECT_FALSE(r.trailer("X-Sum", "1"));
+      EXPECT_EQ(r.write(""), has_body);
+      if (q.query("catch")) {
+        EXPECT_THROW(r.write("123456"), std::length_error);
+      }
+      EXPECT_EQ(r.write("three"), has_body);
+    });
+    site.app.get("/none", [](Request&, Response& r) { r.length(0); });
+    site.app.get("/head", [](Request&, Response& r) { r.length(5'000'000'000); });
+    site.app.get("/no-body", [](Request&, Response& r) {
+      r.status(204).length(5);
+      EXPECT_FALSE(r.write("12345"));
+    });
+    site.app.get("/late", [](Request&, Response& r) { r.length(3).write("1234"); });
+    site.app.get("/whole", [](Request&, Response& r) { r.length(3).send("whole"); });
+    const auto peer = site.connect();
+    const auto ask = [&](const std::string& request, const std::string& end) {
+      peer->received.clear();
+      peer->send(request);
+      EXPECT_TRUE(soon(peer, [&] { return has(peer->received, end); })) << peer->received;
+      return peer->received;
+    };
+    const std::string with_trailers =
+        "GET / HTTP/1.1\r\nHost: x\r\nTE: trailers\r\nAccept-Encoding: gzip\r\n\r\n";
+    std::string answer = ask(with_trailers, "three");
+    EXPECT_EQ(behind_head(answer), "onethree");
+    EXPECT_TRUE(has(answer, "Content-Length: 8\r\n"));
+    for (const char* none : {"Transfer-Encoding", "Content-Encoding", "Vary", "Connection"})
+      EXPECT_FALSE(has(answer, none)) << none;
+    EXPECT_EQ(behind_head(ask(get("/?catch=1"), "three")), "onethree");
+    // HTTP/1.0 knows the end, and the connection can stay.
+    answer = ask("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "three");
+    EXPECT_TRUE(has(answer, "Content-Length: 8\r\n") && has(answer, "Connection: keep-alive\r\n")) << answer;
+    EXPECT_TRUE(has(ask("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", "\r\n\r\n"), "Content-Length: 8\r\n"));
+    EXPECT_TRUE(
+        has(ask("HEAD /head HTTP/1.1\r\nHost: x\r\n\r\n", "\r\n\r\n"), "Content-Length: 5000000000\r\n"));
+    EXPECT_TRUE(has(ask(get("/none"), "\r\n\r\n"), "Content-Length: 0\r\n"));
+    EXPECT_FALSE(has(ask(get("/no-body"), "\r\n\r\n"), "Content-Length"));
+    EXPECT_EQ(behind_head(ask(get("/whole"), "whole")), "whole");
+    EXPECT_EQ(site.errors, 0);
+    // Too much in the first piece: there may still be another answer.
+    EXPECT_EQ(status_of_answer(ask(get("/late"), "\r\n\r\n")), 500);
+    EXPECT_EQ(site.errors, 1);
+    EXPECT_EQ(site.app.connections(), 1u);
+  });
+}
+
+TEST(HttpStreaming, WhoKeepsNotToTheLengthIsCutAndReported) {
+  verdin::run([] {
+    Site site;
+    int noted = 0;
+    site.app.on_access([&](const http::Access& access) { noted += access.complete ? 0 : 1; });
+    site.app.get("/less", [](Request&, Response& r) { r.length(8).write("1234567"); });
+    site.app.get("/ends", [](Request&, Response& r) {
+      r.length(8).write("1234567");
+      EXPECT_THROW(r.end(), std::length_error);
+    });
+    site.app.get("/nothing", [](Request&, Response& r) { r.length(8); });
+    site.app.get("/more", [](Request&, Response& r) {
+      r.length(8).write("1234567");
+      r.write("89");
+    });
+    int errors = 0;
+    for (const char* path : {"/less", "/ends", "/nothing", "/more"}) {
+      const auto peer = site.connect();
+      peer->send(get(path) + get("/less"));
+      EXPECT_TRUE(soon(peer, [&] { return site.app.connections() == 0; })) << path;
+      EXPECT_EQ(site.errors, ++errors) << path;
+      EXPECT_EQ(noted, errors) << path;
+      EXPECT_LT(behind_head(peer->received + "\r\n\r\n").size(), 8u + 4) << path;
+    }
+    // A peer that leaves is no failure of the handler's.
+    verdin::Event left;
+    bool done = false;
+    site.app.get("/slow", [&](Request&, Response& r) {
+      r.length(8).write("1");
+      left.wait();
+      r.write("2");
+      done = true;
+    });
+    const auto peer = site.connect();
+    peer->send(get("/slow"));
+    EXPECT_TRUE(soon(peer, [&] { return has(peer->received, "\r\n\r\n1"); }));
+    peer->fail();
+    left.set();
+    EXPECT_TRUE(verdin::tests::eventually([&] { return done; }));
+    EXPECT_EQ(site.errors, errors);
+  });
+}
+
 TEST(HttpStreaming, NobodyWritesForEverWhereThereIsNoBody) {
   verdin::run([] {
     Site site;
