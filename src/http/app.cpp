@@ -36,7 +36,8 @@ App& App::use(Middleware middleware) {
 App& App::static_files(std::string_view prefix, std::string directory, StaticOptions options) {
   while (!prefix.empty() && prefix.back() == '/') prefix.remove_suffix(1);
   while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
-  return get(std::string(prefix) + "/*", StaticFiles(prefix, std::move(directory), std::move(options)));
+  return get(std::string(prefix) + "/*",
+             StaticFiles(*server_, prefix, std::move(directory), std::move(options)));
 }
 
 App& App::mount(std::string_view prefix, Endpoint& endpoint) {

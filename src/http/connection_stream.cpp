@@ -50,7 +50,7 @@ void Connection::end(Exchange& exchange) {
   if (exchange.has_body_ && is_chunked(exchange, exchange.has_size_)) {
     std::string& to = stream_->send_in_place();
     to.append("0\r\n");
-    if (exchange.trailers_) to.append(*exchange.trailers_);
+    if (exchange.extras_) to.append(exchange.extras_->trailers);
     to.append("\r\n");
   }
   note_queued(before);

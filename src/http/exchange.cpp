@@ -83,8 +83,7 @@ bool Exchange::trailer(std::string_view name, std::string_view value) {
       !http1::list_contains(request_.header("TE").value_or(""), "trailers")) {
     return false;
   }
-  if (!trailers_) trailers_ = std::make_unique<std::string>();
-  http1::append_header(*trailers_, name, value);
+  http1::append_header(extras().trailers, name, value);
   return true;
 }
 
@@ -139,7 +138,7 @@ void Exchange::on_abort(UniqueFunction<void()> aborted) {
 }
 
 std::span<const Header> Exchange::headers_of_middlewares() const noexcept {
-  return from_middlewares_ ? std::span<const Header>(from_middlewares_->views) : std::span<const Header>();
+  return extras_ ? std::span<const Header>(extras_->views) : std::span<const Header>();
 }
 
 Exchange::Reporter Exchange::reporter() {

@@ -106,13 +106,12 @@ void Server::ask_endpoint(Response& response) {
   response.check_unsent();
   response.sent_ = true;
   if (exchange->finished()) return;  // the peer has left meanwhile
-  Response::HeaderList headers = response.headers_;
   const auto last = response.lasting();
-  headers.insert(headers.end(), last.begin(), last.end());
-  if (!headers.empty()) {
-    auto& from = exchange->from_middlewares_ = std::make_unique<Exchange::FromMiddlewares>();
-    from->headers = std::move(headers);
-    for (const auto& [name, value] : from->headers) from->views.push_back({name, value});
+  if (!response.headers_.empty() || !last.empty()) {
+    Exchange::Extras& extras = exchange->extras();
+    extras.from_middlewares = response.headers_;
+    extras.from_middlewares.insert(extras.from_middlewares.end(), last.begin(), last.end());
+    for (const auto& [name, value] : extras.from_middlewares) extras.views.push_back({name, value});
   }
   ask_endpoint(*exchange->endpoint_, exchange);
 }
@@ -243,6 +242,11 @@ void Server::note_access(const Exchange& exchange, bool complete) noexcept {
   guarded(&exchange.request_, [&] {
     access_hook_({exchange.request_, exchange.status_, exchange.answer_size_, took, complete});
   });
+}
+
+void Server::answer_without_file(Response& response) {
+  response.exchange_->router_status_ = 404;
+  answer_as_router(response);
 }
 
 // With what middlewares have set: an answer of the router is as much in need of their headers as any.

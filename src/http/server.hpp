@@ -63,6 +63,8 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   void forget(Connection& connection);
   bool notes_access() const noexcept { return static_cast<bool>(access_hook_); }
   void note_access(const Exchange& exchange, bool complete) noexcept;
+  /// As the router does where it has no route.
+  void answer_without_file(Response& response);
   /// What was thrown in the name of a request: it gets its id, and is reported.
   void report_failure(Request& request, std::exception_ptr error) noexcept;
   /// Runs `task` in the hub, soon, from no other stack.

@@ -11,6 +11,7 @@
 #include <verdin/protocol/http1/uri.hpp>
 
 #include "http/open_file.hpp"
+#include "http/server.hpp"
 
 namespace verdin::http {
 
@@ -49,34 +50,37 @@ const Packed* open_packed(const std::string& file, std::string_view accepted, Fi
 
 }  // namespace
 
-StaticFiles::StaticFiles(std::string_view prefix, std::string directory, StaticOptions options)
-    : prefix_size_(prefix.size()), directory_(std::move(directory)), options_(std::move(options)) {}
+StaticFiles::StaticFiles(Server& server, std::string_view prefix, std::string directory,
+                         StaticOptions options)
+    : server_(server),
+      prefix_size_(prefix.size()),
+      directory_(std::move(directory)),
+      options_(std::move(options)) {}
 
 void StaticFiles::operator()(Request& request, Response& response) const {
   // The route has matched the prefix; what is behind it is judged before it is decoded.
   const std::string path = http1::remove_dot_segments(request.raw_path());
   const std::optional<std::string> tail = http1::safe_file_path(std::string_view(path).substr(prefix_size_));
-  if (!tail || tail->find("/.") != tail->npos) {
-    response.status(404).send("Not Found\n");
-    return;
-  }
+  if (!tail || tail->find("/.") != tail->npos) return server_.answer_without_file(response);
   std::string file = directory_ + *tail;
   struct stat info {};
   if (tail->back() == '/') file += options_.index;
   FileBody opened = open_file(file, info);
   // One that may not be listed cannot be opened.
   if (tail->back() != '/' && (S_ISDIR(info.st_mode) || (!opened && is_directory(file)))) {
-    response.redirect(path + "/", 301);
-    return;
+    const std::string_view query = request.query_string();
+    return response.redirect(path + (query.empty() ? "/" : "/?") + std::string(query), 301);
   }
-  response.header("Cache-Control", options_.cache_control).header("X-Content-Type-Options", "nosniff");
+  const Packed* packed = nullptr;
   if (options_.precompressed) {
     response.vary_by_coding();
-    const std::string_view accepted = request.header("Accept-Encoding").value_or("");
-    if (const Packed* const packed = open_packed(file, accepted, opened, info)) {
-      response.type(http1::media_type(file)).header("Content-Encoding", packed->coding);
-      file += packed->suffix;
-    }
+    packed = open_packed(file, request.header("Accept-Encoding").value_or(""), opened, info);
+  }
+  if (!opened || !S_ISREG(info.st_mode)) return server_.answer_without_file(response);
+  response.header("Cache-Control", options_.cache_control).header("X-Content-Type-Options", "nosniff");
+  if (packed) {
+    response.type(http1::media_type(file)).header("Content-Encoding", packed->coding);
+    file += packed->suffix;
   }
   response.send_opened(file, std::move(opened), info);
 }

@@ -10,11 +10,12 @@ namespace verdin::http {
 
 class StaticFiles {
  public:
-  /// `prefix` without a "/" at its end.
-  StaticFiles(std::string_view prefix, std::string directory, StaticOptions options);
+  /// `prefix` without a "/" at its end. `server` has the route.
+  StaticFiles(Server& server, std::string_view prefix, std::string directory, StaticOptions options);
   void operator()(Request& request, Response& response) const;
 
  private:
+  Server& server_;
   std::size_t prefix_size_;
   std::string directory_;
   StaticOptions options_;

@@ -155,10 +155,10 @@ class App {
   /// tell than its 400. What comes from the peer is as it came: see printable() for logs.
   App& on_access(AccessHook hook);
 
-  /// Makes the page for answers of that status which no handler made: 404 and 405 of the router, 413 for a
-  /// body above the limit, 500 for what a handler threw (Request::error_id() is in the report, too), 400 and
-  /// 408 for streamed bodies that are none. The status is set already; headers that the handler had set are
-  /// gone, but for Response::lasting_header().
+  /// Makes the page for answers of that status which no handler made: 404 and 405 of the router, 404 of
+  /// static_files(), 413 for a body above the limit, 500 for what a handler threw (Request::error_id() is in
+  /// the report, too), 400 and 408 for streamed bodies that are none. The status is set already; headers that
+  /// the handler had set are gone, but for Response::lasting_header().
   App& error_page(int status, Handler page);
 
   /// Binds; port 0 lets the kernel choose. Connections are accepted from start() on. May be called several

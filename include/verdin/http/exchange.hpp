@@ -164,13 +164,17 @@ class Exchange final : public RefCounted<Exchange> {
   loop::Clock::time_point wait_began_{};
   loop::Clock::duration waited_{};  // for the peer to send the body
   Event woken_;
-  loop::Clock::time_point began_{};        // when it could be answered; set if somebody wants to know
-  std::unique_ptr<std::string> trailers_;  // of the answer, with their line ends
-  struct FromMiddlewares {
-    std::vector<std::pair<std::string, std::string>> headers;
-    std::vector<Header> views;
+  loop::Clock::time_point began_{};  // when it could be answered; set if somebody wants to know
+  struct Extras {
+    std::string trailers;  // of the answer, with their line ends
+    std::vector<std::pair<std::string, std::string>> from_middlewares;
+    std::vector<Header> views;  // of those
   };
-  std::unique_ptr<FromMiddlewares> from_middlewares_;  // none: they have set nothing
+  Extras& extras() {
+    if (!extras_) extras_ = std::make_unique<Extras>();
+    return *extras_;
+  }
+  std::unique_ptr<Extras> extras_;  // few have any
   std::uint64_t answer_size_ = 0;
   std::uint64_t left_ = 0;  // of the size that was told
   int status_ = 0;          // of the answer

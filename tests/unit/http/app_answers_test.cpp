@@ -160,6 +160,14 @@ TEST(HttpAppAnswers, ErrorPages) {
     EXPECT_EQ(answer.status(), 404);
     EXPECT_EQ(answer.body(), "<h1>No /nothing</h1>");
     EXPECT_EQ(site.ask("/own").body(), "own");
+    site.app.static_files("/files", "/nowhere");
+    for (const char* path : {"/files/none", "/files/.hidden", "/files/%2e%2e/x", "/files/"}) {
+      answer = site.ask(path);
+      EXPECT_EQ(answer.status(), 404) << path;
+      EXPECT_EQ(answer.body(),
+                "<h1>No " + std::string(path == std::string("/files/%2e%2e/x") ? "/x" : path) + "</h1>");
+      EXPECT_EQ(answer.header("Cache-Control"), std::nullopt);
+    }
     answer = site.ask("/own", "POST");
     EXPECT_EQ(answer.status(), 405);
     EXPECT_EQ(answer.header("Allow"), "GET, HEAD, OPTIONS");

@@ -434,6 +434,7 @@ TEST_F(StaticFiles, AreServedWithWhatCachesNeed) {
     EXPECT_EQ(header_of(client.receive(true), "Content-Length"), "10");
     EXPECT_EQ(body_of(client.get("/static/")), "<index>");
     EXPECT_EQ(body_of(client.get("/static/sub/")), "<sub>");
+    EXPECT_EQ(header_of(client.get("/static/sub?a=/b&c"), "Location"), "/static/sub/?a=/b&c");
     answer = client.get("/static/sub");
     EXPECT_EQ(status_of(answer), 301);
     EXPECT_EQ(header_of(answer, "Location"), "/static/sub/");
