@@ -41,6 +41,8 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   void respond(Exchange& exchange, int status, std::span<const Header> headers, const SharedBuffer& body);
   void respond(Exchange& exchange, int status, std::span<const Header> headers, FileBody body);
   void abandon(Exchange& exchange);
+  /// Its answer, which was started, will not come to its end.
+  void cut(const Exchange& exchange);
   // In pieces (connection_stream.cpp).
   void start(Exchange& exchange, int status, std::span<const Header> headers,
              std::optional<std::uint64_t> size);

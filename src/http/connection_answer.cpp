@@ -309,7 +309,7 @@ void Connection::send_uncounted(std::string_view octets) {
 }
 
 void Connection::abandon(Exchange& exchange) {
-  if (exchange.started_) return drop();
+  if (exchange.started_) return cut(exchange);
   respond(exchange, 500, {}, std::string_view());
 }
 

@@ -58,6 +58,13 @@ void Connection::end(Exchange& exchange) {
   answered(!exchange.close_after_);
 }
 
+// What is queued still leaves: there may be whole answers among it. Where a FIN would be taken for the end of
+// this one, it does not.
+void Connection::cut(const Exchange& exchange) {
+  const bool can_be_seen = exchange.has_size_ || is_chunked(exchange, false);
+  can_be_seen ? close_politely() : drop();
+}
+
 std::optional<std::size_t> Connection::take_body(Exchange& exchange, std::span<char> into) {
   // As much as there is, however small the chunks.
   std::size_t size = 0;

@@ -48,7 +48,7 @@ void Exchange::wake() {
 }
 
 void Exchange::drop() {
-  if (connection_) connection_->drop();
+  if (connection_) connection_->cut(*this);
 }
 
 void Exchange::start(int status, std::span<const Header> headers, std::optional<std::uint64_t> size) {

@@ -315,6 +315,30 @@ TEST(HttpStreaming, WhoThrowsCutsTheAnswer) {
   });
 }
 
+TEST(HttpStreaming, AnswersBeforeOneThatIsCutArrive) {
+  verdin::run([] {
+    Site site;
+    site.app.get("/", [](Request&, Response& r) { r.send("whole"); });
+    site.app.get("/throws", [](Request& q, Response& r) {
+      if (q.query("length")) r.length(5);
+      r.write("cut");
+      throw 42;
+    });
+    for (const char* path : {"/throws", "/throws?length=1"}) {
+      const auto peer = site.connect();
+      peer->send(get("/") + get("/") + get(path) + get("/"));
+      ASSERT_TRUE(soon(peer, [&] { return peer->gone(); })) << path;
+      const std::size_t first = peer->received.find("whole");
+      const std::size_t second = peer->received.find("whole", first + 1);
+      EXPECT_NE(second, std::string::npos) << path;
+      EXPECT_NE(peer->received.find("cut", second), std::string::npos) << path;
+      EXPECT_EQ(peer->received.find("whole", second + 1), std::string::npos) << path;
+      EXPECT_FALSE(has(peer->received, "0\r\n\r\n")) << path;
+      EXPECT_EQ(site.app.connections(), 0u);
+    }
+  });
+}
+
 TEST(HttpStreaming, ASlowPeerHoldsTheHandlerBack) {
   verdin::run([] {
     Site site;
