@@ -342,6 +342,7 @@ loop::StreamPtr Connection::give_stream(Exchange& exchange, std::string& leftove
   const IntrusivePtr<Connection> self(this);
   exchange.request_.peer_address();  // kept there: sessions ask for it later
   exchange.status_ = 101;
+  exchange.extras_.reset();  // the answer has them; the request may be kept as long as the connection
   end_exchange(exchange);
   leftover = std::move(held_);
   if (rest_) {

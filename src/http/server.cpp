@@ -41,7 +41,9 @@ void Server::mount(std::string_view prefix, std::shared_ptr<Endpoint> endpoint) 
 
 Endpoint* Server::mounted_at(std::string_view path) const noexcept {
   for (const Mount& mount : mounts_) {
-    if (path.substr(0, mount.prefix.size()) == mount.prefix) return mount.endpoint.get();
+    const std::size_t size = mount.prefix.size();
+    if (path.substr(0, size) != mount.prefix) continue;
+    if (path.size() == size || path[size] == '/' || mount.prefix.back() == '/') return mount.endpoint.get();
   }
   return nullptr;
 }

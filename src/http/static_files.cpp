@@ -53,14 +53,17 @@ const Packed* open_packed(const std::string& file, std::string_view accepted, Fi
 StaticFiles::StaticFiles(Server& server, std::string_view prefix, std::string directory,
                          StaticOptions options)
     : server_(server),
-      prefix_size_(prefix.size()),
+      prefix_segments_(std::count(prefix.begin(), prefix.end(), '/')),
       directory_(std::move(directory)),
       options_(std::move(options)) {}
 
 void StaticFiles::operator()(Request& request, Response& response) const {
   // The route has matched the prefix; what is behind it is judged before it is decoded.
   const std::string path = http1::remove_dot_segments(request.raw_path());
-  const std::optional<std::string> tail = http1::safe_file_path(std::string_view(path).substr(prefix_size_));
+  std::string_view behind = path;
+  for (auto left = prefix_segments_; left > 0; --left)
+    behind.remove_prefix(std::min(behind.find('/', 1), behind.size()));
+  const std::optional<std::string> tail = http1::safe_file_path(behind);
   if (!tail || tail->find("/.") != tail->npos) return server_.answer_without_file(response);
   std::string file = directory_ + *tail;
   struct stat info {};

@@ -1,6 +1,7 @@
 // StaticFiles: the handler behind App::static_files(). Internal.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -16,7 +17,7 @@ class StaticFiles {
 
  private:
   Server& server_;
-  std::size_t prefix_size_;
+  std::ptrdiff_t prefix_segments_;
   std::string directory_;
   StaticOptions options_;
 };

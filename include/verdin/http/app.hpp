@@ -129,10 +129,10 @@ class App {
   App& use(Middleware middleware);
 
   /// The regular files below `directory`, for GET and HEAD: with ETag, Last-Modified and single ranges; no
-  /// listings, no dot files, nothing outside (symbolic links are followed).
+  /// listings, no dot files, nothing outside (symbolic links are followed). `prefix` may have parameters.
   App& static_files(std::string_view prefix, std::string directory, StaticOptions options = {});
 
-  /// Every path that starts with `prefix` goes to `endpoint`.
+  /// `prefix` and every path below it ("/chat" and "/chat/x", but not "/chats") go to `endpoint`.
   App& mount(std::string_view prefix, Endpoint& endpoint);
   App& mount(std::string_view prefix, std::shared_ptr<Endpoint> endpoint);
   /// Anything that knows its own place: endpoint_path(), and either an Endpoint itself or with endpoint().

@@ -127,7 +127,8 @@ class Exchange final : public RefCounted<Exchange> {
   void close_after() noexcept { close_after_ = true; }
 
   /// What the middlewares that ran before an endpoint was asked have set for the answer: a cookie, say. An
-  /// endpoint adds them to its own as far as they fit; websocket::accept() and refuse() do.
+  /// endpoint adds them to its own as far as they fit; websocket::accept() and refuse() do. None behind
+  /// take_stream().
   std::span<const Header> headers_of_middlewares() const noexcept;
 
   /// Reports what fails later in the request's name as what a handler throws is: to App::on_error, or where

@@ -406,6 +406,21 @@ class StaticFiles : public testing::Test {
   App app;
 };
 
+TEST_F(StaticFiles, MayLieBehindParameters) {
+  App other;
+  other.static_files("/users/:name", root + "/site");
+  other.static_files("", root + "/site");
+  serve_while(other, [](std::uint16_t port) {
+    Client client(port);
+    for (const char* path :
+         {"/users/a/sub/", "/users/somebody-with-a-long-name/sub/", "/users/%2f/sub/", "/sub/"})
+      EXPECT_EQ(body_of(client.get(path)), "<sub>") << path;
+    EXPECT_EQ(header_of(client.get("/users/a/sub"), "Location"), "/users/a/sub/");
+    for (const char* path : {"/users/a/b/sub/", "/users//sub/", "/users/a//sub/", "/users/a"})
+      EXPECT_EQ(status_of(client.get(path)), 404) << path;
+  });
+}
+
 TEST_F(StaticFiles, AreServedWithWhatCachesNeed) {
   serve_while(app, [](std::uint16_t port) {
     Client client(port);

@@ -695,6 +695,28 @@ TEST(HttpConnection, EndsAtEveryStepWithoutATrace) {
   });
 }
 
+TEST(HttpConnection, MountedPrefixesAreWholeSegments) {
+  in_hub([] {
+    Echo chat, below;
+    App app;
+    app.mount("/chat", chat).mount("/chat/below/", below);
+    app.get("/chats", [](Request&, verdin::http::Response& r) { r.send("route"); });
+    const auto ask = [&app](const std::string& path) {
+      const auto peer = std::make_shared<MemoryPeer>();
+      app.serve(MemoryStream::make(peer));
+      peer->send("GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n");
+      return body_of(peer->take());
+    };
+    for (const char* path : {"/chat", "/chat/", "/chat/x", "/chat/below"})
+      EXPECT_EQ(ask(path), "GET " + std::string(path) + " ");
+    EXPECT_EQ(ask("/chats"), "route");
+    EXPECT_EQ(ask("/chat.html"), "Not Found\n");
+    chat.hold = true;
+    EXPECT_EQ(ask("/chat/below/x"), "GET /chat/below/x ");
+    EXPECT_TRUE(chat.held.empty());
+  });
+}
+
 TEST(HttpConnection, AnEndpointThatThrowsHurtsNobodyElse) {
   in_hub([] {
     class Thrower : public verdin::http::Endpoint {
