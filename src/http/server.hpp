@@ -87,7 +87,10 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   };
 
  private:
-  void on_accept(loop::StreamPtr stream) override { serve(std::move(stream), false); }
+  /// What fails here is one connection less, and no end of the loop.
+  void on_accept(loop::StreamPtr stream) override {
+    guarded(nullptr, [&] { serve(std::move(stream), false); });
+  }
   void serve_tls(loop::StreamPtr accepted, const net::TlsContext& context);
 
   Endpoint* mounted_at(std::string_view path) const noexcept;
@@ -120,7 +123,9 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   struct TlsAcceptor final : loop::AcceptHandler {
     TlsAcceptor(Server& its_server, const net::TlsContext& its_context)
         : server(its_server), context(its_context) {}
-    void on_accept(loop::StreamPtr stream) override { server.serve_tls(std::move(stream), context); }
+    void on_accept(loop::StreamPtr stream) override {
+      server.guarded(nullptr, [&] { server.serve_tls(std::move(stream), context); });
+    }
 
     Server& server;
     net::TlsContext context;

@@ -2,12 +2,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <verdin/net/pipe.hpp>
 #include <verdin/protocol/http1/response_head.hpp>
 #include <verdin/runtime/hub.hpp>
 
@@ -17,6 +19,7 @@ namespace verdin::http {
 
 namespace {
 
+constexpr std::chrono::milliseconds kFirstEndCheck{1};  // most have nothing in flight
 constexpr std::chrono::milliseconds kEndCheck{10};
 
 struct AddressList {
@@ -42,24 +45,24 @@ void look_up(const Address& address, AddressList& list) {
   if (error != 0) throw std::system_error(error, category, "listen on " + address.host);
 }
 
-int bound_socket(const addrinfo& to, int backlog) {
-  const int fd = ::socket(to.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -1;
+/// Bound, with its port; or errno says why not.
+Descriptor bound_socket(const addrinfo& to, int backlog, std::uint16_t& port) {
+  Descriptor bound(::socket(to.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!bound) return bound;
   const int on = 1;
-  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(fd, to.ai_addr, to.ai_addrlen) == 0 && ::listen(fd, backlog) == 0) return fd;
-  const int error = errno;
-  ::close(fd);
-  errno = error;
-  return -1;
-}
-
-std::uint16_t port_of(int fd) {
+  ::setsockopt(bound.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_storage address{};
   socklen_t size = sizeof address;
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  return ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
+  if (::bind(bound.get(), to.ai_addr, to.ai_addrlen) != 0 || ::listen(bound.get(), backlog) != 0 ||
+      ::getsockname(bound.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    const int error = errno;
+    bound.reset();
+    errno = error;
+    return bound;
+  }
+  port = ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
                                              : reinterpret_cast<sockaddr_in&>(address).sin_port);
+  return bound;
 }
 
 }  // namespace
@@ -69,12 +72,15 @@ Server::~Server() { shut_down(); }
 void Server::listen(const Address& address) {
   AddressList list;
   look_up(address, list);
-  const int fd = bound_socket(*list.first, options_.backlog);
-  if (fd < 0) {
-    throw std::system_error(errno, std::generic_category(),
+  std::uint16_t port = 0;
+  Descriptor bound = bound_socket(*list.first, options_.backlog, port);
+  if (!bound) {
+    const int error = errno;
+    throw std::system_error(error, std::generic_category(),
                             "listen on " + address.host + ":" + std::to_string(address.port));
   }
-  listeners_.push_back({fd, port_of(fd), nullptr, nullptr});
+  listeners_.reserve(listeners_.size() + 1);
+  listeners_.push_back({bound.release(), port, nullptr, nullptr});
 }
 
 std::uint16_t Server::port() const {
@@ -87,8 +93,7 @@ void Server::start() {
   for (Listener& listener : listeners_) {
     if (listener.fd < 0) continue;
     loop::AcceptHandler& handler = listener.tls ? static_cast<loop::AcceptHandler&>(*listener.tls) : *this;
-    listener.watch = Hub::current().loop().accept(listener.fd, handler);
-    listener.fd = -1;
+    listener.watch = Hub::current().loop().accept(std::exchange(listener.fd, -1), handler);
   }
 }
 
@@ -137,7 +142,7 @@ void Server::stop() {
   loop::Loop& loop = Hub::current().loop();
   stop_began_ = loop.update_now();
   end_timer_ = std::make_unique<loop::Timer>(loop, loop::on_timer<&Server::watch_the_end>, this);
-  end_timer_->start(kEndCheck);
+  end_timer_->start(kFirstEndCheck);
 }
 
 bool Server::endpoints_are_done() const {

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 
 #include <verdin/net/loop_stream.hpp>
+#include <verdin/net/pipe.hpp>
 #include <verdin/net/socket.hpp>
 #include <verdin/net/tls_stream.hpp>
 #include <verdin/runtime/spawn.hpp>
@@ -26,9 +27,9 @@ void Server::serve_tls(loop::StreamPtr accepted, const net::TlsContext& context)
   // What cannot be served is closed without a word: it would have to be said in TLS.
   if (stopping_ || connection_count_ + handshakes_ >= options_.max_connections) return;
   // A TLS stream carries itself: it takes the descriptor, of which the loop has read nothing yet.
-  const int fd = ::fcntl(accepted->fd(), F_DUPFD_CLOEXEC, 0);
+  Descriptor taken(::fcntl(accepted->fd(), F_DUPFD_CLOEXEC, 0));
   accepted.reset();
-  if (fd < 0) return;
+  if (!taken) return;
   // Counted from here on, whether or not the greenlet comes to run.
   class Count {
    public:
@@ -44,10 +45,12 @@ void Server::serve_tls(loop::StreamPtr accepted, const net::TlsContext& context)
   };
   const IntrusivePtr<Server> self(this);
   spawn_detached(
-      [self, context, count = Count(*this), socket = net::Socket::adopt(fd)]() mutable {
+      [self, context, count = Count(*this), taken = std::move(taken)]() mutable {
         auto stream = std::make_unique<net::TlsStream>();
         try {
           const Count until_here = std::move(count);
+          net::Socket socket = net::Socket::adopt(taken.get());
+          taken.release();
           *stream = net::TlsStream::accept(std::move(socket), context);
         } catch (const std::system_error&) {
           return;  // the peer's affair: garbage, silence, an end
