@@ -1,6 +1,8 @@
 // Response::send_file(): a regular file with what RFC 9110 sections 13 and 14 ask for.
 #include <array>
+#include <cerrno>
 #include <cstdio>
+#include <system_error>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -43,10 +45,19 @@ std::string content_range(const http1::ByteRange& part, std::uint64_t size) {
 }  // namespace
 
 FileBody open_file(const std::string& file_name, struct stat& info) {
-  // Not blocking: a FIFO would wait for its other end.
-  const int fd = ::open(file_name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd >= 0 && ::fstat(fd, &info) != 0) info = {};
-  return FileBody(fd, 0, 0);
+  int fd;
+  do {  // not blocking: a FIFO would wait for its other end
+    fd = ::open(file_name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  } while (fd < 0 && errno == EINTR);
+  if (fd < 0) {
+    // What is there, and cannot be had at the moment, is not said to be missing.
+    for (const int error : {EMFILE, ENFILE, ENOMEM, EIO, ENOBUFS, ETIMEDOUT, ESTALE}) {
+      if (errno == error) throw std::system_error(error, std::generic_category(), "open");
+    }
+  }
+  FileBody opened(fd, 0, 0);
+  if (opened && ::fstat(fd, &info) != 0) throw std::system_error(errno, std::generic_category(), "fstat");
+  return opened;
 }
 
 bool Response::send_file(const std::string& file_name) {

@@ -73,7 +73,7 @@ class Response {
   void redirect(std::string_view location, int status = 302);
   /// Answers with a regular file: type by its name, ETag, Last-Modified, conditions, one range (the whole to
   /// who asks for several). 404 and false if there is no such file that can be read. The name is trusted: see
-  /// http1::safe_file_path() for names that peers choose.
+  /// http1::safe_file_path() for names that peers choose. std::system_error where there are no descriptors.
   bool send_file(const std::string& file_name);
   void render(const Template& page, std::span<const TemplateValue> values);
   void render(const Template& page, std::initializer_list<TemplateValue> values) {
