@@ -82,6 +82,7 @@ class ClientExchange : public std::enable_shared_from_this<ClientExchange> {
   bool send_piece(std::span<const std::string_view> pieces);
   bool send_chunk(std::string_view piece);
   bool send_end();
+  void note_send_error(std::error_code error);
   bool stop();
   bool too_late(Clock::time_point since, Clock::time_point now) const;
   bool is_wanted(net::Deadline until);

@@ -80,9 +80,9 @@ void ClientPool::Lease::give_back() {
 }
 
 ClientPool::Lease ClientPool::acquire(const std::string& name, net::Deadline limit, bool may_reuse) {
-  const auto [place, is_new] = origins_.try_emplace(name);
-  if (is_new) {
-    place->second = std::make_unique<Origin>(limits_.per_origin);
+  auto place = origins_.find(name);
+  if (place == origins_.end()) {
+    place = origins_.emplace(name, std::make_unique<Origin>(limits_.per_origin)).first;
     place->second->place = place;
   }
   Origin& origin = *place->second;

@@ -43,6 +43,16 @@ bool ClientExchange::too_late(Clock::time_point since, Clock::time_point now) co
   return limit_.passed() || (settings_.silence.count() > 0 && now - since >= settings_.silence);
 }
 
+/// Of a peer that takes no more an answer may be there, which says why. What fails on this side is no reason
+/// for one, and nothing comes of waiting.
+void ClientExchange::note_send_error(std::error_code error) {
+  for (const std::errc ours : {std::errc::no_buffer_space, std::errc::not_enough_memory}) {
+    if (error == ours) net::throw_error(error, "verdin: sending a request");
+  }
+  send_error_ = error;
+  stop();
+}
+
 bool ClientExchange::stop() {
   sending_ = Sending::stopped;
   return false;
@@ -88,8 +98,8 @@ bool ClientExchange::send_piece(std::span<const std::string_view> pieces) {
     if (closed_) return stop();
     if (!error) return true;
     if (error != net::Errc::timed_out) {
-      send_error_ = error;
-      return stop();
+      note_send_error(error);
+      return false;
     }
     if (sending_ != Sending::open || is_refused()) return false;
     for (std::string_view& piece : rest) {

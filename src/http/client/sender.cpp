@@ -31,11 +31,7 @@ void ClientExchange::send(std::string_view head) {
     const std::array pieces{head, body_rest_.substr(0, kSlice)};
     std::error_code error;
     std::size_t taken = lease_->stream().send_all(pieces, error, std::chrono::seconds(0));
-    if (error && error != net::Errc::timed_out) {
-      send_error_ = error;
-      stop();
-      return;
-    }
+    if (error && error != net::Errc::timed_out) return note_send_error(error);
     const std::size_t of_head = std::min(taken, head.size());
     head.remove_prefix(of_head);
     body_rest_.remove_prefix(taken - of_head);
