@@ -25,10 +25,7 @@ void Connection::open() {
   stream_->set_handler(this);
 }
 
-void Connection::on_data(std::span<char> data) {
-  const IntrusivePtr<Connection> self(this);
-  run({data.data(), data.size()});
-}
+void Connection::on_data(std::span<char> data) { run({data.data(), data.size()}); }
 
 void Connection::on_eof() {
   const IntrusivePtr<Connection> self(this);
@@ -49,9 +46,17 @@ void Connection::on_drained() {
   go_on();
 }
 
+/// What fails here (for want of memory) is one connection less: nothing is thrown into the loop.
+void Connection::run(std::string_view data) {
+  const IntrusivePtr<Connection> self(this);
+  if (server_.guarded(nullptr, [&] { use(data); })) return;
+  rest_ = nullptr;
+  drop();
+}
+
 // Reads as far as possible: until a request is in flight, the octets are used up, or the peer leaves too much
 // unread.
-void Connection::run(std::string_view data) {
+void Connection::use(std::string_view data) {
   rest_ = &data;
   while (!data.empty() && can_read() && !output_is_full()) {
     if (phase_ == Phase::body) {

@@ -74,6 +74,7 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
 
   // Reading (connection.cpp).
   void run(std::string_view data);
+  void use(std::string_view data);
   void read_head(std::string_view& data);
   void head_done(bool body_has_begun);
   void read_body(std::string_view& data);
@@ -96,6 +97,9 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   ExchangePtr cut_file();
   void answered(bool keep);
   void pump_file();
+  void pump_pieces_of_file();
+  template <typename F>
+  void or_drop(F&& send);
   bool send_unread(FileBody& file);
   void pump_file_later();
   void note_queued(std::size_t unsent_before);

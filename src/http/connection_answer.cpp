@@ -177,6 +177,17 @@ bool Connection::write_head(Exchange& exchange, int status, std::span<const Head
   return has_body;
 }
 
+/// Behind a head: what follows one that has no body is never another head.
+template <typename F>
+void Connection::or_drop(F&& send) {
+  try {
+    send();
+  } catch (...) {
+    drop();
+    throw;
+  }
+}
+
 void Connection::respond(Exchange& exchange, int status, std::span<const Header> headers,
                          std::string_view body) {
   const IntrusivePtr<Connection> self(this);
@@ -187,7 +198,7 @@ void Connection::respond(Exchange& exchange, int status, std::span<const Header>
   note_queued(before);
   if (has_body) {
     exchange.answer_size_ = body.size();
-    if (!is_small) send_uncounted(body);
+    if (!is_small) or_drop([&] { send_uncounted(body); });
   }
   end_exchange(exchange);
   answered(!exchange.close_after_);
@@ -198,7 +209,7 @@ void Connection::respond(Exchange& exchange, int status, std::span<const Header>
   const IntrusivePtr<Connection> self(this);
   const std::size_t before = stream_->unsent();
   if (write_head(exchange, status, headers, body.size())) {
-    stream_->send(body);
+    or_drop([&] { stream_->send(body); });
     exchange.answer_size_ = body.size();
   }
   note_queued(before);
@@ -209,14 +220,15 @@ void Connection::respond(Exchange& exchange, int status, std::span<const Header>
 void Connection::respond(Exchange& exchange, int status, std::span<const Header> headers, FileBody body) {
   const IntrusivePtr<Connection> self(this);
   const std::size_t before = stream_->unsent();
-  const bool has_body = write_head(exchange, status, headers, body.size());
-  if (has_body) exchange.answer_size_ = body.size();
+  const std::uint64_t size = body.size();
+  auto file = std::make_unique<FileAnswer>(FileAnswer{std::move(body), nullptr});
+  const bool has_body = write_head(exchange, status, headers, size);
+  if (has_body) exchange.answer_size_ = size;
   note_queued(before);
   const bool is_noted_later = has_body && server_.notes_access();
-  sends_unread_ = has_body && body.size() >= kSentUnread;
-  if (has_body)
-    file_ = std::make_unique<FileAnswer>(
-        FileAnswer{std::move(body), is_noted_later ? ExchangePtr(&exchange) : nullptr});
+  sends_unread_ = has_body && size >= kSentUnread;
+  if (is_noted_later) file->noted = ExchangePtr(&exchange);
+  if (has_body) file_ = std::move(file);
   end_exchange(exchange, !is_noted_later);
   if (!has_body) return answered(!exchange.close_after_);
   keep_behind_file_ = !exchange.close_after_;
@@ -272,7 +284,17 @@ void Connection::pump_file_later() {
   });
 }
 
+/// Where there is no memory for the next piece, the peer must see a broken response, too.
 void Connection::pump_file() {
+  const IntrusivePtr<Connection> self(this);
+  try {
+    pump_pieces_of_file();
+  } catch (const std::bad_alloc&) {
+    drop();
+  }
+}
+
+void Connection::pump_pieces_of_file() {
   if (sends_unread_ && send_unread(file_->body)) return;
   sends_unread_ = false;  // of what is left, which may be nothing
   for (std::size_t done = 0; file_;) {
