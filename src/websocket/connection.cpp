@@ -80,13 +80,25 @@ void Connection::release_extras() {
   if (extras_ && !extras_->timer.active() && extras_->input.empty()) extras_.reset();
 }
 
+template <typename F>
+void Connection::guarded(F&& call) {
+  const IntrusivePtr<Connection> self(this);
+  try {
+    call();
+  } catch (const std::bad_alloc&) {
+    decoding_ = false;
+    if (alive()) end({close_code::kAbnormal, {}, false}, Farewell::cut);
+  }
+}
+
 // Receiving.
 
 void Connection::on_data(std::span<char> data) {
   heard_ = static_cast<std::uint16_t>(std::min<std::size_t>(heard_ + data.size(), kEverything));
-  const IntrusivePtr<Connection> self(this);
-  if (extras_) on_kept_input();
-  if (alive()) decode(data);
+  guarded([&] {
+    if (extras_) on_kept_input();
+    if (alive()) decode(data);
+  });
 }
 
 void Connection::on_kept_input() {
@@ -172,17 +184,17 @@ void Connection::fail(std::uint16_t code, std::string_view reason) {
 }
 
 void Connection::on_eof() {
-  const IntrusivePtr<Connection> self(this);
-  if (extras_) on_kept_input();
-  if (!alive()) return;
-  eof_ = true;
-  if (!holds_input())
-    end({close_code::kAbnormal, "the peer closed without a close frame", false}, Farewell::cut);
+  guarded([&] {
+    if (extras_) on_kept_input();
+    if (!alive()) return;
+    eof_ = true;
+    if (!holds_input())
+      end({close_code::kAbnormal, "the peer closed without a close frame", false}, Farewell::cut);
+  });
 }
 
 void Connection::on_error(std::error_code reason) {
-  const IntrusivePtr<Connection> self(this);
-  end({close_code::kAbnormal, reason.message(), false}, Farewell::cut);
+  guarded([&] { end({close_code::kAbnormal, reason.message(), false}, Farewell::cut); });
 }
 
 void Connection::on_drained() {

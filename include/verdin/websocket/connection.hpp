@@ -164,6 +164,9 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   void on_timer();
   void on_watch();
   void on_kept_input();
+  /// For what the loop calls: where there is no memory it is the connection that ends, not the loop.
+  template <typename F>
+  void guarded(F&& call);
 
   void decode(std::span<char> input);
   void keep(std::span<const char> input);
