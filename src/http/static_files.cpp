@@ -80,7 +80,8 @@ void StaticFiles::operator()(Request& request, Response& response) const {
     packed = open_packed(file, request.header("Accept-Encoding").value_or(""), opened, info);
   }
   if (!opened || !S_ISREG(info.st_mode)) return server_.answer_without_file(response);
-  response.header("Cache-Control", options_.cache_control).header("X-Content-Type-Options", "nosniff");
+  if (!options_.cache_control.empty()) response.header("Cache-Control", options_.cache_control);
+  response.header("X-Content-Type-Options", "nosniff");
   if (packed) {
     response.type(http1::media_type(file)).header("Content-Encoding", packed->coding);
     file += packed->suffix;

@@ -85,7 +85,7 @@ struct RouteOptions {
 
 struct StaticOptions {
   std::string index = "index.html";        // served for the prefix itself and for directories; empty: none
-  std::string cache_control = "no-cache";  // revalidated by ETag each time
+  std::string cache_control = "no-cache";  // revalidated by ETag each time; empty: nothing is said
   bool precompressed = false;              // FILE.br or FILE.gz is sent for FILE to those who accept it
 };
 
