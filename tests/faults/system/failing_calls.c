@@ -162,6 +162,15 @@ static void ready(void) {
   if (!real.recv) find_all();
 }
 
+/* EPIPE comes of a connection that has ended, which receiving finds out as well. */
+static int send_fails(int fd) {
+  if (!failing_strikes(failing_send)) return 0;
+  const int error = errno;
+  if (error == EPIPE) real.shutdown(fd, SHUT_RDWR);
+  errno = error;
+  return 1;
+}
+
 ssize_t recv(int fd, void* to, size_t size, int flags) {
   ready();
   return failing_strikes(failing_receive) ? -1 : real.recv(fd, to, size, flags);
@@ -179,28 +188,28 @@ int recvmmsg(int fd, struct mmsghdr* messages, unsigned count, int flags, struct
 
 ssize_t send(int fd, const void* from, size_t size, int flags) {
   ready();
-  return failing_strikes(failing_send) ? -1 : real.send(fd, from, size, flags);
+  return send_fails(fd) ? -1 : real.send(fd, from, size, flags);
 }
 
 ssize_t sendto(int fd, const void* from, size_t size, int flags, const struct sockaddr* to,
                socklen_t length) {
   ready();
-  return failing_strikes(failing_send) ? -1 : real.sendto(fd, from, size, flags, to, length);
+  return send_fails(fd) ? -1 : real.sendto(fd, from, size, flags, to, length);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr* message, int flags) {
   ready();
-  return failing_strikes(failing_send) ? -1 : real.sendmsg(fd, message, flags);
+  return send_fails(fd) ? -1 : real.sendmsg(fd, message, flags);
 }
 
 int sendmmsg(int fd, struct mmsghdr* messages, unsigned count, int flags) {
   ready();
-  return failing_strikes(failing_send) ? -1 : real.sendmmsg(fd, messages, count, flags);
+  return send_fails(fd) ? -1 : real.sendmmsg(fd, messages, count, flags);
 }
 
 ssize_t sendfile(int to, int from, off_t* offset, size_t size) {
   ready();
-  return failing_strikes(failing_send) ? -1 : real.sendfile(to, from, offset, size);
+  return send_fails(to) ? -1 : real.sendfile(to, from, offset, size);
 }
 
 /* The loops make these calls so: see src/loop/plain_calls.hpp. */
@@ -212,7 +221,7 @@ long syscall(long number, ...) {
   for (int i = 0; i < 6; ++i) given[i] = va_arg(arguments, long);
   va_end(arguments);
   if (number == SYS_recvfrom && failing_strikes(failing_receive)) return -1;
-  if ((number == SYS_sendto || number == SYS_sendmsg) && failing_strikes(failing_send)) return -1;
+  if ((number == SYS_sendto || number == SYS_sendmsg) && send_fails((int)given[0])) return -1;
   return real.syscall(number, given[0], given[1], given[2], given[3], given[4], given[5]);
 }
 

@@ -40,6 +40,7 @@
 #include "support/certificates.hpp"
 #include "support/name_server.hpp"
 #include "system/failing_calls.h"
+#include "system/http_scenarios.hpp"
 
 using namespace std::chrono_literals;
 using verdin::net::Address;
@@ -470,6 +471,10 @@ constexpr SystemScenario kScenarios[] = {
 }  // namespace
 
 std::span<const SystemScenario> system_scenarios() { return kScenarios; }
+
+const std::string& scenario_folder() { return folder(); }
+const TlsContext& scenario_tls_server() { return tls_server(); }
+const TlsContext& scenario_tls_client() { return tls_client(); }
 
 void prepare_scenarios() {
   if (!folder().empty()) return;

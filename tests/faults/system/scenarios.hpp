@@ -10,6 +10,8 @@ namespace verdin::test {
 struct SystemScenario {
   const char* name;
   void (*play)();
+  /// Of many calls of a kind not each is tried to fail: so many at most.
+  int most = 120;
 };
 
 std::span<const SystemScenario> system_scenarios();

@@ -52,6 +52,7 @@
 
 #include "support/forks.hpp"
 #include "system/failing_calls.h"
+#include "system/http_scenarios.hpp"
 #include "system/scenarios.hpp"
 
 using namespace std::chrono_literals;
@@ -152,23 +153,22 @@ class Sweep {
  private:
   // Of many calls of a kind not each is tried, but those of the beginning, and some of all others.
   static constexpr int kEach = 40;
-  static constexpr int kMostPlayings = 120;
   static constexpr auto kLimit = 10s;
 
   void sweep(const Failing& failing, int error) {
     const char* const from = std::getenv("VERDIN_FAULTS_FROM");
     int n = from ? std::atoi(from) : 1;
-    for (int i = 0; i < kMostPlayings; ++i) {
+    for (int i = 0; i < scenario_.most; ++i) {
       std::snprintf(where_it_was, sizeof where_it_was, "%s: call %d of %s fails with %s", scenario_.name, n,
                     failing.name, ::strerrorname_np(error));
       SCOPED_TRACE(where_it_was);
       failing_begin(failing.kind, n, error);
       const bool well = play();
       const bool happened = failing_end() != 0;
-      if (!happened && !well) spoil("it failed without a fault");
+      if (!happened && !well) spoil("it failed without a fault: " + why_);
       failed_ += !well;
       check_nothing_left();
-      if (happened && !spoilt_ && !play()) spoil("it does not work any more");
+      if (happened && !spoilt_ && !play()) spoil("it does not work any more: " + why_);
       check_nothing_left();
       if (std::exchange(spoilt_, false)) {
         descriptors_ = open_descriptors();
@@ -176,7 +176,7 @@ class Sweep {
         return;
       }
       if (!happened) return;
-      n += i < kEach ? kStep : kStep + i / 5;
+      n += i < std::min(kEach, scenario_.most / 3) ? kStep : kStep + i / 5;
     }
   }
 
@@ -189,8 +189,10 @@ class Sweep {
       Timeout limit(kLimit);
       scenario_.play();
       well = true;
-    } catch (const std::system_error&) {
-    } catch (const std::bad_alloc&) {
+    } catch (const std::system_error& e) {
+      why_ = e.what();
+    } catch (const std::bad_alloc& e) {
+      why_ = e.what();
     } catch (const TimeoutExpired&) {
       failing_end();
       spoil("it hangs");
@@ -225,6 +227,7 @@ class Sweep {
   }
 
   const SystemScenario& scenario_;
+  std::string why_;  // it did not go well
   int descriptors_ = 0;
   std::size_t greenlets_ = 0;
   int played_ = 0;
@@ -749,8 +752,10 @@ TEST_P(SystemCalls, and_allocations_fail_in_a_hub_that_is_new) {
 
 std::vector<Played> all_of_them() {
   std::vector<Played> all;
-  for (const SystemScenario& scenario : system_scenarios()) {
-    for (const char* const backend : {"libev:epoll", "uring"}) all.push_back({&scenario, backend});
+  for (const auto& scenarios : {system_scenarios(), http_scenarios()}) {
+    for (const SystemScenario& scenario : scenarios) {
+      for (const char* const backend : {"libev:epoll", "uring"}) all.push_back({&scenario, backend});
+    }
   }
   return all;
 }
