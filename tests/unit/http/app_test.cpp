@@ -8,6 +8,7 @@
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -461,6 +462,29 @@ TEST_F(StaticFiles, AreServedWithWhatCachesNeed) {
   });
 }
 
+TEST_F(StaticFiles, IndexAndCacheControlAreOptions) {
+  write("/site/main.html", "<main>");
+  App other;
+  other.static_files("/plain", root + "/site");
+  other.static_files("/other", root + "/site", {.index = "main.html", .cache_control = "public, max-age=60"});
+  other.static_files("/none", root + "/site", {.index = "", .cache_control = ""});
+  serve_while(other, [](std::uint16_t port) {
+    Client client(port);
+    std::string answer = client.get("/plain/");
+    EXPECT_EQ(body_of(answer), "<index>");
+    EXPECT_EQ(header_of(answer, "Cache-Control"), "no-cache");
+    answer = client.get("/other/");
+    EXPECT_EQ(body_of(answer), "<main>");
+    EXPECT_EQ(header_of(answer, "Cache-Control"), "public, max-age=60");
+    EXPECT_EQ(status_of(client.get("/other/sub/")), 404) << "which has none of that name";
+    for (const char* directory : {"/none/", "/none/sub/"})
+      EXPECT_EQ(status_of(client.get(directory)), 404) << directory;
+    answer = client.get("/none/index.html");
+    EXPECT_EQ(body_of(answer), "<index>");
+    EXPECT_EQ(answer.find("Cache-Control"), std::string::npos);
+  });
+}
+
 TEST_F(StaticFiles, SingleRanges) {
   serve_while(app, [](std::uint16_t port) {
     Client client(port);
@@ -667,6 +691,54 @@ TEST(HttpApp, SignalsStopItGracefully) {  // reliability: 67
   app.serve_forever();  // outside run(): with a hub of its own
   EXPECT_TRUE(app.stopped());
   thread.join();
+}
+
+std::atomic<int> signals_heard = 0;
+
+TEST(HttpApp, SignalsAreTheApplicationsWhereItWantsThem) {
+  struct sigaction ours {};
+  struct sigaction before {};
+  ours.sa_handler = [](int) { ++signals_heard; };
+  ::sigaction(SIGTERM, &ours, &before);
+  App app(Options{.handle_signals = false});
+  app.get("/", [](Request&, Response& r) { r.send("here"); });
+  serve_while(app, [](std::uint16_t port) {
+    Client client(port);
+    EXPECT_EQ(body_of(client.get("/")), "here");  // so it serves, and had its chance to take them
+    ::kill(::getpid(), SIGTERM);
+    while (signals_heard == 0) std::this_thread::sleep_for(1ms);
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(header_of(client.get("/"), "Connection"), "");
+    EXPECT_EQ(body_of(Client(port).get("/")), "here");
+  });
+  EXPECT_EQ(signals_heard, 1);
+  ::sigaction(SIGTERM, &before, nullptr);
+}
+
+/// What the kernel says of the socket that listens at `port`.
+int backlog_at(std::uint16_t port) {
+  for (int fd = 3; fd < 1000; ++fd) {
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    sockaddr_in name{};
+    socklen_t name_size = sizeof name;
+    if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0 ||
+        ::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &name_size) != 0 ||
+        ntohs(name.sin_port) != port)
+      continue;
+    tcp_info info{};
+    size = sizeof info;
+    return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? static_cast<int>(info.tcpi_sacked)
+                                                                      : -1;
+  }
+  return -1;
+}
+
+TEST(HttpApp, TheBacklogIsAnOption) {
+  for (const int backlog : {3, 100}) {  // no system allows less
+    App app(Options{.backlog = backlog});
+    app.listen({"127.0.0.1", 0});
+    EXPECT_EQ(backlog_at(app.port()), backlog);
+  }
 }
 
 #if !defined(__SANITIZE_THREAD__)  // which starts no threads in a forked child

@@ -231,6 +231,22 @@ TEST(HttpClient, BodiesOfEachKind) {
   });
 }
 
+TEST(HttpClient, CodingsAreLeftAloneWhereThatIsWanted) {
+  verdin::run([] {
+    const std::string coded = verdin::http::http1::encode_content(std::string(5'000, 'x'),
+                                                                  verdin::http::http1::ContentCoding::gzip);
+    RawHttpServer server({"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: " +
+                          std::to_string(coded.size()) + "\r\n\r\n" + coded});
+    EXPECT_EQ(Client().get(server.url()).body(), std::string(5'000, 'x'));
+    const ClientResponse answer = Client({.decompress = false}).get(server.url());
+    EXPECT_EQ(answer.body(), coded);
+    EXPECT_EQ(answer.header("Content-Encoding"), "gzip");
+    ASSERT_EQ(server.requests.size(), 2u);
+    EXPECT_NE(server.requests[0].find("Accept-Encoding: "), std::string::npos);
+    EXPECT_EQ(server.requests[1].find("Accept-Encoding: "), std::string::npos);
+  });
+}
+
 TEST(HttpClient, PartsOfWhatIsCodedComeAsTheyAre) {
   verdin::run([] {
     const std::string part =

@@ -88,6 +88,12 @@ TEST(HttpSession, ComesBackAsItWasAndOnlySo) {
     EXPECT_EQ(site.value(renamed, "admin" + cookie.substr(7), "user"), "none");
     EXPECT_NE(site.value(sessions, cookie, "user", kNow + 14 * 86400 - 1), "none");
     EXPECT_EQ(site.value(sessions, cookie, "user", kNow + 14 * 86400), "none");
+    const Sessions brief({.secrets = {kSecret}, .max_age = std::chrono::seconds(60), .secure = false});
+    const std::string brief_cookie = site.saved(brief, session);
+    EXPECT_NE(site.last_set.find("; Max-Age=60"), std::string::npos);
+    EXPECT_EQ(site.last_set.find("; Secure"), std::string::npos);
+    EXPECT_NE(site.value(brief, brief_cookie, "user", kNow + 59), "none");
+    EXPECT_EQ(site.value(brief, brief_cookie, "user", kNow + 60), "none");
     session.clear();
     EXPECT_EQ(site.saved(sessions, session), "session=");
     EXPECT_NE(site.last_set.find("; Max-Age=0"), std::string::npos);
@@ -209,6 +215,25 @@ TEST(HttpCors, TheListIsExact) {
     answer = site.ask({{"Origin", "https://evil.test"}, {"Access-Control-Request-Method", "PUT"}}, "OPTIONS");
     EXPECT_EQ(answer.status(), 403);
     EXPECT_EQ(answer.header("Access-Control-Allow-Methods"), std::nullopt);
+  });
+}
+
+TEST(HttpCors, APreflightIsToldWhatTheOptionsSay) {
+  verdin::run([] {
+    Site site;
+    site.app.use(http::cors({.origins = {"https://a.test"},
+                             .methods = "GET, PURGE",
+                             .headers = "X-Only",
+                             .max_age = std::chrono::seconds(7)}));
+    const http::ClientResponse answer = site.ask({{"Origin", "https://a.test"},
+                                                  {"Access-Control-Request-Method", "PUT"},
+                                                  {"Access-Control-Request-Headers", "x-a, x-b"}},
+                                                 "OPTIONS");
+    EXPECT_EQ(answer.status(), 204);
+    EXPECT_EQ(answer.header("Access-Control-Allow-Methods"), "GET, PURGE");
+    EXPECT_EQ(answer.header("Access-Control-Allow-Headers"), "X-Only");
+    EXPECT_EQ(answer.header("Access-Control-Max-Age"), "7");
+    EXPECT_EQ(answer.header("Vary"), "Origin") << "what it asks for changes nothing";
   });
 }
 

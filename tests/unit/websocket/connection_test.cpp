@@ -234,6 +234,17 @@ TEST_F(ConnectionTest, APeerThatDoesNotAnswerTheCloseIsCutIn5Seconds) {
   EXPECT_EQ(handler.log, (Log{"close:1006:unclean"}));
 }
 
+TEST_F(ConnectionTest, TheTimeToAnswerACloseIsAnOption) {
+  options.close_timeout = 20s;
+  open();
+  connection->close();
+  loop.advance(19900ms);
+  EXPECT_FALSE(peer.gone());
+  loop.advance(200ms);
+  EXPECT_TRUE(peer.closed);
+  EXPECT_EQ(handler.log, (Log{"close:1006:unclean"}));
+}
+
 TEST_F(ConnectionTest, AClosedConnectionMayBeDroppedAtOnce) {
   open();
   connection->send_text("last");
@@ -342,6 +353,19 @@ TEST_F(ConnectionTest, ASlowReaderIsDroppedInTime) {
   loop.advance(200ms);
   EXPECT_EQ(handler.log, (Log{"close:1008:unclean"}));
   EXPECT_EQ(handler.reason, "slow reader");
+  EXPECT_TRUE(peer.closed);
+}
+
+TEST_F(ConnectionTest, TheTimeOfASlowReaderIsAnOption) {
+  options.backpressure_timeout = 2s;
+  options.send_limit = 1000;
+  open();
+  peer.room = 0;
+  connection->send_text(std::string(1000, 'm'));
+  loop.advance(1900ms);
+  EXPECT_TRUE(connection->is_open());
+  loop.advance(200ms);
+  EXPECT_EQ(handler.log, (Log{"close:1008:unclean"}));
   EXPECT_TRUE(peer.closed);
 }
 

@@ -290,6 +290,26 @@ TEST(Deflate, TakeoverMakesTheSecondMessageSmaller) {
   EXPECT_LT(second.size() * 10, first.size());
 }
 
+TEST(Deflate, LevelsDecideHowSmall) {
+  std::mt19937 random(6);
+  const std::string message = prose(random, 60'000);
+  for (const bool takeover : {false, true}) {
+    DeflateParams params;
+    params.server_no_context_takeover = !takeover;
+    const auto size_at = [&](int level, int memory_level) {
+      DeflateOptions options = open_options();
+      options.level = level;
+      options.memory_level = memory_level;
+      std::string payload;
+      Deflater(params, options).deflate(message, payload);
+      EXPECT_EQ(Client(15).read(payload), message) << level << ' ' << memory_level;
+      return payload.size();
+    };
+    EXPECT_LT(size_at(9, 8), size_at(1, 8));
+    EXPECT_LT(size_at(6, 9), size_at(6, 1));
+  }
+}
+
 TEST(Deflate, PartsAreReadAsTheyComeAndTogether) {
   std::mt19937 random(4);
   for (int bits : {9, 15}) {
