@@ -1,7 +1,6 @@
 // What scripts/bench-http asks of HTTP and WebSocket: "/" is answered from a callback, "/g" by a
 // handler on a greenlet, "/files/..." from a folder; WebSockets are echoed, those of "/cast" hear what any of
 // them says.
-#include <cstdio>
 #include <optional>
 #include <string>
 
@@ -90,9 +89,6 @@ int main(int argc, char** argv) {
     app.route("/", hello).route("/cast", hello).route("/whole", hello);
     app.get("/g", [](http::Request&, http::Response& response) { response.type("text/plain").send(kHello); });
     if (!options.files.empty()) app.static_files("/files", options.files);
-    app.listen({"127.0.0.1", options.port});
-    std::printf("listening on 127.0.0.1:%u\n", unsigned{app.port()});
-    std::fflush(stdout);
-    app.serve_forever();
+    serve_at(app, options.port);
   });
 }

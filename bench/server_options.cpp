@@ -1,9 +1,23 @@
 #include "server_options.hpp"
 
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 
 #include <getopt.h>
+
+namespace {
+
+std::uint16_t port_of(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error == std::errc() && end == text.data() + text.size()) return port;
+  std::fprintf(stderr, "bad value for --port: %s\n", std::string(text).c_str());
+  std::exit(2);
+}
+
+}  // namespace
 
 // Not by CLI11, which takes long to optimise: where it is not, its copies of what is inline in the standard
 // library may become those of the whole program.
@@ -17,7 +31,7 @@ ServerOptions server_options(int argc, char** argv, const char* about, std::uint
   for (int which; (which = getopt_long(argc, argv, "", kKnown, nullptr)) != -1;) {
     switch (which) {
       case 'p':
-        options.port = static_cast<std::uint16_t>(std::atoi(optarg));
+        options.port = port_of(optarg);
         break;
       case 'l':
         options.loop = optarg;
@@ -35,6 +49,10 @@ ServerOptions server_options(int argc, char** argv, const char* about, std::uint
       default:
         std::exit(2);
     }
+  }
+  if (optind < argc) {
+    std::fprintf(stderr, "no option: %s\n", argv[optind]);
+    std::exit(2);
   }
   return options;
 }

@@ -2,7 +2,6 @@
 //
 // `echo` acks its arguments, or emits them back where no ack is asked; `cast` emits its arguments to
 // everybody; `enter` joins a room, `room` emits its arguments to that as `cast`.
-#include <cstdio>
 
 #include <verdin/verdin.hpp>
 
@@ -28,9 +27,6 @@ int main(int argc, char** argv) {
     io.on("room", [](sio::Socket socket, sio::Args args) { socket.nsp().to("hall").emit("cast", args); });
     verdin::http::App app;
     app.mount(io);
-    app.listen({"127.0.0.1", options.port});
-    std::printf("listening on 127.0.0.1:%u\n", unsigned{app.port()});
-    std::fflush(stdout);
-    app.serve_forever();
+    serve_at(app, options.port);
   });
 }

@@ -1,6 +1,5 @@
 // The WebSocket echo that scripts/bench compares with Node's ws: see bench/node/websocket_server.mjs for its
 // twin. A plain GET of any path is answered with "Hello world!", which measures HTTP alone.
-#include <cstdio>
 
 #include <verdin/verdin.hpp>
 #include <verdin/websocket/accept.hpp>
@@ -53,9 +52,6 @@ int main(int argc, char** argv) {
     EchoEndpoint endpoint;
     http::App app;
     app.mount("/", endpoint);
-    app.listen({"127.0.0.1", options.port});
-    std::printf("listening on 127.0.0.1:%u\n", unsigned{app.port()});
-    std::fflush(stdout);
-    app.serve_forever();
+    serve_at(app, options.port);
   });
 }

@@ -21,7 +21,8 @@ class Echo final : public verdin::eio::SessionHandler {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const program::Arguments arguments(argc, argv);
+  const program::Arguments arguments(argc, argv,
+                                     {"--port", "--ping-interval", "--ping-timeout", "--allow-origin"});
   program::log_to_stderr();
   return verdin::run([&] {
     verdin::eio::Server server(program::suite_options(arguments));

@@ -3,7 +3,7 @@
 #include "conformance/program.hpp"
 
 int main(int argc, char** argv) {
-  const program::Arguments arguments(argc, argv);
+  const program::Arguments arguments(argc, argv, {"--port"});
   program::log_to_stderr();
   return verdin::run([&] {
     verdin::http::App app;

@@ -396,7 +396,11 @@ http::Options app_options(const program::Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const program::Arguments arguments(argc, argv);
+  const program::Arguments arguments(
+      argc, argv,
+      {"--port", "--ping-interval", "--ping-timeout", "--upgrade-timeout", "--max-payload",
+       "--max-backpressure", "--write-timeout", "--allow-origin", "--connect-timeout", "--client-dir",
+       "--header-timeout", "--body-timeout", "--keep-alive-timeout"});
   return verdin::run([&] {
     Program program;
     sio::Server io(server_options(arguments));

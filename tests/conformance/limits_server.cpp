@@ -86,7 +86,7 @@ void add_routes(http::App& app, const program::Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const program::Arguments arguments(argc, argv);
+  const program::Arguments arguments(argc, argv, {"--port", "--limit"});
   program::log_to_stderr();
   const net::TlsContext context = secure_context(arguments);
   return verdin::run([&] {

@@ -1,11 +1,12 @@
 // What the programs of this folder share: command line, the ready line, the end.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <initializer_list>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -15,12 +16,14 @@
 
 namespace program {
 
-/// `--name value` pairs. What is wrong with them ends the program with status 2.
+/// `--name value` pairs, of those names. What is wrong with them ends the program with status 2.
 class Arguments {
  public:
-  Arguments(int argc, char** argv) : count_(argc), values_(argv) {
+  Arguments(int argc, char** argv, std::initializer_list<std::string_view> names)
+      : count_(argc), values_(argv) {
     for (int i = 1; i < argc; i += 2) {
-      if (std::strncmp(argv[i], "--", 2) != 0) refuse(std::string("no option: ") + argv[i]);
+      if (std::find(names.begin(), names.end(), argv[i]) == names.end())
+        refuse(std::string("no such option: ") + argv[i]);
       if (i + 1 == argc) refuse(std::string("no value for ") + argv[i]);
     }
   }

@@ -24,7 +24,8 @@ void add_events(const sio::Namespace& nsp) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const program::Arguments arguments(argc, argv);
+  const program::Arguments arguments(argc, argv,
+                                     {"--port", "--ping-interval", "--ping-timeout", "--allow-origin"});
   program::log_to_stderr();
   return verdin::run([&] {
     sio::Options options;

@@ -71,7 +71,7 @@ void run_all(const std::string& url, const program::Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const program::Arguments arguments(argc, argv);
+  const program::Arguments arguments(argc, argv, {"--url", "--echo", "--agent", "--part", "--take-over"});
   program::log_to_stderr();
   return verdin::run([&] {
     try {

@@ -59,7 +59,7 @@ class EchoEndpoint final : public http::Endpoint {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const program::Arguments arguments(argc, argv);
+  const program::Arguments arguments(argc, argv, {"--port", "--max-payload", "--part"});
   program::log_to_stderr();
   return verdin::run([&] {
     websocket::Options options;
