@@ -26,7 +26,7 @@ class Peer : public websocket::ConnectionHandler {
     Peer* const peer = new T(arguments...);
     websocket::Options options;
     options.max_message_size = 16 * 1024 * 1024;
-    peer->connection_ = websocket::accept(exchange, options, *peer);
+    peer->connection_ = websocket::accept(exchange, http::Origins::any(), options, *peer);
     peer->connection_ ? peer->on_begin() : delete peer;
   }
   virtual ~Peer() = default;

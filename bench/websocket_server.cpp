@@ -19,7 +19,7 @@ class Echo final : public websocket::ConnectionHandler {
     auto* const echo = new Echo;
     websocket::Options options;
     options.max_message_size = 16 * 1024 * 1024;
-    echo->connection_ = websocket::accept(exchange, options, *echo);
+    echo->connection_ = websocket::accept(exchange, http::Origins::any(), options, *echo);
     if (!echo->connection_) return delete echo;
     echo->connection_->receive_parts(true);
   }

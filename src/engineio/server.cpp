@@ -195,7 +195,7 @@ void Server::on_upgrade(http::ExchangePtr exchange) {
   }
   Session& fresh = make_session();
   const IntrusivePtr<Session> alive(&fresh);
-  auto connection = websocket::accept(exchange, websocket_options_, fresh);
+  auto connection = websocket::accept(exchange, origins_, websocket_options_, fresh);
   if (!connection) return fresh.drop();
   fresh.begin_websocket(std::move(connection));
   announce(fresh, exchange->request());
@@ -210,7 +210,8 @@ void Server::accept_and_close(const http::ExchangePtr& exchange) {
     void on_close(const websocket::Close&) override {}
   };
   static Nobody nobody;
-  if (const auto connection = websocket::accept(exchange, websocket_options_, nobody)) connection->close();
+  if (const auto connection = websocket::accept(exchange, origins_, websocket_options_, nobody))
+    connection->close();
 }
 
 void Server::on_body_too_large(http::ExchangePtr exchange) {

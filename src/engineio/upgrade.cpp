@@ -33,7 +33,7 @@ Session::Probe::~Probe() {
 }
 
 bool Session::Probe::begin(const http::ExchangePtr& exchange, const websocket::Options& options) {
-  connection_ = websocket::accept(exchange, options, *this);
+  connection_ = websocket::accept(exchange, session_.server_->origins(), options, *this);
   return static_cast<bool>(connection_);
 }
 

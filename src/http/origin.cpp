@@ -59,6 +59,12 @@ Origins::Origins(std::vector<std::string> list, bool credentials)
   }
 }
 
+Origins Origins::any() noexcept {
+  Origins origins;
+  origins.everybody_ = true;
+  return origins;
+}
+
 bool Origins::has(std::string_view origin) const {
   return everybody_ || std::find(list_.begin(), list_.end(), origin) != list_.end();
 }

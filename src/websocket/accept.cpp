@@ -76,11 +76,6 @@ IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const http::O
     refuse(*exchange, 403, "origin not allowed");
     return nullptr;
   }
-  return accept(exchange, options, handler, extra);
-}
-
-IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const Options& options,
-                                ConnectionHandler& handler, std::span<const http::Header> extra) {
   const codec::HandshakeRequest handshake = handshake_of(exchange->request());
   if (const codec::HandshakeVerdict verdict = check_handshake(handshake); !verdict.ok()) {
     refuse(*exchange, verdict.status, verdict.reason);
@@ -99,6 +94,11 @@ IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const Options
   std::optional<codec::DeflateParams> params;
   if (deflate) params = deflate->params;
   return make_intrusive<Connection>(std::move(stream), options, handler, early_input, params);
+}
+
+IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const Options& options,
+                                ConnectionHandler& handler, std::span<const http::Header> extra) {
+  return accept(exchange, http::Origins(), options, handler, extra);
 }
 
 void refuse(http::Exchange& exchange, int status, std::string_view reason) {

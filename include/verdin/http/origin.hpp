@@ -30,6 +30,8 @@ class Origins {
   /// The server's own pages only.
   Origins() = default;
   explicit Origins(std::vector<std::string> list, bool credentials = false);
+  /// Everybody: the list "*".
+  static Origins any() noexcept;
 
   /// No Origin, the server's own, or one of the list: others get 403.
   bool welcome(const Request& request) const;

@@ -2,12 +2,13 @@
 // section 4.2), for who writes an http::Endpoint of callbacks; route() of stream.hpp does all this by itself.
 //
 //   void on_upgrade(http::ExchangePtr exchange) override {
-//     connection_ = websocket::accept(exchange, origins_, options_, *this);  // an http::Origins
+//     connection_ = websocket::accept(exchange, options_, *this);
 //   }
 //
-// Browsers let any page open a WebSocket to any server, with its cookies: a server that does not ask whose
-// page it is serves the pages of others as well. An http::Origins that is made without a list knows the
-// server's own.
+// Browsers let any page open a WebSocket to any server, with its cookies, and no CORS stands in between: it
+// is the server that must ask whose page it is. So only the server's own pages are let in, and who has no
+// Origin (that is no page's script), unless an http::Origins says who else: a list, or everybody
+// (http::Origins::any()).
 //
 // Threads: the hub's. Nothing blocks. Throws std::bad_alloc, and std::invalid_argument for an extra header
 // that could split the response.
@@ -23,16 +24,16 @@
 
 namespace verdin::websocket {
 
-/// Checks the handshake and answers it. Who is not welcome to `origins` gets 403. If it is good: 101, and the
-/// connection, which feeds `handler` from the loop's next turn on (what came right behind the request
-/// included). If not: 400, 405 or 426 are answered, and null is returned. permessage-deflate is agreed on if
-/// the options have it, other extensions are declined. `extra` headers are added to the 101, and those that
-/// the app's middlewares have set, as far as they have a place there.
+/// Checks the handshake and answers it. Who is not welcome to `origins` (http/origin.hpp) gets 403. If it is
+/// good: 101, and the connection, which feeds `handler` from the loop's next turn on (what came right behind
+/// the request included). If not: 400, 405 or 426 are answered, and null is returned. permessage-deflate is
+/// agreed on if the options have it, other extensions are declined. `extra` headers are added to the 101, and
+/// those that the app's middlewares have set, as far as they have a place there.
 IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const http::Origins& origins,
                                 const Options& options, ConnectionHandler& handler,
                                 std::span<const http::Header> extra = {});
 
-/// The same for pages of every origin: for who has asked by himself, or means everybody.
+/// The same for the server's own pages only: http::Origins().
 IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const Options& options,
                                 ConnectionHandler& handler, std::span<const http::Header> extra = {});
 

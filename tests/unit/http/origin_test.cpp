@@ -64,6 +64,8 @@ TEST(HttpOrigins, ListsAreOfWhatBrowsersWrite) {
   EXPECT_THROW(Origins({"*", "https://a.test"}), std::invalid_argument);
   EXPECT_THROW(Origins({"*"}, true), std::invalid_argument);
   EXPECT_TRUE(Origins({"*"}).has("https://any.test"));
+  EXPECT_TRUE(Origins::any().has("https://any.test"));
+  EXPECT_TRUE(Origins::any().everybody());
   EXPECT_FALSE(Origins().has("https://any.test"));
 }
 
@@ -76,11 +78,11 @@ TEST(HttpOrigins, TheOwnHostIsWelcomeAndTheListed) {
       site.ask(headers);
       return let_in;
     };
-    const Origins none, one({"https://friend.test:8443"}), everybody({"*"});
+    const Origins none, one({"https://friend.test:8443"}), everybody({"*"}), any = Origins::any();
     const auto of = [](const std::string& origin, const std::string& host = "example.org") {
       return Lines{{"Host", host}, {"Origin", origin}};
     };
-    for (const Origins* origins : {&none, &one, &everybody}) {
+    for (const Origins* origins : {&none, &one, &everybody, &any}) {
       EXPECT_TRUE(welcome(*origins, {}));
       EXPECT_TRUE(welcome(*origins, of("http://example.org")));
       EXPECT_TRUE(welcome(*origins, of("https://EXAMPLE.org")));

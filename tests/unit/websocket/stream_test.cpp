@@ -204,29 +204,55 @@ TEST(WebSocketRoute, WelcomesOriginsOfTheSameHostAndThoseListed) {
   });
 }
 
-/// Sends back what it gets, in callbacks, to the pages of `origins`.
+TEST(WebSocketRoute, WelcomesNoOtherOriginsUnlessItIsTold) {
+  run([] {
+    http::App app;
+    RouteOptions options;
+    options.origins = {"*"};
+    route(app, "/own", echo);
+    route(app, "/any", echo, options);
+    const auto status = [&app](std::string_view path, std::string_view headers) {
+      RawClient client(app);
+      client.send(upgrade_request(path, headers));
+      return client.read_until("\r\n").substr(9, 3);
+    };
+    for (const char* path : {"/own", "/any"}) {
+      EXPECT_EQ(status(path, ""), "101");
+      EXPECT_EQ(status(path, "Origin: http://example.org\r\n"), "101");
+    }
+    EXPECT_EQ(status("/own", "Origin: http://evil.example\r\n"), "403");
+    EXPECT_EQ(status("/any", "Origin: http://evil.example\r\n"), "101");
+  });
+}
+
+/// Sends back what it gets, in callbacks, to the pages of `origins`; none: of whom accept() lets in by
+/// itself.
 class EchoEndpoint final : public http::Endpoint, ConnectionHandler {
  public:
-  explicit EchoEndpoint(http::Origins origins) : origins_(std::move(origins)) {}
+  explicit EchoEndpoint(std::optional<http::Origins> origins) : origins_(std::move(origins)) {}
 
  private:
   void on_request(http::ExchangePtr exchange) override {
-    connection_ = websocket::accept(exchange, origins_, Options{}, *this);
+    connection_ = origins_ ? websocket::accept(exchange, *origins_, Options{}, *this)
+                           : websocket::accept(exchange, Options{}, *this);
   }
   void on_text(std::span<char> message) override { connection_->send_text({message.data(), message.size()}); }
   void on_binary(std::span<char>) override {}
   void on_close(const Close&) override {}
 
-  http::Origins origins_;
+  std::optional<http::Origins> origins_;
   IntrusivePtr<Connection> connection_;
 };
 
 TEST(WebSocketAccept, AsksWhosePageItIs) {
   run([] {
     http::App app;
-    EchoEndpoint own{http::Origins()}, listed{http::Origins({"https://friend.example"})};
+    EchoEndpoint untold{std::nullopt}, own{http::Origins()},
+        listed{http::Origins({"https://friend.example"})}, any{http::Origins::any()};
+    app.mount("/untold", untold);
     app.mount("/own", own);
     app.mount("/listed", listed);
+    app.mount("/any", any);
     const auto status = [&app](std::string_view path, const std::string& headers) {
       RawClient client(app);
       client.send(upgrade_request(path, headers) + client_text("?"));
@@ -236,12 +262,14 @@ TEST(WebSocketAccept, AsksWhosePageItIs) {
       }
       return head.substr(9, 3);
     };
-    for (const char* path : {"/own", "/listed"}) {
+    for (const char* path : {"/untold", "/own", "/listed", "/any"}) {
+      const std::string stranger = path == std::string_view("/any") ? "101" : "403";
       EXPECT_EQ(status(path, ""), "101");
       EXPECT_EQ(status(path, "Origin: http://example.org\r\n"), "101");
-      EXPECT_EQ(status(path, "Origin: http://evil.example\r\n"), "403");
-      EXPECT_EQ(status(path, "Origin: null\r\n"), "403");
+      EXPECT_EQ(status(path, "Origin: http://evil.example\r\n"), stranger) << path;
+      EXPECT_EQ(status(path, "Origin: null\r\n"), stranger) << path;
     }
+    EXPECT_EQ(status("/untold", "Origin: https://friend.example\r\n"), "403");
     EXPECT_EQ(status("/own", "Origin: https://friend.example\r\n"), "403");
     EXPECT_EQ(status("/listed", "Origin: https://friend.example\r\n"), "101");
   });
