@@ -1,8 +1,10 @@
 // What scripts/bench-http asks of HTTP and WebSocket: "/" is answered from a callback, "/g" by a
 // handler on a greenlet, "/files/..." from a folder; WebSockets are echoed, those of "/cast" hear what any of
 // them says.
+#include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <verdin/verdin.hpp>
 #include <verdin/websocket/accept.hpp>
@@ -29,9 +31,20 @@ class Peer : public websocket::ConnectionHandler {
     peer->connection_ = websocket::accept(exchange, http::Origins::any(), options, *peer);
     peer->connection_ ? peer->on_begin() : delete peer;
   }
-  virtual ~Peer() = default;
+  void say_farewell() { connection_->close(websocket::close_code::kGoingAway); }
+  static void forget_all() {
+    while (!all.empty()) delete all.back();
+  }
+
+  static inline std::vector<Peer*> all{};  // of the one hub
 
  protected:
+  Peer() : index_(all.size()) { all.push_back(this); }
+  virtual ~Peer() {
+    all[index_] = all.back();
+    all[index_]->index_ = index_;
+    all.pop_back();
+  }
   virtual void on_begin() {}
   void on_binary(std::span<char> message) override {
     connection_->send_binary({message.data(), message.size()});
@@ -39,6 +52,9 @@ class Peer : public websocket::ConnectionHandler {
   void on_close(const websocket::Close&) override { delete this; }
 
   verdin::IntrusivePtr<websocket::Connection> connection_;
+
+ private:
+  std::size_t index_;
 };
 
 class Echo final : public Peer {
@@ -73,6 +89,11 @@ class Hello final : public http::Endpoint {
     if (path == "/cast") return Peer::begin<Member>(exchange, topics_);
     path == "/whole" ? Peer::begin<WholeEcho>(exchange) : Peer::begin<Echo>(exchange);
   }
+  void on_stop() override {
+    for (Peer* const peer : Peer::all) peer->say_farewell();
+  }
+  std::size_t active() const override { return Peer::all.size(); }
+  void on_end() override { Peer::forget_all(); }
 
   websocket::Topics topics_;
 };
