@@ -1,7 +1,9 @@
 // What scripts/bench-http asks of HTTP and WebSocket: "/" is answered from a callback, "/g" by a
-// handler on a greenlet, "/files/..." from a folder; WebSockets are echoed, those of "/cast" hear what any of
-// them says.
+// handler on a greenlet, "/files/..." from a folder, "/pieces/N" by 1 MiB in pieces of N octets; WebSockets
+// are echoed, those of "/cast" hear what any of them says.
+#include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +21,7 @@ namespace websocket = verdin::websocket;
 namespace {
 
 constexpr std::string_view kHello = "Hello world!";
+constexpr std::size_t kMuch = 1 << 20;
 
 /// One WebSocket; deletes itself at the end.
 class Peer : public websocket::ConnectionHandler {
@@ -109,6 +112,14 @@ int main(int argc, char** argv) {
     const auto hello = std::make_shared<Hello>();
     app.route("/", hello).route("/cast", hello).route("/whole", hello);
     app.get("/g", [](http::Request&, http::Response& response) { response.type("text/plain").send(kHello); });
+    app.get("/pieces/:size", [](http::Request& request, http::Response& response) {
+      const auto size = std::clamp<std::size_t>(
+          std::strtoul(std::string(request.param("size")).c_str(), nullptr, 10), 1, kMuch);
+      const std::string piece(size, 'p');
+      for (std::size_t left = kMuch; left > 0; left -= std::min(left, size)) {
+        if (!response.write(std::string_view(piece).substr(0, left))) return;
+      }
+    });
     if (!options.files.empty()) app.static_files("/files", options.files);
     serve_at(app, options.port);
   });

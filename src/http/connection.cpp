@@ -1,5 +1,7 @@
 #include "http/connection.hpp"
 
+#include <algorithm>
+
 #include <verdin/protocol/http1/uri.hpp>
 #include <verdin/runtime/hub.hpp>
 
@@ -8,8 +10,10 @@
 namespace verdin::http {
 
 namespace {
+constexpr std::size_t kLittleOutput = 8 * 1024;
+constexpr std::chrono::seconds kShortOfMemory(1);
 constexpr std::size_t kMostBodyHeld = 64 * 1024;  // of one that a handler reads
-}
+}  // namespace
 
 // What every open connection costs beside its stream.
 static_assert(sizeof(Connection) <= 256);
@@ -75,13 +79,28 @@ void Connection::use(std::string_view data) {
   }
 }
 
-bool Connection::output_is_high() const { return stream_->unsent() > server_.options().write_high_water; }
+/// Much may wait while the kernel will take it. What it will not take waits for the peer, and that is to be
+/// little: so the mark goes down as the kernel's room does (which is asked for at 8 KiB, 16, 32).
+bool Connection::output_is_high() {
+  const std::size_t unsent = stream_->unsent(), most = server_.options().write_high_water;
+  if (unsent > most) return true;
+  if (unsent <= std::max<std::size_t>(kLittleOutput, mark_)) return false;
+  const bool short_of_memory = timer_.loop().now() < server_.kernel_is_short_until;
+  const std::size_t room = short_of_memory ? 0 : stream_->room() / 2;
+  mark_ = static_cast<std::uint32_t>(std::min(room, 2 * unsent));
+  return unsent > mark_;
+}
 
 bool Connection::output_is_full() {
   if (!output_is_high()) return false;
   // If the kernel takes it all now, nobody would tell us later.
+  const bool there_was_room = !secure_ && stream_->unsent() <= 2 * std::size_t{mark_};
   stream_->flush();
-  return stream_->unsent() > 0;
+  mark_ = 0;
+  if (stream_->unsent() == 0) return false;
+  // With all its sockets it is at the end of its memory for them (tcp_mem), which no socket's room tells.
+  if (there_was_room) server_.kernel_is_short_until = timer_.loop().now() + kShortOfMemory;
+  return true;
 }
 
 void Connection::hold(std::string_view data) {

@@ -53,7 +53,7 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   void await_body(Exchange& exchange);
   void stop_awaiting_body(Exchange& exchange);
   /// So much waits for the peer that no more should be made.
-  bool output_is_high() const;
+  bool output_is_high();
   /// The same, when the kernel has taken what it would: on_drained() follows then.
   bool output_is_full();
   void abort_if_half_closed();
@@ -134,6 +134,7 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   loop::Clock::time_point taken_at_;  // when the peer's taking was last looked at
   std::uint64_t queued_ = 0;          // octets given to the stream so far
   std::uint64_t taken_ = 0;           // of those, taken by the kernel at taken_at_
+  std::uint32_t mark_ = 0;            // as much more may wait: see output_is_high()
   Phase phase_ = Phase::fresh;
   bool timed_ : 1 = false;  // else the timer means nothing
   bool eof_ : 1 = false;

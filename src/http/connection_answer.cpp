@@ -320,6 +320,7 @@ void Connection::note_queued(std::size_t unsent_before) {
   if (unsent_before == 0) {  // the peer owes nothing: its time begins now
     taken_at_ = timer_.loop().now();
     taken_ = queued_;
+    mark_ = 0;
   }
   queued_ += stream_->unsent() - unsent_before;
 }

@@ -81,6 +81,9 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
     }
   }
 
+  /// Until then connections queue little: it took less than it had room for.
+  loop::Clock::time_point kernel_is_short_until{};
+
   struct Mount {
     std::string prefix;
     std::shared_ptr<Endpoint> endpoint;

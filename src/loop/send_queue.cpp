@@ -13,7 +13,9 @@ namespace verdin::loop {
 
 namespace {
 constexpr std::size_t kGatherLimit = 32;
-}
+constexpr std::size_t kTrimmed = 16 * 1024;
+constexpr std::size_t kWorthATrim = 2 * 1024;
+}  // namespace
 
 void SendQueue::append(const SharedBuffer& buffer) {
   if (buffer.size() <= kCopyLimit) {
@@ -105,6 +107,14 @@ void SendQueue::compact() {
     shared_.erase(shared_.begin(), shared_.begin() + static_cast<std::ptrdiff_t>(shared_first_));
     shared_first_ = 0;
   }
+}
+
+void SendQueue::trim() {
+  const std::size_t left = own_.size() - own_sent_;
+  if (left > kTrimmed || !shared_.empty() || own_.capacity() <= 2 * left + kWorthATrim) return;
+  own_.erase(0, own_sent_);
+  own_sent_ = 0;
+  own_.shrink_to_fit();  // without memory it stays
 }
 
 void SendQueue::clear() {

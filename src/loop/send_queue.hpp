@@ -55,6 +55,8 @@ class SendQueue {
   /// Forgets the first `count` octets: they are written.
   void consume(std::size_t count);
   void clear();
+  /// The kernel is full: a little that is left does not hold the memory of what is sent.
+  void trim();
   std::size_t capacity() const noexcept { return own_.capacity(); }
   /// Was it taken before this process was forked off?
   bool is_parents() const noexcept { return taken_.is_parents(); }

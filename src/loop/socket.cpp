@@ -1,5 +1,9 @@
 #include "loop/socket.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <limits>
 #include <new>
 
 #include <arpa/inet.h>
@@ -43,6 +47,22 @@ void retire(StreamPtr stream) {
   } catch (const std::bad_alloc&) {  // then what is unsent is lost
     retired->close();
   }
+}
+
+std::size_t room_of([[maybe_unused]] int fd) noexcept {
+#if defined(SO_MEMINFO)
+  // By the kernel's own account (linux/sock_diag.h). What a Unix socket has sent is "allocated", until it is
+  // read.
+  constexpr std::size_t kAllocated = 2, kLimit = 3, kQueued = 5, kCount = 9;
+  std::array<std::uint32_t, kCount> memory{};
+  socklen_t size = sizeof memory;
+  if (::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory.data(), &size) == 0 &&
+      size > kQueued * sizeof memory[0]) {
+    const std::size_t taken = std::max(memory[kAllocated], memory[kQueued]);
+    return memory[kLimit] - std::min<std::size_t>(memory[kLimit], taken);
+  }
+#endif
+  return std::numeric_limits<std::size_t>::max();
 }
 
 }  // namespace verdin::loop

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <string>
 
 namespace verdin::loop {
@@ -16,5 +17,8 @@ std::string peer_address_of(int fd);
 
 /// Whether the peer has sent FIN or the connection is broken, unread data or not.
 bool peer_gone_of(int fd) noexcept;
+
+/// What Stream::room() says.
+std::size_t room_of(int fd) noexcept;
 
 }  // namespace verdin::loop

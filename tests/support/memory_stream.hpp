@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +22,7 @@ class MemoryStream;
 struct MemoryPeer {
   std::string received;  // what the server has written and the "kernel" has taken
   std::size_t window = static_cast<std::size_t>(-1);  // octets that the "kernel" will still take
+  std::optional<std::size_t> room;                    // what it says of that, if it is not true
   std::string waiting;                                // sent, and not read by the server
   bool paused = false;
   bool left = false;      // the peer has gone, and nothing reads that
@@ -61,6 +63,7 @@ class MemoryStream final : public loop::Stream {
     queue_.erase(0, size);
     blocked_ = !queue_.empty();
   }
+  std::size_t room() const override { return peer_->room.value_or(peer_->window); }
   void pause() override { peer_->paused = true; }
   void resume() override { peer_->paused = false; }
   loop::Loop& loop() const override { return Hub::current().loop(); }

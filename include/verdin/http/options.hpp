@@ -46,7 +46,7 @@ struct Options {
 
   std::size_t max_connections = 100'000;  // those above are answered 503
   std::size_t write_high_water =
-      64 * 1024;               // queued octets above which a pipelining peer's next request waits
+      64 * 1024;               // queued octets above which a pipelining peer's next request waits, or write()
   std::string server_name{};   // of a Server header in every answer; empty: none, which tells strangers less
   int backlog = 1024;          // connections that the kernel holds for us
   bool handle_signals = true;  // serve_forever() takes SIGINT and SIGTERM as stop()

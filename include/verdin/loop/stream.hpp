@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -85,6 +86,9 @@ class Stream {
   virtual std::size_t unsent() const = 0;
   /// Tries to write what is queued now rather than at the end of the turn.
   virtual void flush() = 0;
+  /// Octets that the kernel has room for now, about; as many as can be named where nobody knows. A system
+  /// call.
+  virtual std::size_t room() const { return std::numeric_limits<std::size_t>::max(); }
   /// Hands octets of an open regular file to the kernel, behind what is queued, without a copy here: `size`
   /// of them from `offset` on, both of which are moved on by what was taken. Blocks while the file is read
   /// from its disk.

@@ -158,6 +158,7 @@ void LibevStream::after_flush() {
   if (empty || error_ != 0) loop_.send_queues().give_back(std::move(queue_));
   const bool was_blocked = blocked_;
   blocked_ = !empty && error_ == 0;
+  if (blocked_ && !was_blocked) queue_->trim();
   if (blocked_ != was_blocked || error_ != 0) update_interest();
   if (empty && finish_timer_) send_fin();
 }

@@ -9,6 +9,7 @@
 #include <ev.h>
 
 #include "loop/libev/libev_loop.hpp"
+#include "loop/socket.hpp"
 
 namespace verdin::loop {
 
@@ -31,6 +32,7 @@ class LibevStream final : public Stream {
   int fd() const override { return io_.fd; }
   std::string peer_address() const override;
   bool peer_gone() const override;
+  std::size_t room() const override { return room_of(io_.fd); }
 
   // For the loop.
   void flush_at_end_of_turn();

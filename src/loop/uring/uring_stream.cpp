@@ -214,6 +214,7 @@ void UringStream::flush() {
     if (n < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) return fail(errno);
+      queue_->trim();
       blocked_ = true;
       touch();
       return update();

@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <memory>
 
+#include "loop/socket.hpp"
 #include "loop/uring/uring_loop.hpp"
 
 namespace verdin::loop {
@@ -47,6 +48,7 @@ class UringStream final : public Stream {
   int fd() const override { return fd_; }
   std::string peer_address() const override;
   bool peer_gone() const override;
+  std::size_t room() const override { return room_of(fd_); }
   void close() override;
 
   // For the loop.

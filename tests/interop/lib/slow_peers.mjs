@@ -34,7 +34,7 @@ export const kKinds = {
   'reads nothing of a large answer':
     { opening: 'GET /large HTTP/1.1\r\nHost: x\r\n\r\n', deaf: true, drip: 'GET ', limit: (of) => [of.write, 2 * of.write] },
   'reads nothing of an answer in pieces':
-    { opening: 'GET /pieces HTTP/1.1\r\nHost: x\r\n\r\n', costs: 96 * 1024, deaf: true, drip: 'GET ', limit: (of) => [of.write, 2 * of.write] },
+    { opening: 'GET /pieces HTTP/1.1\r\nHost: x\r\n\r\n', costs: 16 * 1024, deaf: true, drip: 'GET ', limit: (of) => [of.write, 2 * of.write] },
   'half a TLS handshake': { secure: true, opening: kHello, limit: (of) => [of.tls, of.tls] },
   'TLS handshake, octet by octet': { secure: true, opening: kHello.subarray(0, 20), drip: '\x07', limit: (of) => [of.tls, of.tls] },
   'half a WebSocket handshake': { opening: `GET /echo HTTP/1.1\r\n${kOpening}`, limit: (of) => [of.head, of.head] },

@@ -1,9 +1,11 @@
 // Answers and bodies in pieces: in their order, with back-pressure both ways, to the end or not at all.
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -399,6 +401,67 @@ TEST(HttpStreaming, APeerThatLeavesOrTakesNothingEndsIt) {
 
 // RFC 9112 section 6.3: whatever a handler does, a peer takes what stands behind the head for the next
 // answer.
+// The mark goes down as the kernel's room does, so that what is left for a peer who reads nothing is little.
+TEST(HttpStreaming, LittleWaitsForAPeerWhoReadsNothing) {
+  verdin::run([] {
+    for (const std::size_t piece : {std::size_t{100}, std::size_t{1'000}, std::size_t{10'000}}) {
+      Site site;
+      site.app.get("/", [piece](Request&, Response& r) {
+        while (r.write(std::string(piece, 'x'))) {
+        }
+      });
+      const auto peer = site.connect();
+      peer->window = 2'000'000;
+      peer->send(get("/"));
+      ASSERT_TRUE(soon(peer, [&] { return peer->window == 0; })) << piece;
+      EXPECT_LE(peer->stream->unsent(), 8192 + 2 * piece) << piece;
+      peer->window = 2'000'000;
+      ASSERT_TRUE(soon(peer, [&] { return peer->window == 0; })) << piece;
+      EXPECT_LE(peer->stream->unsent(), 8192 + 2 * piece) << piece;
+      peer->fail();
+    }
+  });
+}
+
+TEST(HttpStreaming, MuchWaitsWhileTheKernelHasRoom) {
+  verdin::run([] {
+    Site site;
+    std::size_t most = 0;
+    std::shared_ptr<MemoryPeer> peer;
+    site.app.get("/", [&](Request&, Response& r) {
+      for (int i = 0; i < 1000 && r.write(std::string(1'000, 'x')); ++i)
+        most = std::max(most, peer->stream->unsent());
+    });
+    peer = site.connect();
+    peer->send(get("/"));
+    ASSERT_TRUE(soon(peer, [&] { return peer->received.ends_with("\r\n0\r\n\r\n"); }));
+    EXPECT_GT(most, Options().write_high_water - 2'000);
+  });
+}
+
+// At the end of its memory for all sockets the kernel takes less than one's room says.
+TEST(HttpStreaming, AKernelThatIsShortOfMemoryIsBelievedThat) {
+  verdin::run([] {
+    Site site;
+    site.app.get("/", [](Request&, Response& r) {
+      while (r.write(std::string(1'000, 'x'))) {
+      }
+    });
+    std::vector<std::size_t> unsent;
+    for (int i = 0; i < 2; ++i) {
+      const auto peer = site.connect();
+      peer->room = 1'000'000;
+      peer->window = 1'000;
+      peer->send(get("/"));
+      ASSERT_TRUE(soon(peer, [&] { return peer->window == 0; }));
+      unsent.push_back(peer->stream->unsent());
+      peer->fail();
+    }
+    EXPECT_GT(unsent[0], 60'000u);
+    EXPECT_LE(unsent[1], 8192 + 2'000u);
+  });
+}
+
 TEST(HttpStreaming, AnswersThatHaveNoBodyNeverGetOne) {
   verdin::run([] {
     const std::string body(100'000, 'x');

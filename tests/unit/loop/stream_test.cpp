@@ -232,6 +232,43 @@ TEST_P(StreamTest, keeps_what_the_kernel_refuses_and_says_when_it_is_gone) {
   EXPECT_EQ(stream->unsent(), 0u);
 }
 
+#if defined(SO_MEMINFO)
+TEST_P(StreamTest, knows_the_room_that_the_kernel_has) {
+  const std::size_t room = stream->room();
+  EXPECT_GT(room, 50'000u);
+  stream->send(std::string(50'000, 'x'));
+  loop->turn(false);
+  EXPECT_LE(stream->room(), room - 50'000);
+  EXPECT_EQ(read_peer().size(), 50'000u);
+  EXPECT_EQ(stream->room(), room);
+}
+#endif
+
+// What is left may have moved to less memory.
+TEST_P(StreamTest, a_little_that_the_kernel_refuses_keeps_its_place) {
+  for (std::size_t before = 0; before < 40'000; before += 5'000) {
+    std::string sent, got;
+    const auto queue = [&](std::size_t size) {
+      for (std::size_t i = 0; i < size; i += 1'000) {
+        const std::string piece(1'000, static_cast<char>('a' + sent.size() / 1'000 % 26));
+        stream->send(piece);
+        sent += piece;
+      }
+      loop->turn(false);
+    };
+    queue(before);
+    while (stream->unsent() == 0) queue(40'000);
+    queue(2'000);
+    EXPECT_GE(stream->unsent(), 2'000u);
+    turn_until([&] {
+      got += read_peer();
+      return got.size() == sent.size();
+    });
+    EXPECT_TRUE(got == sent);
+    turn_until([&] { return stream->unsent() == 0; });
+  }
+}
+
 TEST_P(StreamTest, reads_nothing_while_paused) {
   stream->pause();
   ASSERT_EQ(::send(peer, "x", 1, 0), 1);
