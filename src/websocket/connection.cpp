@@ -155,7 +155,7 @@ void Connection::dispatch(const DecoderEvent& event) {
       if (deliver) handler_->on_binary(event.payload);
       break;
     case DecoderEvent::Kind::ping:
-      if (state_ == State::open) append_frame(Opcode::pong, {event.payload.data(), event.payload.size()});
+      answer(Opcode::pong, {event.payload.data(), event.payload.size()});
       break;
     case DecoderEvent::Kind::pong:
       if (deliver) handler_->on_pong(event.payload);
@@ -171,15 +171,31 @@ void Connection::dispatch(const DecoderEvent& event) {
   }
 }
 
+/// What the peer is owed. Without memory for it, it gets nothing more.
+void Connection::answer(Opcode opcode, std::string_view payload) noexcept {
+  if (state_ != State::open) return;
+  try {
+    append_frame(opcode, payload);
+  } catch (...) {
+    cut_without_memory();
+  }
+}
+
+void Connection::answer_close(std::uint16_t code, std::string_view reason) noexcept {
+  if (in_frame()) return;  // it would be taken for the message's
+  char payload[codec::kMaxControlPayload];
+  answer(Opcode::close, {payload, codec::write_close_payload(payload, code, reason)});
+}
+
 void Connection::on_close_frame(std::span<const char> payload) {
   const codec::ClosePayload close = codec::parse_close_payload(payload);
   if (close.error != 0) return fail(close.error, "invalid close frame");
-  if (state_ == State::open && !in_frame()) append_close_frame(close.code, {});
+  answer_close(close.code, {});
   end({close.code, std::string(close.reason), true}, Farewell::polite);
 }
 
 void Connection::fail(std::uint16_t code, std::string_view reason) {
-  if (state_ == State::open && !in_frame()) append_close_frame(code, reason);
+  answer_close(code, reason);
   end({code, std::string(reason), false}, Farewell::polite);
 }
 
@@ -234,10 +250,18 @@ void Connection::update_reading() {
 void Connection::close(std::uint16_t code, std::string_view reason) {
   if (!is_open()) return;
   if (in_frame()) return doom(close_code::kAbnormal, "closed within a message");
-  state_ = State::closing;
+  Extras& timers = extras();
+  state_ = State::closing;  // what is over a limit now is over it no longer
+  try {
+    append_close_frame(code, reason);
+  } catch (...) {
+    if (state_ == State::closing) state_ = State::open;
+    release_extras();
+    throw;
+  }
+  if (state_ != State::closing) return;
   watch_.stop();
-  append_close_frame(code, reason);
-  extras().timer.start(std::chrono::milliseconds(close_timeout_));
+  timers.timer.start(std::chrono::milliseconds(close_timeout_));
   if (holds_input()) extras_->input_timer.start(std::chrono::milliseconds(0));
   update_reading();
 }
@@ -270,15 +294,16 @@ void Connection::on_timer() {
 
 /// Counters are looked at here alone, so that a message costs no timer.
 void Connection::on_watch() {
-  if (state_ != State::open) return;
   const IntrusivePtr<Connection> self(this);
+  if (state_ == State::doomed) return end({close_code::kAbnormal, "no memory", false}, Farewell::cut);
+  if (state_ != State::open) return;
   // While nothing is read, nothing can be heard, but that the peer has gone can be seen.
   // Nor can be asked within a frame, which the application may take its time to fill.
   const bool asked = reading_ && !in_frame();
   const bool there = asked ? std::exchange(heard_, std::uint16_t{0}) >= enough_ : !stream_->peer_gone();
   if (!there) return end({close_code::kAbnormal, "no answer to a ping", false}, Farewell::cut);
   watch_.start(std::chrono::milliseconds(ping_interval_));
-  in_frame() ? void(heard_ = kEverything) : void(ping());
+  in_frame() ? void(heard_ = kEverything) : answer(Opcode::ping, {});
 }
 
 // NOLINTNEXTLINE(performance-unnecessary-value-param): it must outlive the handler that is told

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -32,6 +33,13 @@ class Scratch {
 };
 thread_local std::string Scratch::octets_;
 
+/// Appending so much does not throw then.
+void make_room(std::string& queue, std::size_t size) {
+  const std::size_t wanted = queue.size() + size;
+  if (wanted > queue.capacity()) [[unlikely]]
+    queue.reserve(std::max(wanted, 2 * queue.capacity()));
+}
+
 }  // namespace
 
 /// Messages wait behind one that is on its way in parts; its own do not, nor control frames unless it is one
@@ -50,7 +58,7 @@ void Connection::append_frame(Opcode opcode, std::string_view payload, bool fin,
   write_frame(queue_for(opcode), opcode, payload, fin, compressed);
 }
 
-/// Behind what is in `queue`.
+/// Behind what is in `queue`: all of it, or nothing if it throws; or else the connection is cut.
 void Connection::write_frame(std::string& queue, Opcode opcode, std::string_view payload, bool fin,
                              bool compressed) {
   char header[codec::kMaxFrameHeader];
@@ -58,10 +66,17 @@ void Connection::write_frame(std::string& queue, Opcode opcode, std::string_view
   const std::size_t size = client_ ? codec::write_header(header, opcode, payload.size(), mask, fin)
                                    : codec::write_header(header, opcode, payload.size(), fin);
   if (compressed) codec::mark_compressed(header);
-  queue.append(header, size);
   if (payload.size() >= kCopied && !client_ && !(parts_ && &queue == &parts_->held)) {
-    stream_->send(payload);
+    queue.append(header, size);
+    try {
+      stream_->send(payload);
+    } catch (...) {
+      cut_without_memory();  // the header may have left
+      throw;
+    }
   } else {
+    make_room(queue, size + payload.size());
+    queue.append(header, size);
     const std::size_t start = queue.size();
     queue.append(payload);
     if (client_) codec::apply_mask({queue.data() + start, payload.size()}, mask);
@@ -76,9 +91,14 @@ bool Connection::append_compressed(Opcode opcode, std::string_view message) {
   // It would leave behind parts that are still to be compressed, and come before them in the context.
   if (parts_ && deflater.takes_over()) return false;
   Scratch compressed;
-  deflater.deflate(message, *compressed);
-  if ((*compressed).size() >= message.size() && !deflater.takes_over()) return false;
-  append_frame(opcode, *compressed, true, true);
+  try {
+    deflater.deflate(message, *compressed);
+    if ((*compressed).size() >= message.size() && !deflater.takes_over()) return false;
+    append_frame(opcode, *compressed, true, true);
+  } catch (...) {
+    if (deflater.takes_over()) cut_without_memory();  // the context knows what the peer will never see
+    throw;
+  }
   return true;
 }
 
@@ -127,7 +147,9 @@ bool Connection::begin_message(Opcode opcode, std::optional<std::uint64_t> lengt
     if (client_) parts->mask = impl::next_mask();
     const std::size_t size = client_ ? codec::write_header(header, opcode, *length, parts->mask)
                                      : codec::write_header(header, opcode, *length);
-    stream_->send_in_place().append(header, size);
+    std::string& queue = stream_->send_in_place();
+    make_room(queue, size);
+    queue.append(header, size);
     parts->rest = *length;
   }
   parts_ = std::move(parts);
@@ -138,9 +160,15 @@ bool Connection::begin_message(Opcode opcode, std::optional<std::uint64_t> lengt
 void Connection::append_rest(std::string_view part) {
   if (part.size() > parts_->rest) throw std::logic_error("more than the length that was announced");
   if (part.size() >= kCopied && !client_) {
-    stream_->send(part);
+    try {
+      stream_->send(part);
+    } catch (...) {
+      cut_without_memory();  // some of it may have left
+      throw;
+    }
   } else {
     std::string& queue = stream_->send_in_place();
+    make_room(queue, part.size());
     const std::size_t start = queue.size();
     queue.append(part);
     if (client_) {
@@ -166,29 +194,43 @@ bool Connection::send_part(std::string_view part) {
   // not.
   if (first && stored) parts_->compressed = false;
   Scratch compressed;
-  if (parts_->compressed) {
-    stored ? codec::Deflater::store_part(part, *compressed)
-           : compression_->deflater.deflate_part(part, *compressed);
-    part = *compressed;
+  const bool takes_over = parts_->compressed && compression_->deflater.takes_over();
+  try {
+    if (parts_->compressed) {
+      stored ? codec::Deflater::store_part(part, *compressed)
+             : compression_->deflater.deflate_part(part, *compressed);
+      part = *compressed;
+    }
+    write_frame(stream_->send_in_place(), parts_->next, part, false, first && parts_->compressed);
+  } catch (...) {
+    if (takes_over) cut_without_memory();
+    throw;
   }
-  write_frame(stream_->send_in_place(), std::exchange(parts_->next, Opcode::continuation), part, false,
-              first && parts_->compressed);
+  parts_->next = Opcode::continuation;
   return true;
 }
 
 bool Connection::end_message() {
-  if (in_frame() && is_open()) throw std::logic_error("less than the length that was announced");
+  if (!is_open() || !parts_) {
+    parts_.reset();
+    return false;
+  }
+  if (in_frame()) throw std::logic_error("less than the length that was announced");
+  std::string& queue = stream_->send_in_place();
+  make_room(queue, codec::kMaxFrameHeader + codec::Deflater::kEnd.size() + parts_->held.size());
   const std::unique_ptr<Parts> parts = std::move(parts_);
-  if (!is_open() || !parts) return false;
   if (!parts->is_frame) {
     const bool open = parts->compressed && parts->next == Opcode::continuation;
-    write_frame(stream_->send_in_place(), parts->next, open ? codec::Deflater::kEnd : std::string_view(),
-                true, false);
+    write_frame(queue, parts->next, open ? codec::Deflater::kEnd : std::string_view(), true, false);
   }
-  if (is_open() && !parts->held.empty()) {
-    stream_->send_in_place().append(parts->held);
-    queued(parts->held.size());
+  if (!is_open() || parts->held.empty()) return true;
+  try {
+    stream_->send_in_place().append(parts->held);  // it may be another, if all has just left
+  } catch (...) {
+    cut_without_memory();
+    throw;
   }
+  queued(parts->held.size());
   return true;
 }
 
@@ -196,10 +238,16 @@ bool Connection::ping(std::string_view payload) {
   return send(Opcode::ping, payload.substr(0, codec::kMaxControlPayload));
 }
 
-void Connection::queued(std::size_t frame_size) {
+/// It is queued already: who has it, and no memory to watch the peer with, is without the peer.
+void Connection::queued(std::size_t frame_size) noexcept {
   const std::size_t unsent = stream_->unsent() + held_size();
-  if (unsent > send_limit_) [[unlikely]]
-    over_limit(unsent - std::min(frame_size, unsent));
+  if (unsent > send_limit_) [[unlikely]] {
+    try {
+      over_limit(unsent - std::min(frame_size, unsent));
+    } catch (...) {
+      cut_without_memory();
+    }
+  }
 }
 
 void Connection::over_limit(std::size_t unsent_before) {
@@ -217,6 +265,16 @@ void Connection::over_limit(std::size_t unsent_before) {
   if (unsent_before > send_limit_ && unsent > drop_limit_ && state_ == State::open) {
     doom(close_code::kPolicyViolation, "slow reader");
   }
+}
+
+/// What has left is not whole, or can be followed by nothing that the peer would understand. Needs no memory.
+void Connection::cut_without_memory() noexcept {
+  if (!alive()) return;
+  state_ = State::doomed;
+  if (extras_) extras_->timer.stop();
+  stream_.reset();
+  watch_.stop();
+  watch_.start(std::chrono::milliseconds(0));
 }
 
 /// Cuts the connection inside a call of the application: on_close() has to wait for the loop.

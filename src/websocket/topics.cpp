@@ -1,3 +1,4 @@
+#include <new>
 #include <stdexcept>
 #include <string>
 
@@ -77,7 +78,13 @@ std::size_t Topics::publish(std::string_view name, SharedMessage& message, Subsc
   std::size_t sent = 0;
   // Sending tells no handler anything, so that nobody joins or leaves meanwhile.
   for (const Topic::Member& member : topic->members) {
-    if (member.connection != except.connection() && member.connection->send(message)) ++sent;
+    if (member.connection == except.connection()) continue;
+    try {
+      if (member.connection->send(message)) ++sent;
+    } catch (const std::bad_alloc&) {
+      if (sent == 0) throw;
+      member.connection->cut_without_memory();  // the others have it
+    }
   }
   return sent;
 }

@@ -12,6 +12,8 @@
 //
 // Threads: of the stream's loop only; all callbacks come from the loop, in hub context, and must not block.
 // No call on a Connection calls back into the handler: not even abort(). Nothing throws but std::bad_alloc.
+// What throws that has queued nothing, and may be called again; where that cannot be had (a compressor has
+// seen the message, half of it is with the kernel) the connection is cut (1006).
 //
 // Ownership: held by IntrusivePtr; the handler must outlive it or be taken off by set_handler(nullptr). A
 // handler may do anything in a callback: close, abort or drop this or any other connection. Dropping the last
@@ -182,9 +184,12 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   void write_frame(std::string& queue, Opcode opcode, std::string_view payload, bool fin, bool compressed);
   bool append_compressed(Opcode opcode, std::string_view message);
   void append_close_frame(std::uint16_t code, std::string_view reason);
-  void queued(std::size_t frame_size);
+  void answer(Opcode opcode, std::string_view payload) noexcept;
+  void answer_close(std::uint16_t code, std::string_view reason) noexcept;
+  void queued(std::size_t frame_size) noexcept;
   void over_limit(std::size_t unsent_before);
   void doom(std::uint16_t code, std::string_view reason);
+  void cut_without_memory() noexcept;
   void fail(std::uint16_t code, std::string_view reason);
   enum class Farewell { cut, polite };
   void end(Close close, Farewell farewell);

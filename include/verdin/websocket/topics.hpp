@@ -12,7 +12,8 @@
 // it, and it is dropped in the end.
 //
 // Threads: of one hub, that of the connections. Nothing blocks, and no callback comes from any call. Throws
-// std::bad_alloc. Ownership: neither owns the other; either may be destroyed first.
+// std::bad_alloc, publish() before anybody has the message: who cannot be given it after that is cut (1006).
+// Ownership: neither owns the other; either may be destroyed first.
 //
 // Limits: a name has at most kMaxTopicName octets, whatever they are: names often come from peers, and who
 // subscribes keeps them. To subscribe to a longer one is std::length_error, which closes the connection of a

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <new>
 
 #include <sys/socket.h>
 #if defined(__linux__)
@@ -84,7 +85,12 @@ void LibevStream::write_through(std::string_view bytes) {
   const ssize_t sent = SendQueue::write_through(io_.fd, queue_.get(), bytes);
   if (sent < 0) return fail(errno);
   if (static_cast<std::size_t>(sent) == bytes.size()) return;
-  queue().append(bytes.substr(static_cast<std::size_t>(sent)));
+  try {
+    queue().append(bytes.substr(static_cast<std::size_t>(sent)));
+  } catch (const std::bad_alloc&) {
+    if (sent == 0) throw;  // of these octets nothing has left
+    return fail(ENOMEM);   // half of them has
+  }
   blocked_ = true;
   update_interest();
 }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <new>
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -192,7 +193,12 @@ void UringStream::write_through(std::string_view bytes) {
   const ssize_t sent = SendQueue::write_through(fd_, queue_.get(), bytes);
   if (sent < 0) return fail(errno);
   if (static_cast<std::size_t>(sent) == bytes.size()) return;
-  queue().append(bytes.substr(static_cast<std::size_t>(sent)));
+  try {
+    queue().append(bytes.substr(static_cast<std::size_t>(sent)));
+  } catch (const std::bad_alloc&) {
+    if (sent == 0) throw;  // of these octets nothing has left
+    return fail(ENOMEM);   // half of them has
+  }
   blocked_ = true;
   update();
 }
