@@ -166,7 +166,10 @@ static void ready(void) {
 static int send_fails(int fd) {
   if (!failing_strikes(failing_send)) return 0;
   const int error = errno;
-  if (error == EPIPE) real.shutdown(fd, SHUT_RDWR);
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (error == EPIPE && real.getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM)
+    real.shutdown(fd, SHUT_RDWR);
   errno = error;
   return 1;
 }
