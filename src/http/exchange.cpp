@@ -19,6 +19,8 @@ Exchange::~Exchange() {
   if (connection_) connection_->abandon(*this);
 }
 
+[[gnu::noinline, gnu::cold]] Exchange::Extras::~Extras() = default;
+
 void Exchange::respond(int status, std::span<const Header> headers, std::string_view body) {
   if (connection_ && !started_) connection_->respond(*this, status, headers, body);
 }

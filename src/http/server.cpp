@@ -12,7 +12,14 @@ namespace verdin::http {
 
 namespace {
 constexpr std::size_t kErrorIdSize = 16;
+
+[[gnu::always_inline]] inline void ask(Endpoint& endpoint, ExchangePtr&& exchange) {
+  const Request& request = exchange->request();
+  const bool upgrade = request.wants_websocket() && request.is("GET") && request.body().empty();
+  upgrade ? endpoint.on_upgrade(std::move(exchange)) : endpoint.on_request(std::move(exchange));
 }
+
+}  // namespace
 
 /// Where a request is on its way through the middlewares.
 struct Next::Chain {
@@ -88,17 +95,11 @@ void Server::dispatch(ExchangePtr exchange) {
   if (Endpoint* const endpoint = exchange->endpoint_) {
     if (!middlewares_.empty() && endpoint->is_behind_middlewares()) return start_handler(std::move(exchange));
     const ExchangePtr kept = exchange;  // an endpoint that throws may have let go of it
-    guarded(&kept->request_, [&] { ask_endpoint(*endpoint, std::move(exchange)); });
+    guarded(&kept->request_, [&] { ask(*endpoint, std::move(exchange)); });
     return;
   }
   if (!exchange->route_) return answer_without_route(std::move(exchange));
   start_handler(std::move(exchange));
-}
-
-void Server::ask_endpoint(Endpoint& endpoint, ExchangePtr exchange) {
-  const Request& request = exchange->request_;
-  const bool upgrade = request.wants_websocket() && request.is("GET") && request.body().empty();
-  upgrade ? endpoint.on_upgrade(std::move(exchange)) : endpoint.on_request(std::move(exchange));
 }
 
 // Behind the middlewares, on their greenlet. The answer is the endpoint's from now on, even if it comes
@@ -115,7 +116,7 @@ void Server::ask_endpoint(Response& response) {
     extras.from_middlewares.insert(extras.from_middlewares.end(), last.begin(), last.end());
     for (const auto& [name, value] : extras.from_middlewares) extras.views.push_back({name, value});
   }
-  ask_endpoint(*exchange->endpoint_, exchange);
+  ask(*exchange->endpoint_, ExchangePtr(exchange));
 }
 
 void Server::answer_without_route(ExchangePtr exchange) {

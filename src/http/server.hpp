@@ -100,7 +100,6 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   void use_route(Exchange& exchange, Router::Match match);
   void answer_without_route(ExchangePtr exchange);
   void start_handler(ExchangePtr exchange);
-  static void ask_endpoint(Endpoint& endpoint, ExchangePtr exchange);
   static void ask_endpoint(Response& response);
   void run_handler(const ExchangePtr& exchange);
   void answer_as_router(Response& response);

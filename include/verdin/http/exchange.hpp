@@ -167,6 +167,7 @@ class Exchange final : public RefCounted<Exchange> {
   Event woken_;
   loop::Clock::time_point began_{};  // when it could be answered; set if somebody wants to know
   struct Extras {
+    ~Extras();             // not where every exchange ends
     std::string trailers;  // of the answer, with their line ends
     std::vector<std::pair<std::string, std::string>> from_middlewares;
     std::vector<Header> views;  // of those

@@ -26,16 +26,24 @@ namespace websocket_middlewares_tests {
 namespace {
 
 using namespace std::chrono_literals;
-using namespace verdin;
+namespace http = verdin::http;
+namespace websocket = verdin::websocket;
 using http::Next;
 using http::Request;
 using http::Response;
-using protocol::websocket::make_frame;
-using protocol::websocket::Opcode;
-using test::client_text;
-using test::close_payload;
-using test::RawClient;
-using test::upgrade_request;
+using verdin::ContextVar;
+using verdin::Event;
+using verdin::Hub;
+using verdin::IntrusivePtr;
+using verdin::run;
+using verdin::sleep;
+using verdin::Timeout;
+using verdin::protocol::websocket::make_frame;
+using verdin::protocol::websocket::Opcode;
+using verdin::test::client_text;
+using verdin::test::close_payload;
+using verdin::test::RawClient;
+using verdin::test::upgrade_request;
 using websocket::Stream;
 
 std::string text_of_server(std::string_view payload) {
@@ -221,10 +229,11 @@ TEST(WebSocketMiddlewares, APeerThatLeavesMeanwhileIsNotConnected) {
 TEST(WebSocketFailures, GoToTheAppsHookWithTheirRequest) {
   std::vector<std::string> of_hub;
   run([&] {
-    Hub::current().on_error([&](std::string_view where, std::exception_ptr) { of_hub.emplace_back(where); });
+    Hub::current().on_error(
+        [&](std::string_view where, const std::exception_ptr&) { of_hub.emplace_back(where); });
     Site site;
     std::vector<std::string> told;
-    site.app.on_error([&](const Request* q, std::exception_ptr) {
+    site.app.on_error([&](const Request* q, const std::exception_ptr&) {
       told.push_back(q->path() + (q->error_id().empty() ? "" : " with an id"));
     });
     websocket::route(site.app, "/throws", [](Stream&) { throw std::runtime_error("oh"); });
@@ -236,8 +245,7 @@ TEST(WebSocketFailures, GoToTheAppsHookWithTheirRequest) {
       RawClient client(site.app);
       client.send(upgrade_request(path));
       EXPECT_EQ(client.read_until("\r\n\r\n").substr(9, 3), "101") << path;
-      const std::string end = client.read(4);
-      return end;
+      return client.read(4);
     };
     EXPECT_EQ(end_of("/throws"), close_of_server(1011));
     EXPECT_EQ(end_of("/late"), close_of_server(1011));
@@ -263,7 +271,7 @@ TEST(WebSocketFailures, AreToldWhenTheAppHasGone) {
   run([] {
     std::vector<std::string> told;
     auto app = std::make_unique<http::App>();
-    app->on_error([&](const Request* q, std::exception_ptr) { told.push_back(q->path()); });
+    app->on_error([&](const Request* q, const std::exception_ptr&) { told.push_back(q->path()); });
     websocket::route(*app, "/", [](Stream& peer) {
       peer.wait_for_end();
       throw std::runtime_error("oh");
