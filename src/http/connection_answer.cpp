@@ -252,7 +252,9 @@ void Connection::end_exchange(Exchange& exchange, bool is_noted) {
 }
 
 void Connection::answered(bool keep) {
-  if (!keep) return close_politely();
+  // Who has closed its side while the answer was made asks nothing more.
+  const bool is_last = eof_ && held_.empty() && (!rest_ || rest_->empty());
+  if (!keep || is_last) return close_politely();
   enter(Phase::idle);
   if (rest_) return;  // run() goes on by itself
   if (paused_) go_on_later();

@@ -341,6 +341,37 @@ TEST(HttpStreaming, AnswersBeforeOneThatIsCutArrive) {
   });
 }
 
+TEST(HttpStreaming, WhoClosesItsSideMeanwhileGetsTheRestAndTheEnd) {
+  verdin::run([] {
+    Site site;
+    verdin::Event heard;
+    site.app.get("/", [&](Request&, Response& r) {
+      r.write("first,");
+      heard.wait();
+      r.write("last");
+    });
+    const auto peer = site.connect();
+    peer->send(get("/"));
+    ASSERT_TRUE(soon(peer, [&] { return has(peer->received, "first,"); }));
+    peer->send_eof();
+    heard.set();
+    ASSERT_TRUE(soon(peer, [&] { return has(peer->received, "0\r\n\r\n"); }));
+    EXPECT_TRUE(has(peer->received, "last\r\n"));
+    peer->settle();
+    EXPECT_TRUE(peer->finished) << "it asks nothing more";
+    // What it asked before is answered.
+    const auto asks_twice = site.connect();
+    heard.clear();
+    asks_twice->send(get("/") + get("/"));
+    ASSERT_TRUE(soon(asks_twice, [&] { return has(asks_twice->received, "first,"); }));
+    asks_twice->send_eof();
+    heard.set();
+    ASSERT_TRUE(soon(asks_twice, [&] { return asks_twice->finished; }));
+    const std::string all = asks_twice->take();
+    EXPECT_NE(all.find("0\r\n\r\n"), all.rfind("0\r\n\r\n"));
+  });
+}
+
 TEST(HttpStreaming, ASlowPeerHoldsTheHandlerBack) {
   verdin::run([] {
     Site site;
