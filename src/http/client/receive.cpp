@@ -276,6 +276,7 @@ void ClientExchange::close() noexcept {
   stop_sending();
   piece_ = {};
   closed_ = true;
+  if (!in_use()) sender_ = {};  // which has this exchange: one that never came to run would keep it
   if (!lease_) return;
   if (in_use()) {
     lease_->stream().close();  // and gone when they have left it
