@@ -90,9 +90,9 @@ class HttpStorm {
     for (int i = 0; i < listeners; ++i) hearers.push_back(spawn([this] { hear(); }));
     while (topics_.subscribers("hall") < static_cast<std::size_t>(listeners))
       sleep(std::chrono::milliseconds(1));
-    bool over = false;
-    auto publisher = spawn([this, &over] {
-      for (; !over; sleep(std::chrono::milliseconds(1))) publish();
+    over_ = false;
+    auto publisher = spawn([this] {
+      for (; !over_; sleep(std::chrono::milliseconds(1))) publish();
       topics_.publish("hall", "end");
     });
     std::vector<Greenlet<>> clients;
@@ -102,7 +102,7 @@ class HttpStorm {
       }));
     }
     for (auto& client : clients) client.get();
-    over = true;
+    over_ = true;
     publisher.get();
     for (auto& hearer : hearers) hearer.get();
   }
@@ -152,7 +152,7 @@ class HttpStorm {
     return text;
   }
 
-  void expect(bool right, const char* what) {
+  void expect(bool right, const std::string& what) {
     if (!right) throw std::runtime_error(what);
   }
   void note(const std::exception_ptr& error) {
@@ -325,7 +325,8 @@ class HttpStorm {
         }
         stream.close(4000, "enough");
         const websocket::Close& end = stream.wait_for_end();
-        return expect(end.code == 4000 && end.clean, "another end");
+        return expect(end.code == 4000 && end.clean,
+                      "another end: " + std::to_string(end.code) + ' ' + end.reason);
       }
       case 8: {  // it ends within a frame
         net::Socket socket = upgraded("/ws");
@@ -365,6 +366,7 @@ class HttpStorm {
   websocket::Topics topics_;
   std::array<int, kWays> ways_{};
   std::string why_;
+  bool over_ = false;  // of the clients
   int left_ = 0;
   int published_ = 0;
   int failures_ = 0;
