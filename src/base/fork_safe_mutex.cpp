@@ -16,15 +16,18 @@ struct ForkSafeMutex::AtFork {
 
   static constinit std::mutex making_known;
   static ForkSafeMutex* first;
+  static const int said;
 };
 
 constinit std::mutex ForkSafeMutex::AtFork::making_known;
 constinit ForkSafeMutex* ForkSafeMutex::AtFork::first = nullptr;
+// With the program: who forks while the first of all is made known leaves the child `making_known` locked.
+const int ForkSafeMutex::AtFork::said =
+    ::pthread_atfork(&AtFork::lock_all, &AtFork::unlock_all, &AtFork::unlock_all);
 
 void ForkSafeMutex::make_known() {
   const std::scoped_lock lock(AtFork::making_known);
   if (known_.load(std::memory_order_relaxed)) return;
-  if (!AtFork::first) ::pthread_atfork(&AtFork::lock_all, &AtFork::unlock_all, &AtFork::unlock_all);
   next_ = AtFork::first;
   AtFork::first = this;
   known_.store(true, std::memory_order_release);

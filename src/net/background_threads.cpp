@@ -15,17 +15,14 @@ namespace verdin::impl {
 namespace {
 
 constexpr std::chrono::seconds kIdleTime{5};
-constexpr std::size_t kFileThreads = 16;
+constinit BackgroundThreads all_file_threads(16);
 
 }  // namespace
-
-BackgroundThreads::BackgroundThreads(std::size_t most)
-    : most_(most), crew_(new Crew(loop::fork_generation(), nullptr)) {}
 
 BackgroundThreads::Crew& BackgroundThreads::crew() const {
   Crew* crew = crew_.load(std::memory_order_acquire);
   const unsigned generation = loop::fork_generation();
-  if (crew->generation == generation) return *crew;
+  if (crew && crew->generation == generation) return *crew;
   auto fresh = std::make_unique<Crew>(generation, crew);
   if (!crew_.compare_exchange_strong(crew, fresh.get(), std::memory_order_acq_rel)) return *crew;
   return *fresh.release();
@@ -122,9 +119,6 @@ std::size_t BackgroundThreads::thread_count() const {
   return crew.threads;
 }
 
-BackgroundThreads& file_threads() {
-  static auto& threads = *new BackgroundThreads(kFileThreads);  // its threads may outlive main()
-  return threads;
-}
+BackgroundThreads& file_threads() noexcept { return all_file_threads; }
 
 }  // namespace verdin::impl

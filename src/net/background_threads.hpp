@@ -48,7 +48,9 @@ class BackgroundJob : public SharedRefCounted<BackgroundJob> {
 
 class BackgroundThreads {
  public:
-  explicit BackgroundThreads(std::size_t most);
+  /// For objects that are there before main() and never destroyed: made at its first use it would be waited
+  /// for for ever in a child that was forked meanwhile.
+  constexpr explicit BackgroundThreads(std::size_t most) noexcept : most_(most) {}
   BackgroundThreads(const BackgroundThreads&) = delete;
   BackgroundThreads& operator=(const BackgroundThreads&) = delete;
 
@@ -81,11 +83,11 @@ class BackgroundThreads {
   static void work_off(Crew& crew) noexcept;
 
   const std::size_t most_;
-  mutable std::atomic<Crew*> crew_;
+  mutable std::atomic<Crew*> crew_{nullptr};  // null: nobody has asked for it
 };
 
 /// For files. Lives as long as the process.
-BackgroundThreads& file_threads();
+BackgroundThreads& file_threads() noexcept;
 
 template <typename F>
 auto BackgroundThreads::call(F function) {

@@ -13,12 +13,7 @@
 namespace verdin::net::impl {
 namespace {
 
-constexpr std::size_t kThreads = 8;
-
-verdin::impl::BackgroundThreads& dns_threads() {
-  static auto& threads = *new verdin::impl::BackgroundThreads(kThreads);  // its threads may outlive main()
-  return threads;
-}
+constinit verdin::impl::BackgroundThreads all_dns_threads(8);
 
 ResolveErrc error_of_system(int code) {
   switch (code) {
@@ -92,10 +87,10 @@ ReverseAnswer ask_back(const Address& address, Transport transport) {
 class SystemLookup final : public NameLookup {
  public:
   LookupAnswer addresses(const std::string& host, Family family) override {
-    return dns_threads().call([host, family] { return ask(host, family); });
+    return all_dns_threads.call([host, family] { return ask(host, family); });
   }
   ReverseAnswer name_of(const Address& address, Transport transport) override {
-    return dns_threads().call([address, transport] { return ask_back(address, transport); });
+    return all_dns_threads.call([address, transport] { return ask_back(address, transport); });
   }
 };
 
@@ -104,7 +99,7 @@ class SystemLookup final : public NameLookup {
 std::unique_ptr<NameLookup> make_system_lookup() { return std::make_unique<SystemLookup>(); }
 
 std::optional<std::uint16_t> service_port(const std::string& name, Transport transport) {
-  return dns_threads().call([name, transport]() -> std::optional<std::uint16_t> {
+  return all_dns_threads.call([name, transport]() -> std::optional<std::uint16_t> {
     addrinfo hints{};
     hints.ai_family = AF_INET;
     hints.ai_socktype = transport == Transport::tcp ? SOCK_STREAM : SOCK_DGRAM;

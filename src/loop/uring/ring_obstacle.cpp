@@ -1,9 +1,11 @@
 // What the backend relies on, tried out once on a pair of sockets: a kernel's version number says little,
 // since containers forbid calls and distributions carry features back and forth.
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <memory>
 #include <string>
 #include <system_error>
 
@@ -137,8 +139,12 @@ std::string find_obstacle() {
 }  // namespace
 
 const std::string& Ring::obstacle() {
-  static const std::string obstacle = find_obstacle();
-  return obstacle;
+  // Not an initialiser: a child that was forked meanwhile would wait for ever. Two threads may try it.
+  static constinit std::atomic<const std::string*> known{nullptr};
+  if (const std::string* const obstacle = known.load()) return *obstacle;
+  auto found = std::make_unique<const std::string>(find_obstacle());
+  const std::string* other = nullptr;
+  return known.compare_exchange_strong(other, found.get()) ? *found.release() : *other;
 }
 
 }  // namespace verdin::loop

@@ -2,10 +2,12 @@
 // be called next.
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <exception>
 #include <map>
+#include <mutex>
 #include <new>
 #include <utility>
 
@@ -271,7 +273,9 @@ class AresLookup final : public NameLookup {
 }  // namespace
 
 std::unique_ptr<NameLookup> make_ares_lookup(const ResolverOptions& options) {
-  static const int status = ares_library_init(ARES_LIB_INIT_ALL);
+  static std::once_flag once;  // of which a child that was forked meanwhile makes its own
+  static constinit std::atomic<int> status{ARES_SUCCESS};
+  std::call_once(once, [] { status = ares_library_init(ARES_LIB_INIT_ALL); });
   if (status != ARES_SUCCESS) throw ResolveError(ResolveErrc::failed, ares_strerror(status));
   return std::make_unique<AresLookup>(options);
 }

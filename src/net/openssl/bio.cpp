@@ -1,5 +1,6 @@
 #include "net/openssl/bio.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <memory>
 #include <new>
@@ -82,10 +83,21 @@ BIO_METHOD* make_method() {
   return method;
 }
 
+/// For the life of the process. Not an initialiser's: a child that was forked meanwhile would wait for ever.
+BIO_METHOD* the_method() {
+  static constinit std::atomic<BIO_METHOD*> known{nullptr};
+  if (BIO_METHOD* const method = known.load()) return method;
+  BIO_METHOD* const made = make_method();
+  BIO_METHOD* other = nullptr;
+  if (!made || known.compare_exchange_strong(other, made)) return made;
+  BIO_meth_free(made);
+  return other;
+}
+
 }  // namespace
 
 BIO* new_tls_bio(const TlsBioEnds& ends) {
-  static BIO_METHOD* const method = make_method();  // for the life of the process
+  BIO_METHOD* const method = the_method();
   auto own_ends = std::make_unique<TlsBioEnds>(ends);
   BIO* const bio = method ? BIO_new(method) : nullptr;
   if (!bio) return nullptr;

@@ -36,9 +36,9 @@ struct Default {
 };
 
 Default& the_default() {
-  static std::atomic<Default*> latest{new Default};
+  static constinit std::atomic<Default*> latest{nullptr};
   Default* known = latest.load();
-  if (known->generation == loop::fork_generation()) return *known;
+  if (known && known->generation == loop::fork_generation()) return *known;
   auto anew = std::make_unique<Default>();
   return latest.compare_exchange_strong(known, anew.get()) ? *anew.release() : *known;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -20,13 +21,18 @@ using Hook = std::function<void(BlockedReport&)>;
 
 struct Hooks {
   ForkSafeMutex mutex;
-  Hook on_blocked;
+  std::unique_ptr<Hook> on_blocked{};  // null: none
 };
 
-Hooks& hooks() {
-  static Hooks& all = *new Hooks;
-  return all;
-}
+// Made with the program, and never destroyed: see signal_report.cpp.
+union LastingHooks {
+  constexpr LastingHooks() noexcept : hooks() {}
+  ~LastingHooks() {}  // NOLINT(modernize-use-equals-default): that would destroy them
+  Hooks hooks;
+};
+constinit LastingHooks lasting_hooks;
+
+Hooks& hooks() noexcept { return lasting_hooks.hooks; }
 
 std::int64_t milliseconds(loop::Clock::duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
@@ -46,8 +52,9 @@ std::string describe(const BlockedReport& report) {
 }  // namespace
 
 void on_blocked(Hook hook) {
+  auto made = std::make_unique<Hook>(std::move(hook));  // the one before goes without the lock
   const std::scoped_lock lock(hooks().mutex);
-  hooks().on_blocked = std::move(hook);
+  hooks().on_blocked.swap(made);
 }
 
 AssertSwitches::AssertSwitches(std::optional<loop::Clock::duration> limit)
@@ -180,7 +187,7 @@ void BlockFinder::deliver(Found& found) {
   Hook hook;
   {
     const std::scoped_lock lock(hooks().mutex);
-    hook = hooks().on_blocked;
+    if (hooks().on_blocked) hook = *hooks().on_blocked;
   }
   try {
     if (hook) hook(report);

@@ -28,10 +28,19 @@ unsigned smallest_free_id() {
   return id;
 }
 
+constinit std::mutex registry;
+// These may be known twice: to a child that was forked while they were being made known.
+constinit thread_local int forking = 0;
+
 // fork() copies the locks as they are, and of the threads only its own.
-void before_fork() { registry_mutex().lock(); }
-void after_fork_in_parent() { registry_mutex().unlock(); }
+void before_fork() {
+  if (forking++ == 0) registry.lock();
+}
+void after_fork_in_parent() {
+  if (--forking == 0) registry.unlock();
+}
 void after_fork_in_child() {
+  if (--forking > 0) return;
   for (HubRecord** at = &first_hub; *at;) {
     if (::pthread_equal((*at)->thread, ::pthread_self())) {
       (*at)->thread_id = ::syscall(SYS_gettid);
@@ -40,19 +49,18 @@ void after_fork_in_child() {
       *at = (*at)->next;
     }
   }
-  registry_mutex().unlock();
+  registry.unlock();
   forget_monitor_after_fork();
 }
 
 }  // namespace
 
 std::mutex& registry_mutex() {
-  // Never destroyed: threads may outlive main().
-  static std::mutex& mutex = []() -> std::mutex& {
-    ::pthread_atfork(&before_fork, &after_fork_in_parent, &after_fork_in_child);
-    return *new std::mutex;
-  }();
-  return mutex;
+  // A child that was forked while another thread is here goes through it again, as it could not through a
+  // static's initialiser.
+  static std::once_flag once;
+  std::call_once(once, [] { ::pthread_atfork(&before_fork, &after_fork_in_parent, &after_fork_in_child); });
+  return registry;
 }
 
 HubRecord::HubRecord(Hub& of) : hub(of), thread_id(::syscall(SYS_gettid)), thread(::pthread_self()) {

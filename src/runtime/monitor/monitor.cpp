@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "runtime/monitor/block_finder.hpp"
+#include "runtime/monitor/hub_record.hpp"
 #include "runtime/monitor/signal_report.hpp"
 #include "runtime/no_signals.hpp"
 
@@ -28,7 +29,10 @@ std::array<std::atomic<int>, 2> wake_pipe{-1, -1};
 
 class Monitor {
  public:
+  constexpr Monitor() noexcept = default;
+
   void start() {
+    static_cast<void>(registry_mutex());  // from then on forks are told to forget()
     const std::scoped_lock lock(mutex_);
     if (exiting_) return;
     if (thread_) return wake_monitor();  // while there was no hub to look at it sleeps for long
@@ -55,10 +59,7 @@ class Monitor {
     lost.store(true);
   }
 
-  static Monitor& instance() {
-    static Monitor& monitor = *new Monitor;  // never destroyed: see stop()
-    return monitor;
-  }
+  static Monitor& instance() noexcept;
 
  private:
   static void open_pipe() {
@@ -106,12 +107,22 @@ class Monitor {
     }
   }
 
-  std::mutex mutex_;
-  std::unique_ptr<std::thread> thread_;
+  std::mutex mutex_{};
+  std::unique_ptr<std::thread> thread_{};
   std::atomic<bool> stopping_{false};
   bool exiting_ = false;
   bool cleanup_registered_ = false;
 };
+
+// Made with the program: see signal_report.cpp. Never destroyed: see stop().
+union LastingMonitor {
+  constexpr LastingMonitor() noexcept : monitor() {}
+  ~LastingMonitor() {}  // NOLINT(modernize-use-equals-default): that would destroy it
+  Monitor monitor;
+};
+constinit LastingMonitor lasting_monitor;
+
+Monitor& Monitor::instance() noexcept { return lasting_monitor.monitor; }
 
 }  // namespace
 

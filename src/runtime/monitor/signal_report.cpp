@@ -4,12 +4,12 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <map>
 #include <mutex>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <verdin/base/fork_safe_mutex.hpp>
 #include <verdin/base/log.hpp>
@@ -24,13 +24,26 @@ std::array<std::atomic<bool>, NSIG> requested;
 
 struct Sinks {
   ForkSafeMutex mutex;
-  std::map<int, ReportSink> by_signal;
+  std::vector<std::pair<int, ReportSink>> by_signal{};
+
+  ReportSink& of(int signal_number) {
+    for (auto& [number, sink] : by_signal) {
+      if (number == signal_number) return sink;
+    }
+    return by_signal.emplace_back(signal_number, ReportSink()).second;
+  }
 };
 
-Sinks& sinks() {
-  static Sinks& all = *new Sinks;
-  return all;
-}
+// Made with the program, as the table of Locals is: a child that is forked while another thread makes them at
+// their first use would wait for that for ever. Never destroyed: threads may outlive main().
+union LastingSinks {
+  constexpr LastingSinks() noexcept : sinks() {}
+  ~LastingSinks() {}  // NOLINT(modernize-use-equals-default): that would destroy them
+  Sinks sinks;
+};
+constinit LastingSinks lasting_sinks;
+
+Sinks& sinks() noexcept { return lasting_sinks.sinks; }
 
 void on_request(int signal_number) {
   requested[static_cast<std::size_t>(signal_number)].store(true);
@@ -44,7 +57,7 @@ void print_run_info_on(int signal_number, ReportSink sink) {
   if (!sink) sink = [](std::string_view text) { log(LogLevel::info, text); };
   {
     const std::scoped_lock lock(sinks().mutex);
-    sinks().by_signal[signal_number] = std::move(sink);
+    sinks().of(signal_number) = std::move(sink);
   }
   impl::start_monitor();
   struct sigaction action {};
@@ -63,7 +76,7 @@ void print_requested_reports() {
     ReportSink sink;
     {
       const std::scoped_lock lock(sinks().mutex);
-      sink = sinks().by_signal[static_cast<int>(i)];
+      sink = sinks().of(static_cast<int>(i));
     }
     try {
       sink(format_run_info(run_info()));
