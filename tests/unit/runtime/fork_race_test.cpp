@@ -7,6 +7,7 @@
 #include <atomic>
 #include <csignal>
 #include <functional>
+#include <string_view>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include <verdin/loop/loop.hpp>
+#include <verdin/runtime/blocking.hpp>
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/run_info.hpp>
 
