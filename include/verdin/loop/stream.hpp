@@ -75,7 +75,8 @@ class Stream {
   virtual void set_handler(StreamHandler* handler) = 0;
 
   /// Queues a copy; it leaves before the loop polls again. What is large goes to the kernel at once, behind
-  /// what is queued, and only what it does not take is copied.
+  /// what is queued, and only what it does not take is copied. (If that fails behind a part of it, the
+  /// stream is broken: what throws has queued nothing.)
   virtual void send(std::string_view bytes) = 0;
   /// Queues a reference when the buffer is large enough for that to be cheaper than a copy.
   virtual void send(const SharedBuffer& buffer) = 0;
