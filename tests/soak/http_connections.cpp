@@ -41,7 +41,8 @@ int storm(int connections, int at_once) {
       "descriptors %d -> %d, greenlets %zu -> %zu, connections %zu, memory %.1f -> %.1f MB, failures %d %s\n",
       before.descriptors, after.descriptors, before.greenlets, after.greenlets, after.connections, memory,
       memory_now, storm.failures(), storm.why().c_str());
-  const bool well = before == after && storm.failures() == 0 && memory_now < memory + 1.0;
+  // What is kept for the next ones (buffers, pools) is up to a megabyte, of 5,000 connections as of 90,000.
+  const bool well = before == after && storm.failures() == 0 && memory_now < memory + 2.0;
   std::puts(well ? "nothing is left, and nothing was lost" : "SOMETHING IS LEFT, OR WAS LOST");
   verdin::Hub::current().on_error(nullptr);
   return well ? 0 : 1;
