@@ -31,31 +31,40 @@ void Connection::open() {
 
 void Connection::on_data(std::span<char> data) { run({data.data(), data.size()}); }
 
-void Connection::on_eof() {
+/// For what the loop calls: what fails (for want of memory) is one connection less.
+template <typename F>
+void Connection::guarded(F&& call) {
   const IntrusivePtr<Connection> self(this);
-  eof_ = true;
-  if (phase_ == Phase::answering) {
+  if (server_.guarded(nullptr, call)) return;
+  rest_ = nullptr;
+  drop();
+}
+
+void Connection::on_eof() {
+  guarded([&] {
+    eof_ = true;
+    if (phase_ != Phase::answering) return close_politely();
     if (body_is_streamed()) answering_->wake();
-    return abort_if_half_closed();
-  }
-  close_politely();
+    abort_if_half_closed();
+  });
 }
 
 void Connection::on_error(std::error_code) { drop(); }
 
 void Connection::on_drained() {
-  const IntrusivePtr<Connection> self(this);
-  if (file_) return pump_file();
-  if (answering_ && answering_->started_) return answering_->wake();
-  go_on();
+  guarded([&] {
+    if (file_) return pump_file();
+    if (answering_ && answering_->started_) return answering_->wake();
+    go_on();
+  });
 }
 
-/// What fails here (for want of memory) is one connection less: nothing is thrown into the loop.
 void Connection::run(std::string_view data) {
-  const IntrusivePtr<Connection> self(this);
-  if (server_.guarded(nullptr, [&] { use(data); })) return;
-  rest_ = nullptr;
-  drop();
+  guarded([&] { use(data); });
+}
+
+void Connection::on_timer() {
+  guarded([&] { on_time(); });
 }
 
 // Reads as far as possible: until a request is in flight, the octets are used up, or the peer leaves too much

@@ -111,6 +111,9 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   // Timeouts (connection_timeouts.cpp).
   void enter(Phase phase);
   void on_timer();
+  void on_time();
+  template <typename F>
+  void guarded(F&& call);
   void check_body_rate(std::chrono::milliseconds elapsed);
   void check_idle(std::chrono::milliseconds elapsed);
   void check_peer_takes();

@@ -39,10 +39,9 @@ void Connection::enter(Phase phase) {
   }
 }
 
-void Connection::on_timer() {
+void Connection::on_time() {
   if (!timed_) return;
   timed_ = false;
-  const IntrusivePtr<Connection> self(this);
   const auto elapsed = std::chrono::duration_cast<milliseconds>(timer_.loop().now() - phase_began_);
   switch (phase_) {
     case Phase::fresh:

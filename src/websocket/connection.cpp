@@ -87,7 +87,7 @@ void Connection::guarded(F&& call) {
     call();
   } catch (const std::bad_alloc&) {
     decoding_ = false;
-    if (alive()) end({close_code::kAbnormal, {}, false}, Farewell::cut);
+    if (alive() && !abandoned()) end({close_code::kAbnormal, {}, false}, Farewell::cut);
   }
 }
 
@@ -96,21 +96,24 @@ void Connection::guarded(F&& call) {
 void Connection::on_data(std::span<char> data) {
   heard_ = static_cast<std::uint16_t>(std::min<std::size_t>(heard_ + data.size(), kEverything));
   guarded([&] {
-    if (extras_) on_kept_input();
+    if (extras_) take_kept_input();
     if (alive()) decode(data);
   });
 }
 
 void Connection::on_kept_input() {
+  guarded([&] { take_kept_input(); });
+}
+
+void Connection::take_kept_input() {
   if (!holds_input() || !delivers()) return;
-  const IntrusivePtr<Connection> self(this);
   extras_->input_timer.stop();
   std::string octets = std::exchange(extras_->input, {});
   release_extras();
   decode({octets.data(), octets.size() - kPadding});
-  if (!alive() || holds_input()) return;
+  if (!alive() || abandoned() || holds_input()) return;
   update_reading();
-  if (eof_) on_eof();
+  if (eof_) end_at_eof();
 }
 
 bool Connection::holds_input() const noexcept { return extras_ && !extras_->input.empty(); }
@@ -125,8 +128,7 @@ void Connection::keep(std::span<const char> input) {
 
 void Connection::decode(std::span<char> input) {
   decoding_ = true;
-  // One reference is our caller's: when it is the last, the handler is gone with the others.
-  while (alive() && ref_count() > 1 && delivers()) {
+  while (alive() && !abandoned() && delivers()) {
     const DecoderEvent event = decoder_.next(input);
     if (event.kind == DecoderEvent::Kind::need_more) break;
     dispatch(event);
@@ -201,12 +203,15 @@ void Connection::fail(std::uint16_t code, std::string_view reason) {
 
 void Connection::on_eof() {
   guarded([&] {
-    if (extras_) on_kept_input();
-    if (!alive()) return;
+    if (extras_) take_kept_input();
+    if (!alive() || abandoned()) return;
     eof_ = true;
-    if (!holds_input())
-      end({close_code::kAbnormal, "the peer closed without a close frame", false}, Farewell::cut);
+    if (!holds_input()) end_at_eof();
   });
+}
+
+void Connection::end_at_eof() {
+  end({close_code::kAbnormal, "the peer closed without a close frame", false}, Farewell::cut);
 }
 
 void Connection::on_error(std::error_code reason) {
@@ -214,14 +219,15 @@ void Connection::on_error(std::error_code reason) {
 }
 
 void Connection::on_drained() {
-  const IntrusivePtr<Connection> self(this);
-  if (congested_) {
-    congested_ = false;
-    if (state_ == State::open && extras_) extras_->timer.stop();
-    release_extras();
-    update_reading();
-  }
-  if (is_open() && handler_) handler_->on_drained();
+  guarded([&] {
+    if (congested_) {
+      congested_ = false;
+      if (state_ == State::open && extras_) extras_->timer.stop();
+      release_extras();
+      update_reading();
+    }
+    if (is_open() && handler_) handler_->on_drained();
+  });
 }
 
 void Connection::pause() {
@@ -278,7 +284,10 @@ void Connection::abort() {
 }
 
 void Connection::on_timer() {
-  const IntrusivePtr<Connection> self(this);
+  guarded([&] { look_at_time(); });
+}
+
+void Connection::look_at_time() {
   if (state_ == State::open) {
     if (stream_->unsent() > send_limit_) {
       return end({close_code::kPolicyViolation, "slow reader", false}, Farewell::cut);
@@ -292,9 +301,12 @@ void Connection::on_timer() {
   if (state_ == State::doomed) end({extras_->doom, std::string(extras_->doom_reason), false}, Farewell::cut);
 }
 
-/// Counters are looked at here alone, so that a message costs no timer.
 void Connection::on_watch() {
-  const IntrusivePtr<Connection> self(this);
+  guarded([&] { look_at_peer(); });
+}
+
+/// Counters are looked at here alone, so that a message costs no timer.
+void Connection::look_at_peer() {
   if (state_ == State::doomed) return end({close_code::kAbnormal, "no memory", false}, Farewell::cut);
   if (state_ != State::open) return;
   // While nothing is read, nothing can be heard, but that the peer has gone can be seen.

@@ -166,9 +166,16 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   void on_timer();
   void on_watch();
   void on_kept_input();
-  /// For what the loop calls: where there is no memory it is the connection that ends, not the loop.
+  /// For what the loop calls, and not within itself: it holds the one reference that is ours. Where there is
+  /// no memory it is the connection that ends, not the loop.
   template <typename F>
   void guarded(F&& call);
+  /// Our reference is the last: the handler is gone with the others.
+  bool abandoned() const noexcept { return ref_count() == 1; }
+  void take_kept_input();
+  void end_at_eof();
+  void look_at_time();
+  void look_at_peer();
 
   void decode(std::span<char> input);
   void keep(std::span<const char> input);

@@ -512,6 +512,38 @@ TEST_F(ConnectionTest, TheEndComesBehindWhatWasReadBeforeAPause) {
   EXPECT_EQ(handler.log, (Log{"text:a", "text:b", "close:1006:unclean"}));
 }
 
+/// Whoever drops it takes its handler along, and must hear nothing more.
+TEST_F(ConnectionTest, IsSilentOnceItIsDroppedInACallbackOfWhatWasKept) {
+  const std::vector<std::function<void(loop::StreamHandler&)>> then = {
+      [&](loop::StreamHandler&) { loop.advance(1s); },
+      [&](loop::StreamHandler&) { peer.deliver(client_text("c")); },
+      [&](loop::StreamHandler& stream) { stream.on_eof(); },
+  };
+  for (const bool messages : {true, false}) {
+    for (const auto& happens : then) {
+      peer = {};
+      handler.log.clear();
+      open(client_text("a") + (messages ? client_text("b") : std::string()));
+      handler.then = [&](std::string_view) { connection.reset(); };
+      happens(*peer.handler);
+      loop.advance(1s);
+      EXPECT_EQ(handler.log, (Log{"text:a"}));
+      EXPECT_TRUE(peer.closed);
+    }
+  }
+  peer = {};
+  handler.log.clear();
+  handler.then = {};
+  open();
+  connection->pause();
+  peer.deliver(client_text("a"));
+  peer.handler->on_eof();
+  handler.then = [&](std::string_view) { connection.reset(); };
+  connection->resume();
+  loop.advance(1s);
+  EXPECT_EQ(handler.log, (Log{"text:a"})) << "not even the end";
+}
+
 TEST_F(ConnectionTest, ClosingReadsOnForThePeersAnswer) {
   open();
   connection->pause();
