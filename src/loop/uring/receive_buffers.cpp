@@ -68,9 +68,11 @@ void ReceiveBuffers::recycle(unsigned number) noexcept {
   io_uring_buf_ring_advance(ring_, 1);
 }
 
-void ReceiveBuffers::grow() noexcept {
+bool ReceiveBuffers::grow() noexcept {
   const unsigned wanted = std::clamp(in_circulation_ * 2, kFirst, kMost);
+  const bool grows = in_circulation_ < wanted;
   while (in_circulation_ < wanted) recycle(in_circulation_++);
+  return grows;
 }
 
 }  // namespace verdin::loop

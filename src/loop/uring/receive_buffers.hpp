@@ -31,8 +31,8 @@ class ReceiveBuffers {
   }
   /// Gives a buffer back to the kernel.
   void recycle(unsigned number) noexcept;
-  /// The kernel had none left.
-  void grow() noexcept;
+  /// The kernel had none left. False if there are no more.
+  bool grow() noexcept;
   unsigned in_circulation() const noexcept { return in_circulation_; }
   /// Registers with another ring, with every buffer free. Throws as the constructor does; may be tried again.
   void renew(io_uring* ring);

@@ -81,7 +81,9 @@ void UringStream::on_multishot(int result, unsigned flags) {
   } else if (result == 0) {
     take_end(0);
   } else if (result == -ENOBUFS) {
-    loop_.buffers().grow();
+    // Where all are in circulation and taken, to ask again would be to ask each turn, with hundreds of
+    // others: a poll needs none, and is served in its turn.
+    if (!loop_.buffers().grow()) go_to_bulk();
   } else if (result < 0 && !try_again(result)) {
     take_end(-result);
   }
