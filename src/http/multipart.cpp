@@ -55,15 +55,23 @@ bool Multipart::next() {
   return true;
 }
 
+// Runs end where the parser is in doubt: they are put together as long as that takes no waiting, since what
+// is read is often written somewhere, at a price for each time.
 std::size_t Multipart::read(std::span<char> into) {
-  while (piece_.empty()) {
+  if (piece_.empty()) {
     // What failed fails again: an end would make a whole of it. `more`: it was cut short, or has stalled.
     if (last_ == FormEvent::failed) throw_failure();
     if (last_ != FormEvent::data && last_ != FormEvent::more) return 0;
     if (pump() != FormEvent::data) return 0;
   }
-  const std::size_t size = piece_.copy(into.data(), into.size());
-  piece_.remove_prefix(size);
+  std::size_t size = 0;
+  do {
+    const std::size_t some = piece_.copy(into.data() + size, into.size() - size);
+    piece_.remove_prefix(some);
+    size += some;
+    if (size == into.size() || rest_.empty()) return size;
+    last_ = parser_.feed(rest_, piece_);  // what fails is told by the next read
+  } while (last_ == FormEvent::data);
   return size;
 }
 

@@ -40,7 +40,7 @@ class Multipart {
   const std::optional<std::string>& file_name() const noexcept { return file_name_; }
   const std::string& content_type() const noexcept { return content_type_; }
 
-  /// The next octets of the part; 0 at its end.
+  /// The next octets of the part, as many as have come and fit; 0 at its end. Waits only for the first.
   std::size_t read(std::span<char> into);
   /// What is left of it. BodyError (413) beyond `limit` octets.
   std::string read_all(std::size_t limit);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include <verdin/protocol/http1/chars.hpp>
@@ -193,11 +194,23 @@ bool MultipartParser::parse_disposition(std::string_view value) {
   return has_disposition_;
 }
 
-// `part`: a delimiter was read, go on. The delimiter begins with the only CR that it has, so what matched in
-// part and then does not is data as a whole, and only its last octet can begin another.
+// Octets before the first delimiter in `data`, or before what may be the beginning of one that is cut off.
+// The delimiter begins with the only CR that it has: only the last CR can begin one that `data` does not end.
+std::size_t MultipartParser::octets_before_delimiter(std::string_view data) const noexcept {
+  if (const void* found = memmem(data.data(), data.size(), delimiter_.data(), delimiter_.size()))
+    return static_cast<std::size_t>(static_cast<const char*>(found) - data.data());
+  const std::size_t behind = data.size() - std::min(data.size(), delimiter_.size() - 1);
+  const std::size_t last = data.substr(behind).rfind('\r');
+  if (last == data.npos) return data.size();
+  const std::string_view end = data.substr(behind + last);
+  return std::string_view(delimiter_).starts_with(end) ? behind + last : data.size();
+}
+
+// `part`: a delimiter was read, go on. A run goes as far as it can, whatever is in it: who sends nothing but
+// CRs is to cost no more than others. What matched in part across a cut and then does not is data as a whole.
 MultipartParser::Event MultipartParser::feed_body(std::string_view& data, std::string_view& piece) {
-  if (matched_ == 0) {
-    const std::size_t size = std::min(data.find('\r'), data.size());
+  if (matched_ == 0 && !data.empty()) {
+    const std::size_t size = octets_before_delimiter(data);
     if (size > 0) {
       piece = data.substr(0, size);
       data.remove_prefix(size);

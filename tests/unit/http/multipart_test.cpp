@@ -62,6 +62,53 @@ TEST(HttpMultipart, PartsOneAfterTheOther) {
   });
 }
 
+// Each read may be a write to a disk: few of them, whatever the octets are.
+TEST(HttpMultipart, AReadGivesWhatThereIs) {
+  verdin::run([] {
+    http::App app;
+    std::size_t reads = 0, room = 0;
+    std::string got;
+    const auto handler = [&](http::Request& q, http::Response& r) {
+      http::Multipart form(q);
+      ASSERT_TRUE(form.next());
+      std::string buffer(room, 0);
+      got.clear();
+      for (reads = 0; const std::size_t size = form.read(std::span(buffer)); ++reads)
+        got.append(buffer, 0, size);
+      EXPECT_FALSE(form.next());
+      r.send();
+    };
+    app.post("/whole", handler, {.body_limit = 2'000'000});
+    app.post("/streamed", handler, {.stream_body = true, .body_limit = 2'000'000});
+    app.listen({"127.0.0.1", 0}).start();
+    http::Client client;
+    const auto repeated = [](const std::string& text, std::size_t size) {
+      std::string all;
+      while (all.size() < size) all += text;
+      return all;
+    };
+    const auto post = [&](const std::string& path, const std::string& body) {
+      EXPECT_EQ(client
+                    .post("http://127.0.0.1:" + std::to_string(app.port()) + path,
+                          part_of("name=f; filename=f", body) + "--B--", "multipart/form-data; boundary=B")
+                    .status(),
+                200);
+      EXPECT_TRUE(got == body) << path << ' ' << body.substr(0, 20) << ' ' << got.size();
+    };
+    for (const std::string text : {"\r", "\r\n", "some text\r\n", "\r\n--", "\r\n--A", "\r\r\n-"}) {
+      room = 64 * 1024;
+      post("/whole", repeated(text, 1'000'000));
+      EXPECT_LE(reads, 100u) << text;
+      post("/streamed", repeated(text, 1'000'000));
+      room = 1;
+      for (const std::string path : {"/whole", "/streamed"}) {
+        post(path, repeated(text, 40'000));
+        EXPECT_EQ(reads, got.size());
+      }
+    }
+  });
+}
+
 TEST(HttpMultipart, FieldsHaveTypes) {
   verdin::run([] {
     http::App app;

@@ -1,4 +1,5 @@
 // MultipartParser: forms with files in every cut, and what is none.
+#include <cstdint>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -50,6 +51,46 @@ TEST(Http1Multipart, WhatLooksLikeABoundary) {
   }
   EXPECT_EQ(parts_of(part("--B--")), ";a|-|text/plain:;done") << "an empty part";
   EXPECT_EQ(parts_of(part("x\r\n--Bx")), ";a|-|text/plain:x;400");
+}
+
+// What a run ends at decides what a form costs: not at each CR, and not where only the beginning of a
+// delimiter is.
+TEST(Http1Multipart, RunsAreLong) {
+  constexpr std::size_t kSize = 1 << 20, kPiece = 16 * 1024;
+  const std::string boundary = "----WebKitFormBoundary7MA4YWxkTrZu0gW";
+  const auto repeated = [](const std::string& text) {
+    std::string all;
+    while (all.size() < kSize) all += text;
+    return all;
+  };
+  std::string random(kSize, 0);
+  std::uint32_t seed = 7;
+  for (char& c : random) c = static_cast<char>((seed = seed * 1664525 + 1013904223) >> 24);
+  const std::string delimiter = "\r\n--" + boundary;
+  for (const std::string& body : {repeated("\r"), repeated("\r\n"), repeated("a line of text\r\n"), random,
+                                  repeated("\r\n--"), repeated(delimiter.substr(0, delimiter.size() - 1)),
+                                  repeated(boundary), repeated("\r\r\n--" + boundary.substr(1))}) {
+    const std::string octets =
+        delimiter.substr(2) + "\r\nContent-Disposition: form-data; name=a\r\n\r\n" + body + delimiter + "--";
+    for (const std::size_t cut : {kPiece, kPiece - 1, std::size_t{1000}, std::size_t{41}}) {
+      http1::MultipartParser parser(boundary);
+      using Event = http1::MultipartParser::Event;
+      std::string got;
+      std::size_t runs = 0, fed = 0;
+      auto event = Event::more;
+      for (std::size_t at = 0; at < octets.size(); at += cut, ++fed) {
+        std::string_view data = std::string_view(octets).substr(at, cut), piece;
+        while ((event = parser.feed(data, piece)) == Event::data || event == Event::part) {
+          if (event == Event::part) continue;
+          got += piece;
+          ++runs;
+        }
+      }
+      EXPECT_EQ(event, Event::done);
+      EXPECT_TRUE(got == body) << body.substr(0, 50) << ' ' << cut;
+      EXPECT_LE(runs, 2 * fed + 2) << body.substr(0, 50) << ' ' << cut;
+    }
+  }
 }
 
 TEST(Http1Multipart, Names) {

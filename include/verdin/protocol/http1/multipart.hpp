@@ -2,9 +2,10 @@
 // anywhere.
 //
 // What a browser sends as a form with files, one part after the other, without keeping any of it: octets come
-// out in runs that point into what was given (or, for a few that looked like a boundary, into the parser).
-// Strict: CRLF line ends, a Content-Disposition of form-data with a name for each part, nothing of size
-// before the first part. Every way of cutting the octets gives the same parts and the same error. Octets
+// out in runs that point into what was given (or, for a few that looked like a boundary across a cut, into
+// the parser), at most two for each piece that was given and each boundary in it. The work is linear in the
+// octets. Strict: CRLF line ends, a Content-Disposition of form-data with a name for each part, nothing of
+// size before the first part. Every way of cutting the octets gives the same parts and the same error. Octets
 // behind the last boundary are dropped.
 //
 // No I/O, no thread rules. Keeps at most MultipartLimits::head octets and a boundary; throws std::bad_alloc
@@ -58,6 +59,7 @@ class MultipartParser {
   Event fail(int status, const char* reason) noexcept;
   Event feed_headers(std::string_view& data);
   Event feed_body(std::string_view& data, std::string_view& piece);
+  std::size_t octets_before_delimiter(std::string_view data) const noexcept;
   Event end_headers();
   bool parse_header(std::string_view line);
   bool parse_disposition(std::string_view value);
