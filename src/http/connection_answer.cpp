@@ -365,6 +365,10 @@ void Connection::abort_if_half_closed() {
 
 loop::StreamPtr Connection::give_stream(Exchange& exchange, std::string& leftover) {
   const IntrusivePtr<Connection> self(this);
+  if (eof_) {  // nobody would tell the stream's next owner
+    drop();
+    return nullptr;
+  }
   exchange.request_.peer_address();  // kept there: sessions ask for it later
   exchange.status_ = 101;
   exchange.extras_.reset();  // the answer has them; the request may be kept as long as the connection

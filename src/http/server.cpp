@@ -12,13 +12,6 @@ namespace verdin::http {
 
 namespace {
 constexpr std::size_t kErrorIdSize = 16;
-
-[[gnu::always_inline]] inline void ask(Endpoint& endpoint, ExchangePtr&& exchange) {
-  const Request& request = exchange->request();
-  const bool upgrade = request.wants_websocket() && request.is("GET") && request.body().empty();
-  upgrade ? endpoint.on_upgrade(std::move(exchange)) : endpoint.on_request(std::move(exchange));
-}
-
 }  // namespace
 
 /// Where a request is on its way through the middlewares.
@@ -89,6 +82,15 @@ void Server::use_route(Exchange& exchange, Router::Match match) {
     exchange.request_.params_.emplace_back(match.route->names[i],
                                            http1::percent_decode(match.captures[i]).value_or(std::string()));
   }
+}
+
+[[gnu::always_inline]] inline void Server::ask(Endpoint& endpoint, ExchangePtr&& exchange) {
+  const Request& request = exchange->request();
+  const bool upgrade = request.wants_websocket() && request.is("GET") && request.body().empty();
+  if (!upgrade) return endpoint.on_request(std::move(exchange));
+  // Its on_stop() has been: what it took now nobody would tell to end.
+  if (stopping_) return exchange->respond(503, {{"Content-Type", "text/plain"}}, "the server is stopping\n");
+  endpoint.on_upgrade(std::move(exchange));
 }
 
 void Server::dispatch(ExchangePtr exchange) {

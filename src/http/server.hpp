@@ -100,7 +100,8 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   void use_route(Exchange& exchange, Router::Match match);
   void answer_without_route(ExchangePtr exchange);
   void start_handler(ExchangePtr exchange);
-  static void ask_endpoint(Response& response);
+  void ask(Endpoint& endpoint, ExchangePtr&& exchange);
+  void ask_endpoint(Response& response);
   void run_handler(const ExchangePtr& exchange);
   void answer_as_router(Response& response);
   void fail(Response& failed);

@@ -20,7 +20,7 @@ class Endpoint {
   virtual void on_request(ExchangePtr exchange) = 0;
 
   /// A GET that asks for "Upgrade: websocket"; exchange->take_stream() gives the connection. By default like
-  /// any request.
+  /// any request. While the app stops it is answered 503 instead.
   virtual void on_upgrade(ExchangePtr exchange) { on_request(std::move(exchange)); }
 
   /// Whether the app's middlewares (App::use) run before on_request() and on_upgrade() are called, which they

@@ -19,6 +19,7 @@
 #include <verdin/websocket/accept.hpp>
 #include <verdin/websocket/stream.hpp>
 
+#include "support/memory_stream.hpp"
 #include "support/websocket_client_frames.hpp"
 #include "support/websocket_raw_client.hpp"
 
@@ -83,7 +84,7 @@ class Callbacks final : public http::Endpoint {
 
 /// Both kinds, and a page.
 struct Site {
-  Site() {
+  explicit Site(const http::Options& options = {}) : app(options) {
     app.mount("/callbacks", callbacks);
     websocket::route(app, "/stream", [](Stream& peer) {
       while (peer.receive()) peer.send(*user);
@@ -223,6 +224,57 @@ TEST(WebSocketMiddlewares, APeerThatLeavesMeanwhileIsNotConnected) {
     go.set();
     left.wait();
     EXPECT_EQ(site.callbacks.asked, 0);
+  });
+}
+
+TEST(WebSocketMiddlewares, AnEndThatCameMeanwhileEndsTheConnection) {
+  run([] {
+    Site site;
+    Event entered, go;
+    site.app.use([&](Request&, Response&, const Next& next) {
+      entered.set();
+      go.wait();
+      next();
+    });
+    for (const char* path : kBoth) {
+      entered.clear();
+      go.clear();
+      const auto peer = std::make_shared<verdin::tests::MemoryPeer>();
+      site.app.serve(verdin::tests::MemoryStream::make(peer));
+      peer->send(upgrade_request(path));
+      entered.wait();
+      peer->send_eof();
+      EXPECT_FALSE(peer->gone()) << path;
+      go.set();
+      EXPECT_TRUE(verdin::tests::eventually([&] { return peer->gone(); })) << path;
+      EXPECT_EQ(peer->received, "") << path;
+    }
+  });
+}
+
+TEST(WebSocketMiddlewares, WhatTheyLetThroughBehindTheStopIsRefused) {
+  run([] {
+    for (const char* path : kBoth) {
+      http::Options options;
+      options.stop_grace = 1h;
+      Site site(options);
+      Event entered, go;
+      site.app.use([&](Request&, Response&, const Next& next) {
+        entered.set();
+        go.wait();
+        next();
+      });
+      RawClient client(site.app);
+      client.send(upgrade_request(path));
+      entered.wait();
+      site.app.stop();
+      go.set();
+      const std::string answer = client.read_to_end();
+      EXPECT_EQ(answer.substr(9, 3), "503") << path;
+      EXPECT_NE(answer.find("the server is stopping"), std::string::npos) << path;
+      EXPECT_TRUE(verdin::tests::eventually([&] { return site.app.stopped(); })) << path;
+      EXPECT_EQ(site.callbacks.asked, 0);
+    }
   });
 }
 
