@@ -48,6 +48,13 @@ const Packed* open_packed(const std::string& file, std::string_view accepted, Fi
   return best;
 }
 
+/// Where browsers would not see the name of another host: to them "/\\evil.test" is "//evil.test". False:
+/// nowhere.
+bool make_location(std::string& path) {
+  for (std::size_t at = 0; (at = path.find('\\', at)) != path.npos;) path.replace(at, 1, "%5C");
+  return !path.starts_with("//");
+}
+
 }  // namespace
 
 StaticFiles::StaticFiles(Server& server, std::string_view prefix, std::string directory,
@@ -71,8 +78,10 @@ void StaticFiles::operator()(Request& request, Response& response) const {
   FileBody opened = open_file(file, info);
   // One that may not be listed cannot be opened.
   if (tail->back() != '/' && (S_ISDIR(info.st_mode) || (!opened && is_directory(file)))) {
+    std::string to = path;
+    if (!make_location(to)) return server_.answer_without_file(response);
     const std::string_view query = request.query_string();
-    return response.redirect(path + (query.empty() ? "/" : "/?") + std::string(query), 301);
+    return response.redirect(to + (query.empty() ? "/" : "/?") + std::string(query), 301);
   }
   const Packed* packed = nullptr;
   if (options_.precompressed) {

@@ -422,6 +422,19 @@ TEST_F(StaticFiles, MayLieBehindParameters) {
   });
 }
 
+TEST_F(StaticFiles, NoRedirectLeadsToAnotherHost) {
+  App other;
+  other.static_files("/:tenant", root + "/site");
+  serve_while(other, [](std::uint16_t port) {
+    Client client(port);
+    // To browsers "/\evil.test" is "//evil.test".
+    EXPECT_EQ(header_of(client.get("/\\evil.test/sub"), "Location"), "/%5Cevil.test/sub/");
+    EXPECT_EQ(header_of(client.get("/\\\\evil.test/sub?q"), "Location"), "/%5C%5Cevil.test/sub/?q");
+    for (const char* path : {"//evil.test/sub", "/a/..//sub", "/.//sub"})
+      EXPECT_EQ(header_of(client.get(path), "Location"), "") << path;
+  });
+}
+
 TEST_F(StaticFiles, AreServedWithWhatCachesNeed) {
   serve_while(app, [](std::uint16_t port) {
     Client client(port);
