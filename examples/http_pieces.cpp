@@ -45,7 +45,7 @@ void news(http::Request& q, http::Response& r) {
   do {
     const std::string id = std::to_string(++number);
     events.send({.data = "news number " + id, .id = id});
-  } while (events.pause(10ms));  // until the client leaves
+  } while (events.pause(10ms));  // until the client leaves, or the app stops
 }
 // [/events]
 

@@ -59,6 +59,11 @@ App& App::on_access(AccessHook hook) {
   return *this;
 }
 
+App& App::on_stop(UniqueFunction<void()> hook) {
+  server_->add_stop_hook(std::move(hook));
+  return *this;
+}
+
 App& App::error_page(int status, Handler page) {
   server_->set_error_page(status, std::move(page));
   return *this;
@@ -108,6 +113,7 @@ void App::serve_forever() {
 }
 
 void App::stop() { server_->stop(); }
+bool App::stopping() const noexcept { return server_->stopping(); }
 bool App::stopped() const noexcept { return server_->stopped(); }
 void App::join() { server_->join(); }
 std::size_t App::connections() const noexcept { return server_->connections(); }

@@ -252,8 +252,9 @@ void Connection::end_exchange(Exchange& exchange, bool is_noted) {
 }
 
 void Connection::answered(bool keep) {
-  // Who has closed its side while the answer was made asks nothing more.
-  const bool is_last = eof_ && held_.empty() && (!rest_ || rest_->empty());
+  // Who has closed its side while the answer was made asks nothing more; and an app that stops waits for no
+  // more.
+  const bool is_last = (eof_ || server_.stopping()) && held_.empty() && (!rest_ || rest_->empty());
   if (!keep || is_last) return close_politely();
   enter(Phase::idle);
   if (rest_) return;  // run() goes on by itself
@@ -400,7 +401,8 @@ void Connection::refuse(int status) {
 }
 
 void Connection::begin_stop() {
-  if (phase_ == Phase::fresh || phase_ == Phase::idle) close_politely();
+  if (phase_ == Phase::fresh || phase_ == Phase::idle) return close_politely();
+  if (answering_) answering_->wake();  // it may be one without an end
 }
 
 void Connection::drop() {

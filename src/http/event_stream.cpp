@@ -44,14 +44,14 @@ bool EventStream::send(const ServerEvent& event) {
   if (!event.id.empty()) append_field(text, "id", event.id);
   append_lines(text, "data", event.data);
   text += '\n';
-  return response_.write(text);
+  return response_.write(text) && !response_.exchange().stopping();
 }
 
 bool EventStream::comment(std::string_view text) {
   std::string line;
   append_lines(line, "", text);
   line += '\n';
-  return response_.write(line);
+  return response_.write(line) && !response_.exchange().stopping();
 }
 
 }  // namespace verdin::http

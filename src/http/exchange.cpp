@@ -124,14 +124,17 @@ bool Exchange::peer_leaves(loop::Clock::duration limit) {
   const ExchangePtr self(this);
   const auto due = loop::Clock::now() + limit;
   if (connection_ && !aborted_) on_abort([] {});
-  for (auto left = limit; connection_ && left.count() > 0; left = due - loop::Clock::now()) {
+  const auto is_over = [this] { return !connection_ || stopping(); };
+  for (auto left = limit; !is_over() && left.count() > 0; left = due - loop::Clock::now()) {
     // What came behind the request keeps the connection from being read, and the end from being seen by
     // itself.
     wait(std::min<loop::Clock::duration>(left, kLook));
     if (connection_) connection_->abort_if_half_closed();
   }
-  return !connection_;
+  return is_over();
 }
+
+bool Exchange::stopping() const noexcept { return connection_ && connection_->server().stopping(); }
 
 void Exchange::on_abort(UniqueFunction<void()> aborted) {
   if (finished_) return;

@@ -133,6 +133,8 @@ void Server::stop() {
   stopping_ = true;
   stop_listening();
   if (!Hub::current_or_null()) return stopped_.set();
+  auto hooks = std::exchange(stop_hooks_, {});  // one of them may add another
+  for (UniqueFunction<void()>& hook : hooks) guarded(nullptr, hook);
   for_each_endpoint([this](Endpoint& endpoint) { guarded(nullptr, [&] { endpoint.on_stop(); }); });
   for (Connection* connection = first_; connection;) {
     Connection* const following = connection->next;

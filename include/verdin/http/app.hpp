@@ -155,6 +155,10 @@ class App {
   /// tell than its 400. What comes from the peer is as it came: see printable() for logs.
   App& on_access(AccessHook hook);
 
+  /// Called when stop() begins, however it came to it (a signal, say): for whoever has to be told, a handler
+  /// that waits for news and not for its peer, for one. In the context of who stopped it: it must not block.
+  App& on_stop(UniqueFunction<void()> hook);
+
   /// Makes the page for answers of that status which no handler made: 404 and 405 of the router, 404 of
   /// static_files(), 413 for a body above the limit, 500 for what a handler threw (Request::error_id() is in
   /// the report, too), 400 and 408 for streamed bodies that are none. The status is set already; headers that
@@ -183,9 +187,12 @@ class App {
   /// within: run([] { ...; spawn(tick); app.serve_forever(); }). A second signal ends it at once.
   void serve_forever();
 
-  /// Begins a graceful stop and returns: no more connections, on_stop() of the endpoints, responses in flight
-  /// get "Connection: close", idle connections are closed; what is left after Options::stop_grace is dropped.
+  /// Begins a graceful stop and returns: no more connections, the hooks of on_stop(), on_stop() of the
+  /// endpoints, responses in flight get "Connection: close", idle connections are closed, and handlers hear
+  /// of it by EventStream and Response::peer_leaves(); what is left after Options::stop_grace is dropped.
   void stop();
+  /// stop() has been called: answers that have no end of their own ought to come to one.
+  bool stopping() const noexcept;
   /// stop() has been called and nothing is left.
   bool stopped() const noexcept;
   /// Blocks the greenlet until stopped().

@@ -6,7 +6,9 @@
 //   });
 //
 // On the handler's greenlet. Calls wait while the peer takes too little; they give false once it has gone,
-// which shows at once, also in pause(). send() throws std::invalid_argument for a name or an id that could
+// which shows at once, also in pause(), or the app stops: the handler should return then, and the answer ends
+// whole (the event that send() was given is still sent; the browser comes back). What waits for something
+// else is told by App::on_stop(). send() throws std::invalid_argument for a name or an id that could
 // end its line early; data may have several lines.
 #pragma once
 
@@ -37,7 +39,7 @@ class EventStream {
   bool send(const ServerEvent& event);
   /// A line that clients skip: keeps proxies from closing a connection that says nothing.
   bool comment(std::string_view text = {});
-  /// Waits. False, at once, if the peer leaves.
+  /// Waits. False, at once, if the peer leaves or the app stops.
   bool pause(loop::Clock::duration length) { return !response_.peer_leaves(length); }
 
  private:

@@ -112,9 +112,12 @@ class Exchange final : public RefCounted<Exchange> {
   /// The next octets of the body: of one that is read in pieces (RouteOptions::stream_body) as they come, of
   /// others what is there; 0 at the end. Throws BodyError.
   std::size_t read_body(std::span<char> into);
-  /// Waits, `limit` at most, for the peer to go away; true if it has, or the app has dropped it. From the
-  /// first call on a peer that closes its side counts as gone, as for on_abort().
+  /// Waits, `limit` at most, for the peer to go away; true if it has, or the app has dropped it, or stops:
+  /// see stopping(). From the first call on a peer that closes its side counts as gone, as for on_abort().
   bool peer_leaves(loop::Clock::duration limit);
+  /// The app has been told to stop, and the peer still waits: what is left of the answer reaches it if it
+  /// comes within Options::stop_grace. False when finished().
+  bool stopping() const noexcept;
 
   /// Answered, aborted, or the stream was taken.
   bool finished() const noexcept { return finished_; }

@@ -102,7 +102,8 @@ class Response {
     return !gone_ && exchange_->trailer(name, value);
   }
   void end();
-  /// Waits, `limit` at most, for the peer to go away; true if it has. For those who write now and then.
+  /// Waits, `limit` at most, for the peer to go away; true if it has, and at once when the app stops: whoever
+  /// writes now and then returns, and the answer ends whole. One that has not begun can still be sent.
   bool peer_leaves(loop::Clock::duration limit) { return exchange_->peer_leaves(limit); }
 
   bool sent() const noexcept { return sent_; }

@@ -575,6 +575,70 @@ TEST(HttpStreaming, ServerSentEvents) {
   });
 }
 
+TEST(HttpStreaming, AnswersWithoutAnEndEndWhenTheAppStops) {
+  verdin::run([] {
+    Options options;
+    options.stop_grace = 1h;  // nothing waits for that
+    Site site(options);
+    verdin::Event news;
+    int told = 0;
+    std::vector<std::string> ended;
+    site.app
+        .on_stop([&] {
+          EXPECT_TRUE(site.app.stopping());
+          ++told;
+          news.set();
+        })
+        .on_stop([] { throw std::runtime_error("reported, and no more"); });
+    site.app.get("/waits", [&](Request& q, Response& r) {
+      http::EventStream events(q, r);
+      while (events.pause(60s)) {
+      }
+      EXPECT_FALSE(events.pause(60s));
+      EXPECT_FALSE(events.send({.data = "bye"}));
+      EXPECT_FALSE(events.comment());
+      ended.push_back(q.path());
+    });
+    site.app.get("/hears", [&](Request& q, Response& r) {
+      http::EventStream events(q, r);
+      do {
+        news.wait();
+        news.clear();
+      } while (events.send({.data = "bye"}));
+      ended.push_back(q.path());
+    });
+    site.app.get("/pieces", [&](Request& q, Response& r) {
+      r.write("piece");
+      EXPECT_TRUE(r.peer_leaves(60s));
+      EXPECT_TRUE(r.write("bye"));  // who has something left to say can
+      ended.push_back(q.path());
+    });
+    site.app.get("/poll", [&](Request& q, Response& r) {
+      const bool over = r.peer_leaves(60s);
+      ended.push_back(q.path());
+      r.send(over && site.app.stopping() ? "bye, none" : "?");
+    });
+    EXPECT_FALSE(site.app.stopping());
+    std::vector<std::shared_ptr<MemoryPeer>> peers;
+    for (const char* path : {"/waits", "/hears", "/pieces", "/poll"}) {
+      peers.push_back(site.connect());
+      peers.back()->send(get(path));
+    }
+    site.app.stop();
+    site.app.stop();
+    EXPECT_TRUE(verdin::tests::eventually([&] { return site.app.stopped(); }));
+    EXPECT_EQ(ended.size(), peers.size());
+    EXPECT_EQ(told, 1);
+    EXPECT_EQ(site.errors, 1);
+    for (const auto& peer : peers) {
+      EXPECT_TRUE(peer->finished) << peer->received;
+      EXPECT_TRUE(has(peer->received, "bye")) << peer->received;
+      EXPECT_TRUE(peer->received.ends_with("\r\n0\r\n\r\n") || peer->received.ends_with("none"))
+          << peer->received;
+    }
+  });
+}
+
 /// Reads what comes, `most` octets at a time.
 http::Handler counting(std::size_t most) {
   return [most](Request& q, Response& r) {
