@@ -58,8 +58,9 @@ void Connection::end(Exchange& exchange) {
   answered(!exchange.close_after_);
 }
 
-// What is queued still leaves: there may be whole answers among it. Where a FIN would be taken for the end of
-// this one, it does not.
+// What is queued still leaves: there may be whole answers among it. Where the end of the connection is that
+// of the answer nobody could tell: then what is queued does not leave, so that most often something is
+// missing.
 void Connection::cut(const Exchange& exchange) {
   const bool can_be_seen = exchange.has_size_ || is_chunked(exchange, false);
   can_be_seen ? close_politely() : drop();

@@ -255,6 +255,9 @@ void Response::end() {
   if (gone_) return;
   if (!exchange_->started()) {
     if (!length_) return send();
+    const bool has_body = !http1::status_has_no_body(status_) && !exchange_->request().is("HEAD");
+    if (*length_ > 0 && has_body && !exchange_->finished())  // while there may be another answer
+      throw std::length_error("verdin: an answer is shorter than it was to be");
     write({});
     if (gone_) return;
   }

@@ -87,13 +87,15 @@ class Response {
 
   /// The pieces of write() will be so many octets in all: a client can show how far it is, and one of
   /// HTTP/1.0 knows where the end is. Such an answer is not compressed. A piece beyond is std::length_error,
-  /// and so is an end before: if it leaves the handler it is reported as any failure, and the connection is
-  /// cut, so that nobody takes the answer for whole.
+  /// and so is an end before: if it leaves the handler it is reported as any failure, and answered 500 if
+  /// nothing has been sent. Else the connection is cut, and the peer of one that was too short knows that; of
+  /// one that would have been too long it has what was announced, and takes that for whole.
   Response& length(std::uint64_t octets);
   /// Sends the next piece of an answer: chunked, unless its length() is set; the first one sends the status
   /// and headers (as text/plain unless a type is set). Waits while the peer takes too little; false: it has
   /// gone, and nothing more need be made. The answer ends when the handler returns, or by end(); if the
-  /// handler throws, the connection is cut, and the peer knows that it has not got all. Where it is
+  /// handler throws, the connection is cut, and the peer knows that it has not got all (one of HTTP/1.0 can
+  /// only know where there is a length()). Where it is
   /// compressed (see Options::compress_from), what the peer has got it can read: each piece is flushed.
   bool write(std::string_view piece);
   /// A field behind the body (a checksum, say), between the first write() and the end: see
