@@ -99,6 +99,8 @@ Sessions::Sessions(SessionOptions options) : options_(std::move(options)) {
     if (secret.size() < kLeastSecret)
       throw std::invalid_argument("a secret of sessions has 32 octets at least");
   }
+  if (options_.same_site == http1::SameSite::none && !options_.secure)
+    throw std::invalid_argument("a session for pages of other sites has to be secure: browsers drop others");
   http1::CookieAttributes attributes;
   attributes.secure = options_.secure;
   http1::set_cookie_value(options_.cookie_name, "x", attributes);  // throws for a bad name
@@ -121,6 +123,7 @@ std::string Sessions::signature_of(std::string_view secret, std::string_view pay
 void Sessions::save(const Session& session, Response& response, std::time_t now) const {
   http1::CookieAttributes attributes;
   attributes.secure = options_.secure;
+  attributes.same_site = options_.same_site;
   if (session.empty()) {
     attributes.max_age = std::chrono::seconds(0);
     response.cookie(options_.cookie_name, "", attributes);

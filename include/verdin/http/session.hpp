@@ -13,12 +13,13 @@
 //
 // Signed with HMAC-SHA256, not encrypted: the browser can read it, and cannot change it. It ends max_age
 // after it was saved last; before that it cannot be revoked here. What is not signed by one of the secrets,
-// too old, or malformed is an empty session. Cookies are HttpOnly, SameSite=Lax and, unless told otherwise,
-// Secure.
+// too old, or malformed is an empty session. Cookies are HttpOnly and, unless told otherwise, SameSite=Lax
+// and Secure: a page of another site (not just another origin), though http::cors() welcomes it with
+// credentials, comes without its session, unless SessionOptions::same_site lets it.
 //
 // Sessions: any thread, once made. A Session is a value of one request. Nothing blocks but csrf_ok() with a
-// form. Throws std::invalid_argument for secrets below 32 octets, and std::length_error for a session above
-// 3,000 octets.
+// form. Throws std::invalid_argument for secrets below 32 octets and for SameSite=None without Secure, and
+// std::length_error for a session above 3,000 octets.
 #pragma once
 
 #include <chrono>
@@ -70,6 +71,9 @@ struct SessionOptions {
   std::string cookie_name = "session";
   std::chrono::seconds max_age = std::chrono::hours(24 * 14);
   bool secure = true;  ///< false for http://
+  /// none: pages of other sites send it along, which those that CORS welcomes with credentials need; it wants
+  /// `secure`, and every form a token, for forged ones come with the cookie, too.
+  http1::SameSite same_site = http1::SameSite::lax;
 };
 
 class Sessions {

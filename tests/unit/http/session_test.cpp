@@ -106,6 +106,28 @@ TEST(HttpSession, ComesBackAsItWasAndOnlySo) {
   });
 }
 
+TEST(HttpSession, IsForPagesOfOtherSitesWhereThatIsWanted) {
+  verdin::run([] {
+    Site site;
+    Session session;
+    session.set("user", "Andy");
+    const Sessions everywhere({.secrets = {kSecret}, .same_site = http::http1::SameSite::none});
+    const std::string cookie = site.saved(everywhere, session);
+    EXPECT_NE(site.last_set.find("; SameSite=None"), std::string::npos) << site.last_set;
+    EXPECT_NE(site.last_set.find("; Secure"), std::string::npos) << site.last_set;
+    EXPECT_EQ(site.value(everywhere, cookie, "user"), "Andy");
+    session.clear();
+    site.saved(everywhere, session);  // nor is it taken away otherwise
+    EXPECT_NE(site.last_set.find("; SameSite=None"), std::string::npos) << site.last_set;
+    const Sessions here({.secrets = {kSecret}, .same_site = http::http1::SameSite::strict});
+    session.set("user", "Andy");
+    site.saved(here, session);
+    EXPECT_NE(site.last_set.find("; SameSite=Strict"), std::string::npos) << site.last_set;
+    EXPECT_THROW(Sessions({.secrets = {kSecret}, .secure = false, .same_site = http::http1::SameSite::none}),
+                 std::invalid_argument);
+  });
+}
+
 TEST(HttpSession, FormsOfOthersAreTold) {
   verdin::run([] {
     Site site;
