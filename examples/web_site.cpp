@@ -32,8 +32,9 @@ void add_files(http::App& app, const std::string& folder) {
 // [json]
 void add_json(http::App& app) {
   app.post("/sum", [](http::Request& q, http::Response& r) {
-    const auto numbers = q.json<std::vector<double>>();
-    if (!numbers) return r.status(400).send("an array of numbers, please\n");
+    verdin::json::DecodeError why;
+    const auto numbers = q.json<std::vector<double>>(&why);
+    if (!numbers) return r.status(422).send(why.text() + "\n");  // "expected a number at [1]"
     double sum = 0;
     for (const double number : *numbers) sum += number;
     r.json(sum);

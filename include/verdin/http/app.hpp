@@ -84,7 +84,7 @@ struct RouteOptions {
 };
 
 struct StaticOptions {
-  std::string index = "index.html";        // served for the prefix itself and for directories; empty: none
+  std::string index = "index.html";        // served for directories, "PREFIX/" too, not "PREFIX"; empty: none
   std::string cache_control = "no-cache";  // revalidated by ETag each time; empty: nothing is said
   bool precompressed = false;              // FILE.br or FILE.gz is sent for FILE to those who accept it
 };
@@ -132,7 +132,8 @@ class App {
   /// listings, no dot files, nothing outside (symbolic links are followed). `prefix` may have parameters.
   App& static_files(std::string_view prefix, std::string directory, StaticOptions options = {});
 
-  /// `prefix` and every path below it ("/chat" and "/chat/x", but not "/chats") go to `endpoint`.
+  /// `prefix` and every path below it ("/chat" and "/chat/x", but not "/chats") go to `endpoint`. A prefix
+  /// has no parameters: ":" and "*" in it stand for themselves.
   App& mount(std::string_view prefix, Endpoint& endpoint);
   App& mount(std::string_view prefix, std::shared_ptr<Endpoint> endpoint);
   /// Anything that knows its own place: endpoint_path(), and either an Endpoint itself or with endpoint().
