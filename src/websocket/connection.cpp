@@ -34,6 +34,15 @@ std::uint16_t enough_of(const Options& options) noexcept {
       std::clamp<std::uint64_t>(rate, 1, std::numeric_limits<std::uint16_t>::max()));
 }
 
+/// Without memory for the text the code alone is told.
+std::string reason_of(std::string_view text) noexcept {
+  try {
+    return std::string(text);
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
+}
+
 }  // namespace
 
 Connection::Connection(loop::StreamPtr stream, const Options& options, ConnectionHandler& handler,
@@ -86,9 +95,20 @@ void Connection::guarded(F&& call) {
   try {
     call();
   } catch (const std::bad_alloc&) {
-    decoding_ = false;
-    if (alive() && !abandoned()) end({close_code::kAbnormal, {}, false}, Farewell::cut);
+    end_within_callback(close_code::kAbnormal);
+  } catch (...) {
+    end_within_callback(close_code::kInternalError);
+    throw;
   }
+}
+
+/// What is behind the octets that were being taken cannot be told any longer.
+void Connection::end_within_callback(std::uint16_t code) {
+  decoding_ = false;
+  if (state_ == State::closed) return decoder_.reset();
+  if (abandoned()) return;
+  if (state_ == State::doomed && extras_ && extras_->doom != 0) code = extras_->doom;
+  end({code, {}, false}, Farewell::cut);
 }
 
 // Receiving.
@@ -193,12 +213,12 @@ void Connection::on_close_frame(std::span<const char> payload) {
   const codec::ClosePayload close = codec::parse_close_payload(payload);
   if (close.error != 0) return fail(close.error, "invalid close frame");
   answer_close(close.code, {});
-  end({close.code, std::string(close.reason), true}, Farewell::polite);
+  end({close.code, reason_of(close.reason), true}, Farewell::polite);
 }
 
 void Connection::fail(std::uint16_t code, std::string_view reason) {
   answer_close(code, reason);
-  end({code, std::string(reason), false}, Farewell::polite);
+  end({code, reason_of(reason), false}, Farewell::polite);
 }
 
 void Connection::on_eof() {
@@ -298,7 +318,7 @@ void Connection::look_at_time() {
   }
   if (state_ == State::closing)
     end({close_code::kAbnormal, "no answer to our close frame", false}, Farewell::cut);
-  if (state_ == State::doomed) end({extras_->doom, std::string(extras_->doom_reason), false}, Farewell::cut);
+  if (state_ == State::doomed) end({extras_->doom, reason_of(extras_->doom_reason), false}, Farewell::cut);
 }
 
 void Connection::on_watch() {
@@ -310,12 +330,15 @@ void Connection::look_at_peer() {
   if (state_ == State::doomed) return end({close_code::kAbnormal, "no memory", false}, Farewell::cut);
   if (state_ != State::open) return;
   // While nothing is read, nothing can be heard, but that the peer has gone can be seen.
-  // Nor can be asked within a frame, which the application may take its time to fill.
-  const bool asked = reading_ && !in_frame();
+  // Nor can be asked within a frame, which the application may take its time to fill; but a peer that is
+  // within one of its own owes the rest of it without being asked.
+  const bool owes = decoder_.awaited() > 0;
+  const bool asked = reading_ && (!in_frame() || owes);
   const bool there = asked ? std::exchange(heard_, std::uint16_t{0}) >= enough_ : !stream_->peer_gone();
   if (!there) return end({close_code::kAbnormal, "no answer to a ping", false}, Farewell::cut);
   watch_.start(std::chrono::milliseconds(ping_interval_));
-  in_frame() ? void(heard_ = kEverything) : answer(Opcode::ping, {});
+  if (!in_frame()) return answer(Opcode::ping, {});
+  if (!owes) heard_ = kEverything;
 }
 
 // NOLINTNEXTLINE(performance-unnecessary-value-param): it must outlive the handler that is told

@@ -5,13 +5,17 @@
 // It answers pings and the close handshake by itself, checks everything the RFC asks for (a fault is answered
 // by its close code) and bounds what it queues for a peer that does not read (see Options). It pings, and
 // ends a connection whose peer is silent or drips a frame: Options::ping_interval and frame_rate. Only while
-// the application has paused it, or the peer does not read, is nothing expected, but that it is still there.
+// the application has paused it, or the peer does not read, is nothing expected, but that it is still there;
+// and within a message whose length was announced (begin_message()) nothing but the rest of what the peer has
+// begun.
 //
 // A message that is not all there, or larger than memory should hold, is sent in parts (begin_message()), and
 // received in parts where receive_parts() asks for it: so a relay holds no message, however large.
 //
 // Threads: of the stream's loop only; all callbacks come from the loop, in hub context, and must not block.
 // No call on a Connection calls back into the handler: not even abort(). Nothing throws but std::bad_alloc.
+// A callback should not throw: where it does the connection ends, with 1006 for std::bad_alloc, and with 1011
+// for anything else, which then goes on to whoever drives the stream.
 // What throws that has queued nothing, and may be called again; where that cannot be had (a compressor has
 // seen the message, half of it is with the kernel) the connection is cut (1006).
 //
@@ -170,6 +174,7 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   /// no memory it is the connection that ends, not the loop.
   template <typename F>
   void guarded(F&& call);
+  void end_within_callback(std::uint16_t code);
   /// Our reference is the last: the handler is gone with the others.
   bool abandoned() const noexcept { return ref_count() == 1; }
   void take_kept_input();

@@ -189,6 +189,39 @@ TEST_F(AnnouncedTest, NobodyIsAskedForAPongWithinIt) {
   EXPECT_TRUE(relay.close) << "but that it has gone is";
 }
 
+TEST_F(AnnouncedTest, APeerWithinItsOwnFrameOwesTheRest) {
+  options.ping_interval = std::chrono::seconds(1);
+  for (const std::size_t more : {std::size_t{0}, std::size_t{10}, std::size_t{600}}) {  // octets a second
+    FakePeer other;
+    Relay relay;
+    const auto made = make_intrusive<Connection>(FakeStream::make(loop, other), options, relay);
+    made->receive_parts(true);
+    relay.to = made.get();
+    const std::string whole = client_frame(0x82, std::string(100'000, 'x'));
+    other.deliver(whole.substr(0, 20));
+    std::size_t at = 20;
+    for (int i = 0; i < 20 && !relay.close; ++i) {
+      if (more > 0) other.deliver(whole.substr(at, more));
+      at += more;
+      loop.advance(std::chrono::seconds(1));
+      other.end_turn();
+    }
+    if (more < 500) {  // Options::frame_rate
+      ASSERT_TRUE(relay.close) << more;
+      EXPECT_EQ(relay.close->code, 1006);
+      continue;
+    }
+    EXPECT_FALSE(relay.close);
+    other.deliver(whole.substr(at));
+    other.end_turn();
+    EXPECT_EQ(other.take_received(), frame(Opcode::binary, std::string(100'000, 'x')));
+    made->begin_message(Opcode::text, 1);
+    for (int i = 0; i < 20; ++i) loop.advance(std::chrono::seconds(1));
+    EXPECT_FALSE(relay.close) << "it owes nothing now";
+    made->abort();
+  }
+}
+
 TEST_F(AnnouncedTest, WhatWaitsBehindItIsLimited) {
   options.send_limit = 1000;
   options.drop_limit = 5000;

@@ -1,5 +1,6 @@
 #include <functional>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -542,6 +543,43 @@ TEST_F(ConnectionTest, IsSilentOnceItIsDroppedInACallbackOfWhatWasKept) {
   connection->resume();
   loop.advance(1s);
   EXPECT_EQ(handler.log, (Log{"text:a"})) << "not even the end";
+}
+
+/// Else the decoder would take what follows for something else: a payload for a frame.
+TEST_F(ConnectionTest, EndsWhereACallbackThrows) {
+  const std::string inner = client_text("forged");
+  const std::string whole = client_text("boom") + client_frame(0x82, inner, std::string_view("\0\0\0\0", 4));
+  struct Other {};
+  for (const bool memory : {false, true}) {
+    peer = {};
+    handler.log.clear();
+    handler.then = {};
+    open();
+    handler.then = [&](std::string_view message) {
+      if (message != "boom") return;
+      if (!memory) throw std::bad_alloc();
+      throw Other();
+    };
+    const std::string_view first = std::string_view(whole).substr(0, whole.size() - inner.size());
+    if (memory) {
+      EXPECT_THROW(peer.deliver(first), Other);
+    } else {
+      EXPECT_NO_THROW(peer.deliver(first));
+    }
+    EXPECT_TRUE(peer.closed);
+    peer.deliver(inner);
+    EXPECT_EQ(handler.log, (Log{"text:boom", memory ? "close:1011:unclean" : "close:1006:unclean"}));
+  }
+  peer = {};
+  handler.log.clear();
+  open(client_text("a"));
+  handler.then = [&](std::string_view) {
+    connection.reset();
+    throw Other();
+  };
+  EXPECT_THROW(loop.advance(1s), Other);
+  EXPECT_EQ(handler.log, (Log{"text:a"})) << "it is gone";
+  EXPECT_TRUE(peer.closed);
 }
 
 TEST_F(ConnectionTest, ClosingReadsOnForThePeersAnswer) {
