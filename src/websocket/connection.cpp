@@ -240,12 +240,7 @@ void Connection::on_error(std::error_code reason) {
 
 void Connection::on_drained() {
   guarded([&] {
-    if (congested_) {
-      congested_ = false;
-      if (state_ == State::open && extras_) extras_->timer.stop();
-      release_extras();
-      update_reading();
-    }
+    if (congested_) relieve(false, held_up_);
     if (is_open() && handler_) handler_->on_drained();
   });
 }
@@ -264,7 +259,7 @@ void Connection::resume() {
 void Connection::update_reading() {
   if (!stream_) return;
   // Not while octets wait that came before: who takes one message and pauses again would gather ever more.
-  const bool wanted = state_ == State::closing || (!paused_ && !congested_ && !holds_input());
+  const bool wanted = state_ == State::closing || (!paused_ && !congested_ && !held_up_ && !holds_input());
   if (wanted == reading_) return;
   reading_ = wanted;
   if (wanted) heard_ = kEverything;  // it could not be heard before
@@ -312,9 +307,7 @@ void Connection::look_at_time() {
     if (stream_->unsent() > send_limit_) {
       return end({close_code::kPolicyViolation, "slow reader", false}, Farewell::cut);
     }
-    congested_ = false;  // slow, but on its way
-    release_extras();
-    return update_reading();
+    return relieve(false, false);  // slow, but on its way
   }
   if (state_ == State::closing)
     end({close_code::kAbnormal, "no answer to our close frame", false}, Farewell::cut);

@@ -231,6 +231,7 @@ bool Connection::end_message() {
     throw;
   }
   queued(parts->held.size());
+  if (held_up_ && is_open()) relieve(congested_, false);
   return true;
 }
 
@@ -261,10 +262,26 @@ void Connection::over_limit(std::size_t unsent_before) {
       if (state_ == State::open) extras().timer.start(std::chrono::milliseconds(backpressure_timeout_));
     }
   }
+  // What answers the peer is held, and more would be. Not for what others send: it may be this peer's octets
+  // that the message is made of. Where they are that all the same, the timer reads on.
+  if (decoding_ && !held_up_ && held_size() > send_limit_ && state_ == State::open) {
+    held_up_ = true;
+    update_reading();
+    if (!congested_) extras().timer.start(std::chrono::milliseconds(backpressure_timeout_));
+  }
   const std::size_t unsent = stream_->unsent() + held_size();
   if (unsent_before > send_limit_ && unsent > drop_limit_ && state_ == State::open) {
-    doom(close_code::kPolicyViolation, "slow reader");
+    doom(close_code::kPolicyViolation,
+         stream_->unsent() > send_limit_ ? "slow reader" : "too much waits behind a message in parts");
   }
+}
+
+void Connection::relieve(bool congested, bool held_up) {
+  congested_ = congested;
+  held_up_ = held_up;
+  if (state_ == State::open && extras_ && !congested && !held_up) extras_->timer.stop();
+  release_extras();
+  update_reading();
 }
 
 /// What has left is not whole, or can be followed by nothing that the peer would understand. Needs no memory.

@@ -106,15 +106,18 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   /// permessage-deflate each is compressed: going on from those before where the context is taken over, by
   /// itself where not (so parts of some kilobytes are what pays, and a message whose first part is below
   /// DeflateOptions::threshold is not compressed at all). Other messages that are sent before
-  /// end_message() wait behind it, within Options::drop_limit, uncompressed if the context is taken over, and
-  /// are lost if the connection is closed before; pings, pongs and a close frame do not wait. One such
-  /// message at a time (std::logic_error). False if the connection is not open.
+  /// end_message() wait behind it, within Options::drop_limit (1008), uncompressed if the context is taken
+  /// over, and are lost if the connection is closed before; pings, pongs and a close frame do not wait. One
+  /// such message at a time (std::logic_error). False if the connection is not open.
   ///
   /// With a `length` it is one frame, not compressed, and no header is sent with each part: what is for one
   /// who hands on what he receives (see MessagePart::remaining). All parts together must have that length:
   /// std::logic_error from the one that would exceed it, and from end_message() before it is reached. Until
   /// then nothing else can leave, so that pings and pongs wait as well, and whatever ends the connection cuts
   /// it (close(): 1006).
+  ///
+  /// More of what answers the peer (pongs, sends in its callbacks) than Options::send_limit waiting so, and
+  /// nothing is read until end_message(), or for Options::backpressure_timeout.
   bool begin_message(Opcode opcode, std::optional<std::uint64_t> length = {});
   bool send_part(std::string_view part);
   bool end_message();
@@ -200,6 +203,8 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   void answer_close(std::uint16_t code, std::string_view reason) noexcept;
   void queued(std::size_t frame_size) noexcept;
   void over_limit(std::size_t unsent_before);
+  /// What goes on holding up the reading.
+  void relieve(bool congested, bool held_up);
   void doom(std::uint16_t code, std::string_view reason);
   void cut_without_memory() noexcept;
   void fail(std::uint16_t code, std::string_view reason);
@@ -219,6 +224,7 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   State state_ = State::open;
   bool paused_ : 1 = false;     // by the application
   bool congested_ : 1 = false;  // by the send limit
+  bool held_up_ : 1 = false;    // by what answers the peer, and waits behind a message in parts
   bool reading_ : 1 = true;
   bool decoding_ : 1 = false;
   bool eof_ : 1 = false;  // the end comes behind what is kept

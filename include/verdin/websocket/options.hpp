@@ -44,7 +44,8 @@ struct Options {
 /// How a connection ended.
 struct Close {
   /// The peer's code if it sent a close frame (1005: one without a code); else what we found: 1006 broken or
-  /// no answer to our close frame, 1002/1007/1009 its fault, 1008 a slow reader.
+  /// no answer to our close frame, 1002/1007/1009 its fault, 1008 a slow reader, or too much that waits
+  /// behind a message in parts, 1011 a callback that has thrown.
   std::uint16_t code = close_code::kAbnormal;
   /// The peer's words (valid UTF-8, untrusted), or ours.
   std::string reason{};

@@ -229,6 +229,45 @@ TEST_F(AnnouncedTest, WhatWaitsBehindItIsLimited) {
   connection->begin_message(Opcode::text, 10);
   for (int i = 0; i < 1000 && connection->is_open(); ++i) peer.deliver(client_frame(0x89, "12345678"));
   EXPECT_FALSE(connection->is_open()) << "pongs as well";
+  loop.advance(std::chrono::milliseconds(1));
+  ASSERT_TRUE(handler.close);
+  EXPECT_EQ(handler.close->code, 1008);
+  EXPECT_EQ(handler.close->reason, "too much waits behind a message in parts") << "the peer has read it all";
+}
+
+TEST_F(AnnouncedTest, APeerIsNotReadWhileManyAnswersWaitBehindIt) {
+  options.send_limit = 1000;
+  options.drop_limit = 5000;
+  options.ping_interval = std::chrono::milliseconds(0);
+  begin();
+  std::string pings;
+  for (int i = 0; i < 60; ++i) pings += client_frame(0x89, "12345678");
+  const auto answered = [&] {
+    std::string all;
+    for (int i = 0; i < 60; ++i) all += frame(Opcode::pong, "12345678");
+    return all;
+  };
+  for (int i = 0; i < 10; ++i) {  // however often
+    connection->begin_message(Opcode::text, 2);
+    connection->send_part("a");
+    peer.deliver(pings);
+    EXPECT_FALSE(peer.paused);
+    peer.deliver(pings);
+    EXPECT_TRUE(peer.paused);
+    connection->send_part("b");
+    EXPECT_TRUE(peer.paused);
+    connection->end_message();
+    EXPECT_FALSE(peer.paused);
+    EXPECT_EQ(sent(), frame(Opcode::text, "ab") + answered() + answered());
+  }
+  connection->begin_message(Opcode::text, 2);
+  for (int i = 0; i < 4; ++i) connection->send_text(std::string(500, 'x'));
+  EXPECT_FALSE(peer.paused) << "this may be waiting for what the peer sends";
+  peer.deliver(client_frame(0x89, ""));
+  EXPECT_TRUE(peer.paused);
+  loop.advance(options.backpressure_timeout);
+  EXPECT_FALSE(peer.paused) << "and so may this";
+  EXPECT_TRUE(connection->is_open());
 }
 
 TEST_F(AnnouncedTest, IsNotCompressedAndOthersAre) {
