@@ -46,6 +46,10 @@ inline constexpr std::size_t kReadPadding = 64;
 /// The most that is given to on_data() at once; after expect_bulk().
 inline constexpr std::size_t kMostRead = 64 * 1024 + 256;  // 64 KiB and the head of what carries them
 inline constexpr std::size_t kBulkRead = 256 * 1024 + 256;
+/// From so many octets of large reads on, those of one turn of the loop are as small as all others: however
+/// many peers send something large, who waits behind them waits no longer than behind as many small reads,
+/// and this.
+inline constexpr std::size_t kBulkOfTurn = 1024 * 1024;
 
 class StreamHandler {
  public:
@@ -101,8 +105,8 @@ class Stream {
   virtual void pause() = 0;
   virtual void resume() = 0;
   /// What comes next is the rest of something large: the next read may take kBulkRead octets at once instead
-  /// of what is fair to other streams while each of those octets may cause any work. Until the next
-  /// on_data().
+  /// of what is fair to other streams while each of those octets may cause any work (while others have not
+  /// read kBulkOfTurn so in this turn). Until the next on_data().
   virtual void expect_bulk() {}
   /// Has the peer sent its FIN, or is the connection broken? Tells also while paused, when on_eof() and
   /// on_error() do not come; what the peer sent before may be unread. A system call.

@@ -209,8 +209,8 @@ bool LibevLoop::receive_several() noexcept {
     const Ready last = ready_.back();
     if (last.events != EV_READ || !last.stream->may_be_read()) break;
     ready_.pop_back();
-    const ssize_t result = plain::recv(last.stream->fd(), read_buffer() + at, last.stream->read_size(), 0);
-    received_.push_back({last.stream, at, result < 0 ? -errno : result});
+    const ssize_t result = last.stream->read(read_buffer() + at);
+    received_.push_back({last.stream, at, result});
     if (result > 0) at += (static_cast<std::size_t>(result) + kReadPadding + kLine - 1) / kLine * kLine;
   }
   return !received_.empty();
@@ -299,6 +299,7 @@ void LibevLoop::turn(bool may_block) {
   ready_.clear();  // what a throw has left there is told again
   ev_run(ev_, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
   set_waiting(false);
+  bulk_.begin_turn();
   deliver_ready();
   deliver_held();
   deliver_readiness();

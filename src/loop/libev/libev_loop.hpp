@@ -16,6 +16,7 @@
 #include <verdin/loop/fork_generation.hpp>
 #include <verdin/loop/loop.hpp>
 
+#include "loop/bulk_budget.hpp"
 #include "loop/send_queue.hpp"
 
 namespace verdin::loop {
@@ -63,6 +64,7 @@ class LibevLoop final : public Loop {
   void drop_held(LibevStream& stream) noexcept;
   /// It may now. Once, until it is delivered.
   void deliver_held_of(LibevStream& stream) noexcept { held_due_.push_back(&stream); }
+  BulkBudget& bulk() noexcept { return bulk_; }
   SendQueuePool& send_queues() noexcept { return send_queues_; }
   using Loop::scrap;
   void add_stream(LibevStream& stream) noexcept;
@@ -126,6 +128,7 @@ class LibevLoop final : public Loop {
     void operator()(char* octets) const noexcept { std::free(octets); }
   };
   std::unique_ptr<char[], Free> read_buffer_;
+  BulkBudget bulk_;
   SendQueuePool send_queues_;
   std::vector<Ready> ready_;
   /// Of one stream, in read_buffer_ until its handler has seen it.

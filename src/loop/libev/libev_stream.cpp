@@ -230,8 +230,16 @@ void LibevStream::on_ready(int events) {
   if (!(events & EV_READ) || closed_ || eof_ || error_ != 0) return;
   if (finish_timer_) return discard_input();
   if (!may_be_read()) return;
-  const ssize_t n = plain::recv(io_.fd, loop_.read_buffer(), read_size(), 0);
-  on_received(loop_.read_buffer(), n < 0 ? -errno : n);
+  on_received(loop_.read_buffer(), read(loop_.read_buffer()));
+}
+
+ssize_t LibevStream::read(char* at) noexcept {
+  const ssize_t n = plain::recv(io_.fd, at, bulk_ ? loop_.bulk().read_size(true) : kMostRead, 0);
+  if (bulk_) {
+    bulk_ = false;
+    if (n > 0) loop_.bulk().count(static_cast<std::size_t>(n));
+  }
+  return n < 0 ? -errno : n;
 }
 
 /// Since it was read, other handlers may have done anything to it.

@@ -42,12 +42,8 @@ class LibevStream final : public Stream {
   bool may_be_read() const noexcept {
     return handler_ && !closed_ && !paused_ && !eof_ && !held_ && error_ == 0 && !made_.is_parents();
   }
-  /// How much is to be read now: asked once for each read.
-  std::size_t read_size() noexcept {
-    const std::size_t size = bulk_ ? kBulkRead : kMostRead;
-    bulk_ = false;
-    return size;
-  }
+  /// Reads what may be read now: how much, or -errno.
+  ssize_t read(char* at) noexcept;
   /// What was read, or -errno.
   void on_received(char* data, ssize_t result);
   void on_held(LibevLoop::HeldMap::node_type held);

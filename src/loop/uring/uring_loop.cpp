@@ -316,6 +316,7 @@ void UringLoop::turn(bool may_block) {
   after_fork();
   if (!ring_.is_open()) open_again();
   ++turns_;
+  bulk_.begin_turn();
   // Whoever was told has perhaps woken somebody outside of the loop: no wait now.
   const bool reported = report_broken();
   after_fork();

@@ -19,6 +19,7 @@
 #include <verdin/loop/fork_generation.hpp>
 #include <verdin/loop/loop.hpp>
 
+#include "loop/bulk_budget.hpp"
 #include "loop/send_queue.hpp"
 #include "loop/uring/receive_buffers.hpp"
 #include "loop/uring/ring.hpp"
@@ -51,6 +52,7 @@ class UringLoop final : public Loop {
   // For the streams.
   ReceiveBuffers& buffers() noexcept { return buffers_; }
   SendQueuePool& send_queues() noexcept { return send_queues_; }
+  BulkBudget& bulk() noexcept { return bulk_; }
   /// For receives in bulk: kBulkRead octets and kReadPadding, of one stream at a time. Null if there is no
   /// memory for the first of them; once there, it stays.
   char* bulk_buffer() noexcept;
@@ -166,6 +168,7 @@ class UringLoop final : public Loop {
   Ring ring_;
   ReceiveBuffers buffers_;
   std::unique_ptr<char[]> bulk_buffer_;
+  BulkBudget bulk_;
   SendQueuePool send_queues_;
   UringWaker* waker_ = nullptr;
   std::vector<Completion> completions_;

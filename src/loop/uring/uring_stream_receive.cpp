@@ -112,7 +112,7 @@ void UringStream::on_poll(int result) {
 
 void UringStream::receive_bulk() {
   char* const data = loop_.bulk_buffer();
-  const std::size_t most = large_ ? kBulkRead : kMostRead;
+  const std::size_t most = loop_.bulk().read_size(large_);
   large_ = false;
   const ssize_t n = ::recv(fd_, data, most, MSG_DONTWAIT);
   if (n < 0) {
@@ -121,6 +121,7 @@ void UringStream::receive_bulk() {
   }
   if (n == 0) return take_end(0);
   const auto size = static_cast<std::size_t>(n);
+  loop_.bulk().count(size);
   small_in_bulk_ = size < kNotBulk ? small_in_bulk_ + 1 : 0;
   if (small_in_bulk_ == kSmallOnes) bulk_ = false;
   take_data(data, size);

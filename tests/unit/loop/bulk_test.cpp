@@ -193,6 +193,39 @@ TEST_P(Bulk, comes_in_larger_pieces_where_they_are_expected) {
   EXPECT_TRUE(c.checker->correct);
 }
 
+TEST_P(Bulk, of_many_is_little_in_large_pieces_in_a_turn) {
+  constexpr std::size_t kCount = 40;
+  std::vector<Connection> all;
+  std::size_t in_turn = 0;  // what came in large pieces
+  std::size_t most = 0;
+  for (std::size_t i = 0; i < kCount; ++i) {
+    all.push_back(connection());
+    const int room = 1'000'000;
+    ASSERT_EQ(::setsockopt(all.back().peer->fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
+    BulkChecker& checker = *all.back().checker;
+    checker.then = [&in_turn, &checker, &stream = *all.back().stream, before = std::size_t{0}]() mutable {
+      const std::size_t size = checker.received - std::exchange(before, checker.received);
+      if (size > kMostRead) in_turn += size;
+      stream.expect_bulk();
+    };
+    all.back().stream->expect_bulk();
+  }
+  for (int round = 0; round < 40; ++round) {
+    for (const Connection& c : all) c.peer->send(300'000);
+    in_turn = 0;
+    turn();
+    most = std::max(most, in_turn);
+  }
+  EXPECT_GT(most, kBulkOfTurn / 2) << "a few may";
+  EXPECT_LT(most, kBulkOfTurn + kBulkRead);
+  for (const Connection& c : all) receive_all(c);
+  all[0].checker->largest = 0;
+  all[0].peer->send(300'000);
+  receive_all(all[0]);
+  EXPECT_GT(all[0].checker->largest, kMostRead) << "and one alone";
+  for (const Connection& c : all) EXPECT_TRUE(c.checker->correct);
+}
+
 TEST_P(Bulk, keeps_its_order_while_it_is_paused_and_resumed) {
   const Connection c = connection();
   bool paused = false;
