@@ -43,10 +43,10 @@ class RouteEndpoint final : public http::Endpoint, public std::enable_shared_fro
     // Behind middlewares this is their greenlet, which is given back: the handler sees what they have set.
     const auto* const locals = hub.in_hub() ? nullptr : verdin::impl::current_locals();
     hub.start_now(
-        [self = shared_from_this(), state = std::move(state), report = std::move(report),
+        [service = Service{shared_from_this(), std::move(state), std::move(report)},
          context = locals ? locals->context() : nullptr]() mutable {
           if (context) verdin::impl::make_current_locals().set_context(std::move(context));
-          self->serve(state, report);
+          service.run();
         },
         "websocket");
   }
@@ -70,6 +70,35 @@ class RouteEndpoint final : public http::Endpoint, public std::enable_shared_fro
   }
 
  private:
+  /// What a greenlet does with a WebSocket. The handshake is done: where there is no stack for the greenlet,
+  /// nobody else will say so to the peer.
+  struct Service {
+    Service(std::shared_ptr<RouteEndpoint> its, StatePtr served, http::Exchange::Reporter reporter) noexcept
+        : endpoint(std::move(its)), state(std::move(served)), report(std::move(reporter)) {}
+    Service(Service&&) = default;
+    Service& operator=(Service&&) = delete;
+    ~Service() {
+      if (state) endpoint->give_up(state, report);
+    }
+    void run() {
+      const StatePtr served = std::move(state);
+      endpoint->serve(served, report);
+    }
+    std::shared_ptr<RouteEndpoint> endpoint;
+    StatePtr state;
+    http::Exchange::Reporter report;
+  };
+
+  /// What there was no stack for, or no memory.
+  void give_up(const StatePtr& state, http::Exchange::Reporter& report) noexcept {
+    end(state, close_code::kInternalError);
+    try {
+      const std::exception_ptr reason = std::current_exception();
+      if (reason && report) report(reason);  // else it is still thrown to who reports it
+    } catch (...) {                          // a hook that throws has had its chance
+    }
+  }
+
   void serve(const StatePtr& state, http::Exchange::Reporter& report) {
     try {
       Stream stream(state);

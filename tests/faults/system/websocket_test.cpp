@@ -1,6 +1,8 @@
-// Destructors of the WebSocket layer that have something to say to the peer, and no memory for it: each of
-// their allocations fails in turn. Nothing ends but the connection.
+// Destructors and timers of the WebSocket layer that have something to say, and no memory for it: each of
+// their allocations fails in turn. And no stack for a route's function. Nothing ends but the connection.
 #include <cerrno>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,9 +14,11 @@
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/spawn.hpp>
+#include <verdin/runtime/timeout.hpp>
 #include <verdin/websocket/channels.hpp>
 #include <verdin/websocket/connect.hpp>
 
+#include "support/websocket_fake_stream.hpp"
 #include "system/failing_calls.h"
 
 using namespace std::chrono_literals;
@@ -148,6 +152,101 @@ TEST(WebSocketWithoutMemory, ChannelsAreResetOrAllAreOver) {
     return struck;
   });
   EXPECT_GT(failed, 0);
+}
+
+/// The handshake is done when there turns out to be no stack for the function.
+TEST(WebSocketWithoutMemory, WithoutAStackItEndsAndNothingIsLeft) {
+  run([] {
+    http::Options patient;
+    patient.stop_grace = 1h;
+    http::App app(patient);
+    int served = 0;
+    int reported = 0;
+    app.on_error([&](const http::Request*, std::exception_ptr) { ++reported; });
+    websocket::route(app, "/", [&](Stream& peer) {
+      ++served;
+      peer.send("hi");
+      peer.wait_for_end();
+    });
+    app.listen({"127.0.0.1", 0}).start();
+    const std::string url = "ws://127.0.0.1:" + std::to_string(app.port()) + "/";
+    std::vector<Stream> streams;
+    streams.push_back(websocket::connect(url));
+    EXPECT_TRUE(streams[0].receive());
+    int unserved = 0;
+    failing_begin_lasting(failing_map, 1, 1'000'000, ENOMEM);
+    for (int i = 0; i < 1000 && unserved < 3; ++i) {
+      const Timeout limit(60s);
+      Stream stream = websocket::connect(url);
+      if (stream.receive()) {
+        streams.push_back(std::move(stream));
+        continue;
+      }
+      ++unserved;
+      EXPECT_EQ(stream.wait_for_end().code, 1011);
+    }
+    failing_end();
+    EXPECT_EQ(unserved, 3);
+    EXPECT_EQ(reported, 3);
+    EXPECT_EQ(served, static_cast<int>(streams.size()));
+    EXPECT_TRUE(websocket::connect(url).receive()) << "what comes later is served";
+    streams.clear();
+    const Timeout limit(60s);
+    app.stop();
+    app.join();
+  });
+}
+
+/// What a timer tells, or what a connection was cut for, keeps its code.
+TEST(WebSocketWithoutMemory, WhatATimerEndsIsTold) {
+  struct Hearer final : websocket::ConnectionHandler {
+    void on_text(std::span<char>) override {}
+    void on_binary(std::span<char>) override {}
+    void on_close(const websocket::Close& close) override {
+      code = close.code;
+      ++calls;
+    }
+    int code = 0;
+    int calls = 0;
+  };
+  websocket::Options options;
+  options.ping_interval = 1s;
+  options.close_timeout = 1s;
+  options.send_limit = 10;
+  options.drop_limit = 20;
+  using websocket::Connection;
+  const std::vector<std::pair<int, std::function<void(Connection&)>>> ways = {
+      {1006, [](Connection&) {}},  // it answers no ping
+      {1006, [](Connection& connection) { connection.close(); }},
+      {1006,
+       [](Connection& connection) {  // "closed within a message"
+         connection.begin_message(websocket::Opcode::text, 10);
+         connection.close();
+       }},
+      {1008,
+       [](Connection& connection) {
+         connection.begin_message(websocket::Opcode::text, 10);
+         for (int i = 0; i < 10; ++i) connection.send_text("12345678");
+       }},
+  };
+  for (const auto& [code, way] : ways) {
+    bool struck = true;
+    for (int n = 1; struck; ++n) {
+      struck = false;
+      FakeLoop loop;
+      FakePeer peer;
+      Hearer hearer;
+      const auto connection = make_intrusive<Connection>(FakeStream::make(loop, peer), options, hearer);
+      way(*connection);
+      for (int i = 0; i < 10; ++i) {
+        if (!struck) failing_begin(failing_new, n, ENOMEM);
+        EXPECT_NO_THROW(loop.advance(1s));
+        struck = failing_end() != 0 || struck;
+      }
+      EXPECT_EQ(hearer.code, code) << n;
+      EXPECT_EQ(hearer.calls, 1) << n;
+    }
+  }
 }
 
 }  // namespace
