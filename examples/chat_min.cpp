@@ -1,7 +1,5 @@
 // The smallest chat server that is one: nicknames, announcements, a page. `chat_min [PORT]`, then two browser
 // windows. The page loads the official client, which scripts/demo installs (see sio::Options::client_dir).
-#include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -9,6 +7,8 @@
 // [main]
 #include <verdin/verdin.hpp>
 // [/main]
+
+#include "port.hpp"
 
 namespace {
 
@@ -31,10 +31,6 @@ constexpr std::string_view kPage = R"(<!doctype html>
   };
 </script>
 )";
-
-std::uint16_t port_from(int argc, char** argv) {
-  return static_cast<std::uint16_t>(argc > 1 ? std::atoi(argv[1]) : 5000);
-}
 
 }  // namespace
 

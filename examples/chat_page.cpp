@@ -16,6 +16,7 @@
 #include <verdin/verdin.hpp>
 
 #include "page.hpp"
+#include "port.hpp"
 
 namespace http = verdin::http;
 namespace json = verdin::json;
@@ -108,6 +109,7 @@ class Room {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const std::uint16_t port = port_from(argc, argv, 8080);
   return verdin::run([&] {
     http::App app;
     Room room;
@@ -117,6 +119,6 @@ int main(int argc, char** argv) {
     options.max_message_size = 16 * 1024;
     websocket::route(
         app, "/live", [&](websocket::Stream& peer) { room.visit(peer); }, options);
-    serve_pages(app, "chat_page", argc, argv);
+    serve_pages(app, "chat_page", port);
   });
 }

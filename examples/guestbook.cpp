@@ -14,6 +14,7 @@
 #include <verdin/protocol/utf8.hpp>
 
 #include "page.hpp"
+#include "port.hpp"
 
 namespace http = verdin::http;
 namespace json = verdin::json;
@@ -122,8 +123,9 @@ class Guestbook {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const std::uint16_t port = port_from(argc, argv, 8080);
   http::App app;
   protect_pages(app);
   Guestbook guestbook(app);
-  serve_pages(app, "guestbook", argc, argv);
+  serve_pages(app, "guestbook", port);
 }

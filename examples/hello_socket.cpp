@@ -36,6 +36,10 @@ void say_hello(const net::Address& server) {
 
 int main(int argc, char** argv) {
   const std::string_view role = argc > 1 ? argv[1] : "both";
+  if (argc > 2 || (role != "both" && role != "client" && role != "server")) {
+    std::fprintf(stderr, "Usage: %s [client | server]\n", argv[0]);
+    return 2;
+  }
   return verdin::run([role] {
     if (role == "client") return say_hello(net::Address::loopback_ipv4(kPort));
     net::Socket server = net::Socket::listen(net::Address::loopback_ipv4(role == "server" ? kPort : 0));

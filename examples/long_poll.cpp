@@ -5,7 +5,6 @@
 //   long_poll PORT    one message a second at http://127.0.0.1:PORT/messages, until SIGINT
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include <verdin/http/http.hpp>
@@ -14,6 +13,8 @@
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/runtime/spawn.hpp>
+
+#include "port.hpp"
 
 using namespace std::chrono_literals;
 namespace http = verdin::http;
@@ -56,6 +57,7 @@ void print_lines(const std::string& url, int lines) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const std::uint16_t port = port_from(argc, argv, 0);
   return verdin::run([&] {
     verdin::Queue<std::string> messages;
     verdin::Event left;
@@ -64,8 +66,7 @@ int main(int argc, char** argv) {
       stream_messages(messages, r);
       left.set();
     });
-    const int port = argc > 1 ? std::atoi(argv[1]) : 0;
-    app.listen({"127.0.0.1", static_cast<std::uint16_t>(port)});
+    app.listen({"127.0.0.1", port});
     auto producer = verdin::spawn([&] { produce(messages, port ? 1s : 20ms); });
     if (port) {
       app.serve_forever();

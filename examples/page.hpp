@@ -1,8 +1,8 @@
 // What the examples with a page have in common.
 #pragma once
 
+#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -24,10 +24,9 @@ inline void protect_pages(verdin::http::App& app) {
   app.static_files("/static", page_file("static"));
 }
 
-/// On the port that is given as the first argument (8080), of this machine only, until SIGINT or SIGTERM.
-inline void serve_pages(verdin::http::App& app, const char* name, int argc, char** argv) {
-  const int port = argc > 1 ? std::atoi(argv[1]) : 8080;
-  app.listen({"127.0.0.1", static_cast<std::uint16_t>(port)});
+/// Of this machine only, until SIGINT or SIGTERM.
+inline void serve_pages(verdin::http::App& app, const char* name, std::uint16_t port) {
+  app.listen({"127.0.0.1", port});
   std::printf("%s is on http://127.0.0.1:%u/\n", name, unsigned{app.port()});
   std::fflush(stdout);
   app.serve_forever();

@@ -1,12 +1,12 @@
 // Rooms: a page for each room, and handlers that are made when a client connects. `rooms [PORT]`, then
 // http://127.0.0.1:5000/rooms/tea in two windows.
-#include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <tuple>
 
 #include <verdin/verdin.hpp>
+
+#include "port.hpp"
 
 namespace sio = verdin::sio;
 namespace http = verdin::http;
@@ -48,10 +48,6 @@ struct User {
 
 std::string room_of(const sio::Socket& socket) { return socket.data<User>().room; }
 // [/main]
-
-std::uint16_t port_from(int argc, char** argv) {
-  return static_cast<std::uint16_t>(argc > 1 ? std::atoi(argv[1]) : 5000);
-}
 
 }  // namespace
 

@@ -15,6 +15,7 @@
 #include <verdin/websocket/topics.hpp>
 
 #include "page.hpp"
+#include "port.hpp"
 
 using namespace std::chrono_literals;
 namespace http = verdin::http;
@@ -93,12 +94,13 @@ void add_ways(http::App& app, Board& board) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const std::uint16_t port = port_from(argc, argv, 8080);
   return verdin::run([&] {
     http::App app;
     Board board;
     protect_pages(app);
     app.get("/", [](http::Request&, http::Response& r) { r.send_file(page_file("transports.html")); });
     add_ways(app, board);
-    serve_pages(app, "transports", argc, argv);
+    serve_pages(app, "transports", port);
   });
 }

@@ -19,6 +19,7 @@
 #include <verdin/runtime/run.hpp>
 
 #include "page.hpp"
+#include "port.hpp"
 
 namespace http = verdin::http;
 namespace json = verdin::json;
@@ -160,10 +161,11 @@ class Uploads {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const std::uint16_t port = port_from(argc, argv, 8080);
   return verdin::run([&] {
     http::App app;
     protect_pages(app);
     Uploads uploads(app);
-    serve_pages(app, "upload_page", argc, argv);
+    serve_pages(app, "upload_page", port);
   });
 }

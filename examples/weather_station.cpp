@@ -71,5 +71,9 @@ void demonstrate() {
 
 int main(int argc, char** argv) {
   const bool server = argc > 1 && std::string_view(argv[1]) == "server";
+  if (argc > 2 || (argc == 2 && !server)) {
+    std::fprintf(stderr, "Usage: %s [server]\n", argv[0]);
+    return 2;
+  }
   return verdin::run(server ? serve_for_ever : demonstrate);
 }
