@@ -1,6 +1,7 @@
 #include "http/server.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include <verdin/base/log.hpp>
 #include <verdin/base/random.hpp>
@@ -31,6 +32,12 @@ struct Next::Chain {
 };
 
 void Next::operator()() const { chain_->run(); }
+
+Server::Server(const Options& options) : options_(options) {
+  http1::check_header("Server", options.server_name);
+  if (options.backlog < 1) throw std::invalid_argument("verdin: a backlog is 1 at least");
+  if (options.limits.head == 0) throw std::invalid_argument("verdin: no request has a head of 0 octets");
+}
 
 void Server::mount(std::string_view prefix, std::shared_ptr<Endpoint> endpoint) {
   if (prefix.empty() || prefix[0] != '/') throw std::invalid_argument("a mounted prefix starts with \"/\"");

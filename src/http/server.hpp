@@ -22,9 +22,7 @@ namespace verdin::http {
 
 class Server final : public RefCounted<Server>, public loop::AcceptHandler {
  public:
-  explicit Server(const Options& options) : options_(options) {
-    http1::check_header("Server", options.server_name);
-  }
+  explicit Server(const Options& options);
   ~Server();
 
   const Options& options() const noexcept { return options_; }

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <stdexcept>
 #include <utility>
 
 #include <sys/stat.h>
 
+#include <verdin/base/log.hpp>
 #include <verdin/protocol/http1/media.hpp>
 #include <verdin/protocol/http1/negotiation.hpp>
 #include <verdin/protocol/http1/uri.hpp>
@@ -62,7 +64,10 @@ StaticFiles::StaticFiles(Server& server, std::string_view prefix, std::string di
     : server_(server),
       prefix_segments_(std::count(prefix.begin(), prefix.end(), '/')),
       directory_(std::move(directory)),
-      options_(std::move(options)) {}
+      options_(std::move(options)) {
+  if (!is_directory(directory_))
+    throw std::invalid_argument("verdin: not a folder: " + printable(directory_));
+}
 
 void StaticFiles::operator()(Request& request, Response& response) const {
   // The route has matched the prefix; what is behind it is judged before it is decoded.

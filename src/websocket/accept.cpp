@@ -10,6 +10,8 @@
 #include <verdin/protocol/websocket/handshake.hpp>
 #include <verdin/websocket/accept.hpp>
 
+#include "websocket/check_options.hpp"
+
 namespace verdin::websocket {
 
 namespace codec = protocol::websocket;
@@ -72,6 +74,7 @@ std::string answer_to(const codec::HandshakeRequest& handshake, const Options& o
 IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const http::Origins& origins,
                                 const Options& options, ConnectionHandler& handler,
                                 std::span<const http::Header> extra) {
+  impl::check_options(options, codec::Role::server);
   if (!origins.welcome(exchange->request())) {
     refuse(*exchange, 403, "origin not allowed");
     return nullptr;

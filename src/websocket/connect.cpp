@@ -17,6 +17,7 @@
 
 #include "http/client/dial.hpp"
 #include "http/client/no_proxy.hpp"
+#include "websocket/check_options.hpp"
 #include "websocket/stream_state.hpp"
 
 namespace verdin::websocket {
@@ -49,11 +50,7 @@ bool is_ours(std::string_view name) {
 }
 
 std::string make_request(const http1::Url& url, std::string_view key, const ClientOptions& options) {
-  for (const std::string& name : options.subprotocols) {
-    if (!codec::is_protocol_list(name) || name.find(',') != std::string::npos) {
-      throw std::invalid_argument("verdin: a subprotocol's name that is none: " + name);
-    }
-  }
+  impl::check_options(options, codec::Role::client);
   std::string request = "GET " + url.target + " HTTP/1.1\r\n";
   http1::append_header(request, "Host", url.authority());
   request += codec::handshake_headers(key, options.subprotocols, options.deflate);

@@ -11,6 +11,7 @@
 #include <verdin/websocket/accept.hpp>
 #include <verdin/websocket/stream.hpp>
 
+#include "websocket/check_options.hpp"
 #include "websocket/stream_state.hpp"
 
 namespace verdin::websocket {
@@ -24,7 +25,9 @@ class RouteEndpoint final : public http::Endpoint, public std::enable_shared_fro
   RouteEndpoint(StreamHandler handler, RouteOptions options)
       : handler_(std::move(handler)),
         options_(std::make_shared<const RouteOptions>(std::move(options))),
-        origins_(options_->origins) {}
+        origins_(options_->origins) {
+    impl::check_options(*options_, protocol::websocket::Role::server);
+  }
 
   /// What is left are connections whose functions have returned and whose peers have not answered the close:
   /// those retire, unless a Stream that was kept still holds them.

@@ -130,6 +130,7 @@ class App {
 
   /// The regular files below `directory`, for GET and HEAD: with ETag, Last-Modified and single ranges; no
   /// listings, no dot files, nothing outside (symbolic links are followed). `prefix` may have parameters.
+  /// std::invalid_argument where there is no such folder now.
   App& static_files(std::string_view prefix, std::string directory, StaticOptions options = {});
 
   /// `prefix` and every path below it ("/chat" and "/chat/x", but not "/chats") go to `endpoint`. A prefix

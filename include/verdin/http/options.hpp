@@ -48,7 +48,7 @@ struct Options {
   std::size_t write_high_water =
       64 * 1024;               // queued octets above which a pipelining peer's next request waits, or write()
   std::string server_name{};   // of a Server header in every answer; empty: none, which tells strangers less
-  int backlog = 1024;          // connections that the kernel holds for us
+  int backlog = 1024;          // connections that the kernel holds for us; 1 at least
   bool handle_signals = true;  // serve_forever() takes SIGINT and SIGTERM as stop()
 };
 

@@ -11,7 +11,7 @@
 // (http::Origins::any()).
 //
 // Threads: the hub's. Nothing blocks. Throws std::bad_alloc, and std::invalid_argument for an extra header
-// that could split the response.
+// that could split the response and for options that are none (see options.hpp).
 #pragma once
 
 #include <span>

@@ -1,4 +1,7 @@
 // Limits and time-outs of a WebSocket connection, and what is told of its end.
+//
+// route(), accept() and connect() throw std::invalid_argument for a subprotocol's name that is no token, and
+// for numbers of permessage-deflate that DeflateOptions says are none.
 #pragma once
 
 #include <chrono>

@@ -181,7 +181,7 @@ struct RouteOptions : StreamOptions {
 using StreamHandler = UniqueFunction<void(Stream&)>;
 
 /// Serves WebSockets at exactly `pattern` (see http::App). When the app stops, connections are closed with
-/// 1001. Throws std::invalid_argument, also for origins that are none.
+/// 1001. Throws std::invalid_argument, also for origins and other options that are none.
 void route(http::App& app, std::string_view pattern, StreamHandler handler, RouteOptions options = {});
 
 }  // namespace verdin::websocket

@@ -1,10 +1,12 @@
 // What an App does around its handlers: access notes, error pages and ids, compression, typed values.
+#include <cstdlib>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <verdin/http/http.hpp>
 #include <verdin/net/socket.hpp>
@@ -160,7 +162,10 @@ TEST(HttpAppAnswers, ErrorPages) {
     EXPECT_EQ(answer.status(), 404);
     EXPECT_EQ(answer.body(), "<h1>No /nothing</h1>");
     EXPECT_EQ(site.ask("/own").body(), "own");
-    site.app.static_files("/files", "/nowhere");
+    EXPECT_THROW(site.app.static_files("/files", "/nowhere"), std::invalid_argument);
+    char folder[] = "/tmp/verdin_empty_XXXXXX";
+    ASSERT_NE(::mkdtemp(folder), nullptr);
+    site.app.static_files("/files", folder);
     for (const char* path : {"/files/none", "/files/.hidden", "/files/%2e%2e/x", "/files/"}) {
       answer = site.ask(path);
       EXPECT_EQ(answer.status(), 404) << path;
@@ -168,6 +173,7 @@ TEST(HttpAppAnswers, ErrorPages) {
                 "<h1>No " + std::string(path == std::string("/files/%2e%2e/x") ? "/x" : path) + "</h1>");
       EXPECT_EQ(answer.header("Cache-Control"), std::nullopt);
     }
+    EXPECT_EQ(::rmdir(folder), 0);
     answer = site.ask("/own", "POST");
     EXPECT_EQ(answer.status(), 405);
     EXPECT_EQ(answer.header("Allow"), "GET, HEAD, OPTIONS");

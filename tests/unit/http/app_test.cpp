@@ -754,6 +754,16 @@ TEST(HttpApp, TheBacklogIsAnOption) {
   }
 }
 
+TEST(HttpApp, OptionsThatAreNoneAreRefused) {
+  for (const int backlog : {0, -1}) EXPECT_THROW(App(Options{.backlog = backlog}), std::invalid_argument);
+  EXPECT_THROW(App(Options{.limits = {.head = 0}}), std::invalid_argument);
+  App app;
+  for (const char* none : {"/nowhere", "", "/dev/null"}) {
+    EXPECT_THROW(app.static_files("/files", none), std::invalid_argument) << none;
+  }
+  app.static_files("/files", "/tmp//");  // and the route is still free
+}
+
 #if !defined(__SANITIZE_THREAD__)  // which starts no threads in a forked child
 
 /// Its child's answer, the second request, and what the app has to say as it ends there: none is heard.

@@ -436,9 +436,58 @@ TEST(Connect, RefusesWhatCannotBeAsked) {
     }
     for (const char* name : {"", "a\r\nX: y", "a,b", "a b"}) {
       ClientOptions options;
-      options.subprotocols = {name};
+      options.subprotocols = {"good", name};
       EXPECT_THROW(connect("ws://127.0.0.1:1/", options), std::invalid_argument) << name;
+      http::App app;
+      RouteOptions ours;
+      ours.subprotocols = options.subprotocols;
+      EXPECT_THROW(route(
+                       app, "/", [](Stream&) {}, ours),
+                   std::invalid_argument)
+          << name;
     }
+  });
+}
+
+// Refused by both ends, but for a window of 8 bits: a server may ask for that, and a client has none.
+TEST(Connect, NumbersOfDeflateThatAreNoneAreRefused) {
+  verdin::run([] {
+    const auto refused = [](int DeflateOptions::*which, int value) {
+      ClientOptions options;
+      options.deflate.emplace().*which = value;
+      EXPECT_THROW(connect("ws://127.0.0.1:1/", options), std::invalid_argument) << value;
+    };
+    const auto refused_by_route = [](int DeflateOptions::*which, int value) {
+      http::App app;
+      RouteOptions options;
+      options.deflate.emplace().*which = value;
+      try {
+        route(
+            app, "/", [](Stream&) {}, options);
+      } catch (const std::invalid_argument&) {
+        return true;
+      }
+      return false;
+    };
+    for (const int none : {-1, 0, 10, 50}) {
+      for (const auto which : {&DeflateOptions::level, &DeflateOptions::memory_level}) {
+        refused(which, none);
+        EXPECT_TRUE(refused_by_route(which, none)) << none;
+      }
+    }
+    for (const int none : {-15, 0, 7, 16, 31}) {
+      for (const auto which :
+           {&DeflateOptions::server_max_window_bits, &DeflateOptions::client_max_window_bits}) {
+        refused(which, none);
+        EXPECT_TRUE(refused_by_route(which, none)) << none;
+      }
+    }
+    refused(&DeflateOptions::client_max_window_bits, 8);
+    EXPECT_FALSE(refused_by_route(&DeflateOptions::client_max_window_bits, 8));
+    EXPECT_TRUE(refused_by_route(&DeflateOptions::server_max_window_bits, 8));
+    for (const int good : {1, 9}) EXPECT_FALSE(refused_by_route(&DeflateOptions::level, good));
+    for (const int good : {9, 15})
+      EXPECT_FALSE(refused_by_route(&DeflateOptions::server_max_window_bits, good));
   });
 }
 

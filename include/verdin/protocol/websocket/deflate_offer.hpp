@@ -25,7 +25,7 @@ struct DeflateOptions {
   bool client_no_context_takeover = true;
   /// 9 to 15. The client's wish counts if it is less.
   int server_max_window_bits = 15;
-  /// 8 to 15; only asked of a client that offers to obey.
+  /// 8 to 15 (a client's own: 9 to 15); only asked of a client that offers to obey.
   int client_max_window_bits = 15;
 };
 
