@@ -2,6 +2,8 @@
 // Each must be gone when its limit is over, and not before; a healthy client meanwhile asks and is answered.
 import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
+import { Duplex } from 'node:stream';
+import { connect as connect_tls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { frame, kKey, kOpcode } from './raw.mjs';
@@ -15,6 +17,10 @@ export const limits_of = (limit) =>
 const kOpening = 'Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n';
 const kUpgrade = (path) => `GET ${path} HTTP/1.1\r\n${kOpening}Sec-WebSocket-Key: ${kKey}\r\n\r\n`;
 const kHello = Buffer.concat([Buffer.from('16030100c8010000c40303', 'hex'), Buffer.alloc(190, 7)]);  // less than it says
+const kWholeHello = await new Promise((resolve) => {  // of Node's own client
+  const wire = new Duplex({ read() {}, write: (octets, _, done) => (resolve(octets), done()) });
+  connect_tls({ socket: wire, rejectUnauthorized: false }).on('error', () => {});
+});
 const post = (line) => `POST /x HTTP/1.1\r\nHost: x\r\n${line}\r\n\r\n`;
 
 // opening: sent at once; answered: the clock runs from when that has come; drip: then an octet of it now and then, round and round;
@@ -37,6 +43,7 @@ export const kKinds = {
     { opening: 'GET /pieces HTTP/1.1\r\nHost: x\r\n\r\n', costs: 16 * 1024, deaf: true, drip: 'GET ', limit: (of) => [of.write, 2 * of.write] },
   'half a TLS handshake': { secure: true, opening: kHello, limit: (of) => [of.tls, of.tls] },
   'TLS handshake, octet by octet': { secure: true, opening: kHello.subarray(0, 20), drip: '\x07', limit: (of) => [of.tls, of.tls] },
+  'a whole TLS hello, then silence': { secure: true, opening: kWholeHello, costs: 64 * 1024, limit: (of) => [of.tls, of.tls] },
   'half a WebSocket handshake': { opening: `GET /echo HTTP/1.1\r\n${kOpening}`, limit: (of) => [of.head, of.head] },
   'half a WebSocket frame':
     { opening: kUpgrade('/echo'), answered: 'HTTP/1.1 101 ', then: frame(kOpcode.binary, 'x'.repeat(1000)).subarray(0, 300), limit: (of) => [of.ping, 2 * of.ping] },
