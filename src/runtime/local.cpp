@@ -6,6 +6,7 @@
 #include <verdin/base/log.hpp>
 #include <verdin/runtime/local.hpp>
 
+#include "base/lasting.hpp"
 #include "runtime/greenlet_extras.hpp"
 
 namespace verdin {
@@ -20,16 +21,9 @@ struct Slots {
   std::uint64_t last_key = 0;
 };
 
-// Made with the program: who forks while another thread makes them at their first use leaves the child a
-// guard that nobody opens.
-union AllSlots {
-  constexpr AllSlots() noexcept : slots() {}
-  ~AllSlots() {}  // NOLINT(modernize-use-equals-default): that would destroy them
-  Slots slots;
-};
-constinit AllSlots all_slots;
+constinit impl::Lasting<Slots> all_slots;
 
-Slots& slots() noexcept { return all_slots.slots; }
+Slots& slots() noexcept { return all_slots.value; }
 
 thread_local LocalStore thread_store;
 

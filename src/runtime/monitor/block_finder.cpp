@@ -9,6 +9,7 @@
 #include <verdin/base/fork_safe_mutex.hpp>
 #include <verdin/base/log.hpp>
 
+#include "base/lasting.hpp"
 #include "runtime/monitor/hub_record.hpp"
 #include "runtime/monitor/monitor.hpp"
 #include "runtime/monitor/sampler.hpp"
@@ -24,15 +25,9 @@ struct Hooks {
   std::unique_ptr<Hook> on_blocked{};  // null: none
 };
 
-// Made with the program, and never destroyed: see signal_report.cpp.
-union LastingHooks {
-  constexpr LastingHooks() noexcept : hooks() {}
-  ~LastingHooks() {}  // NOLINT(modernize-use-equals-default): that would destroy them
-  Hooks hooks;
-};
-constinit LastingHooks lasting_hooks;
+constinit impl::Lasting<Hooks> all_hooks;
 
-Hooks& hooks() noexcept { return lasting_hooks.hooks; }
+Hooks& hooks() noexcept { return all_hooks.value; }
 
 std::int64_t milliseconds(loop::Clock::duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();

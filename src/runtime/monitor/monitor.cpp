@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "base/lasting.hpp"
 #include "runtime/monitor/block_finder.hpp"
 #include "runtime/monitor/hub_record.hpp"
 #include "runtime/monitor/signal_report.hpp"
@@ -114,15 +115,9 @@ class Monitor {
   bool cleanup_registered_ = false;
 };
 
-// Made with the program: see signal_report.cpp. Never destroyed: see stop().
-union LastingMonitor {
-  constexpr LastingMonitor() noexcept : monitor() {}
-  ~LastingMonitor() {}  // NOLINT(modernize-use-equals-default): that would destroy it
-  Monitor monitor;
-};
-constinit LastingMonitor lasting_monitor;
+constinit Lasting<Monitor> the_monitor;  // never destroyed: see stop()
 
-Monitor& Monitor::instance() noexcept { return lasting_monitor.monitor; }
+Monitor& Monitor::instance() noexcept { return the_monitor.value; }
 
 }  // namespace
 

@@ -15,6 +15,7 @@
 #include <verdin/base/log.hpp>
 #include <verdin/runtime/run_info.hpp>
 
+#include "base/lasting.hpp"
 #include "runtime/monitor/monitor.hpp"
 
 namespace verdin {
@@ -34,16 +35,9 @@ struct Sinks {
   }
 };
 
-// Made with the program, as the table of Locals is: a child that is forked while another thread makes them at
-// their first use would wait for that for ever. Never destroyed: threads may outlive main().
-union LastingSinks {
-  constexpr LastingSinks() noexcept : sinks() {}
-  ~LastingSinks() {}  // NOLINT(modernize-use-equals-default): that would destroy them
-  Sinks sinks;
-};
-constinit LastingSinks lasting_sinks;
+constinit impl::Lasting<Sinks> all_sinks;
 
-Sinks& sinks() noexcept { return lasting_sinks.sinks; }
+Sinks& sinks() noexcept { return all_sinks.value; }
 
 void on_request(int signal_number) {
   requested[static_cast<std::size_t>(signal_number)].store(true);
