@@ -134,10 +134,40 @@ void Server::answer_without_route(ExchangePtr exchange) {
   answer_as_router(response);
 }
 
+/// A request on its way to a greenlet. Where there is no stack for that, nobody else will answer it.
+class Server::Handling {
+ public:
+  Handling(Server& server, ExchangePtr&& exchange) noexcept
+      : server_(&server), exchange_(std::move(exchange)) {}
+  Handling(Handling&&) = default;
+  Handling& operator=(Handling&&) = delete;
+  ~Handling() {
+    if (exchange_) [[unlikely]]
+      server_->answer_without_stack(*exchange_);
+  }
+  void operator()() {
+    const ExchangePtr exchange = std::move(exchange_);
+    server_->run_handler(exchange);
+  }
+
+ private:
+  IntrusivePtr<Server> server_;
+  ExchangePtr exchange_;
+};
+
 void Server::start_handler(ExchangePtr exchange) {
-  Hub::current().start_now([server = IntrusivePtr<Server>(this),
-                            exchange = std::move(exchange)] { server->run_handler(exchange); },
-                           "http handler");
+  Hub::current().start_now(Handling(*this, std::move(exchange)), "http handler");
+}
+
+// Nothing of the handler has run, nor will any.
+void Server::answer_without_stack(Exchange& exchange) noexcept {
+  const std::exception_ptr reason = std::current_exception();
+  if (reason) report_failure(exchange.request_, reason);  // else it is still thrown to who reports it
+  guarded(&exchange.request_, [&] {
+    std::string text = "Service Unavailable";
+    if (const std::string& id = exchange.request_.error_id(); !id.empty()) text += " (" + id + ")";
+    exchange.respond(503, {{"Content-Type", "text/plain"}}, text + "\n");
+  });
 }
 
 void Server::body_too_large(ExchangePtr exchange) {

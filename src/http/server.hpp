@@ -89,6 +89,8 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   };
 
  private:
+  class Handling;
+
   /// What fails here is one connection less, and no end of the loop.
   void on_accept(loop::StreamPtr stream) override {
     guarded(nullptr, [&] { serve(std::move(stream), false); });
@@ -99,6 +101,7 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   void use_route(Exchange& exchange, Router::Match match);
   void answer_without_route(ExchangePtr exchange);
   void start_handler(ExchangePtr exchange);
+  void answer_without_stack(Exchange& exchange) noexcept;
   void ask(Endpoint& endpoint, ExchangePtr&& exchange);
   void ask_endpoint(Response& response);
   void run_handler(const ExchangePtr& exchange);

@@ -405,6 +405,7 @@ int statx(int at, const char* restrict path, int flags, unsigned mask, struct st
 
 void* mmap(void* at, size_t size, int protection, int flags, int fd, off_t offset) {
   ready();
+  if (size >= (16U << 20) && failing_strikes(failing_large_map)) return MAP_FAILED;
   return failing_strikes(failing_map) ? MAP_FAILED : real.mmap(at, size, protection, flags, fd, offset);
 }
 

@@ -32,6 +32,7 @@ enum failing_kind {
   failing_sync,
   failing_status,
   failing_map,
+  failing_large_map, /* of 16 MiB and more, as stacks are */
   failing_thread,
   failing_ring_setup,
   failing_ring_enter,

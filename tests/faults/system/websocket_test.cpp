@@ -174,7 +174,7 @@ TEST(WebSocketWithoutMemory, WithoutAStackItEndsAndNothingIsLeft) {
     streams.push_back(websocket::connect(url));
     EXPECT_TRUE(streams[0].receive());
     int unserved = 0;
-    failing_begin_lasting(failing_map, 1, 1'000'000, ENOMEM);
+    failing_begin_lasting(failing_large_map, 1, 1'000'000, ENOMEM);
     for (int i = 0; i < 1000 && unserved < 3; ++i) {
       const Timeout limit(60s);
       Stream stream = websocket::connect(url);
