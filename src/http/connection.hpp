@@ -91,8 +91,9 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   void fail_body(Exchange& exchange, int status);
 
   // Answering (connection_answer.cpp).
+  /// `size` by reference: a copy would load in one what was stored in two, and wait until it is in the cache.
   bool write_head(Exchange& exchange, int status, std::span<const Header> headers,
-                  std::optional<std::uint64_t> size, std::string_view body = {});
+                  const std::optional<std::uint64_t>& size, std::string_view body = {});
   void end_exchange(Exchange& exchange, bool is_noted = true);
   ExchangePtr cut_file();
   void answered(bool keep);

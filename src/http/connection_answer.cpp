@@ -134,7 +134,7 @@ std::size_t room_for(std::span<const Header> headers) noexcept {
 // Writes everything up to the blank line, and `body` if there is to be one. False if the response carries
 // none.
 bool Connection::write_head(Exchange& exchange, int status, std::span<const Header> headers,
-                            std::optional<std::uint64_t> size, std::string_view body) {
+                            const std::optional<std::uint64_t>& size, std::string_view body) {
   if (status < 200 || status > 999) throw std::invalid_argument("bad status of a response");
   const http1::HeadParser& head = exchange.request_.head_;
   exchange.status_ = status;
