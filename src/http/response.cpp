@@ -1,9 +1,7 @@
 #include <algorithm>
-#include <functional>
 #include <limits>
 #include <stdexcept>
 
-#include <verdin/base/spare.hpp>
 #include <verdin/http/response.hpp>
 #include <verdin/protocol/http1/chars.hpp>
 #include <verdin/protocol/http1/content_coding.hpp>
@@ -18,8 +16,6 @@ constexpr std::size_t kOffloadFrom = 64 * 1024;  // some 3 ms of compressing
 
 constexpr std::size_t kCodedAtOnce = 32 * 1024;  // of a piece, before others get their turn: 1 ms
 
-constexpr std::size_t kMostSpare = 64;  // headers
-
 constexpr std::string_view kEvents = "text/event-stream";
 
 std::string_view media_type(std::string_view type) { return http1::trim(type.substr(0, type.find(';'))); }
@@ -32,11 +28,6 @@ bool is_text(std::string_view type) {
 }
 
 }  // namespace
-
-Response::~Response() {
-  headers_.clear();
-  if (headers_.capacity() <= kMostSpare) Spare<HeaderList>::give(headers_);
-}
 
 /// While it lies there the exchange takes the headers as they are: header() and its like have judged them.
 class Response::Checked {
@@ -54,11 +45,13 @@ class Response::Checked {
 
 template <typename Judge>
 bool Response::has_header(std::string_view name, const Judge& is_such) const {
-  const auto is_it = [&](const HeaderPair& known) {
-    return http1::equals_ignoring_case(known.first, name) && is_such(known.second);
+  const auto is_it = [&](std::string_view known, std::string_view value) {
+    return http1::equals_ignoring_case(known, name) && is_such(value);
   };
+  const auto own = headers_.all();
   const auto last = lasting();
-  return std::any_of(headers_.begin(), headers_.end(), is_it) || std::any_of(last.begin(), last.end(), is_it);
+  return std::any_of(own.begin(), own.end(), [&](const Header& h) { return is_it(h.name, h.value); }) ||
+         std::any_of(last.begin(), last.end(), [&](const HeaderPair& h) { return is_it(h.first, h.second); });
 }
 
 bool Response::has_header(std::string_view name) const noexcept {
@@ -88,16 +81,14 @@ void Response::vary_by_coding() {
 // What is packed is another sequence of octets: the tag may no longer claim to be of the same.
 void Response::set_coding(http1::ContentCoding coding) {
   header("Content-Encoding", to_string(coding));
-  const auto is_strong = [](const HeaderPair& known) {
-    return http1::equals_ignoring_case(known.first, "etag") && !known.second.starts_with("W/");
-  };
-  for (HeaderPair& known : headers_) {
-    if (is_strong(known)) known.second.insert(0, "W/");
-  }
-  const auto last = lasting();
-  const auto found = std::find_if(last.begin(), last.end(), is_strong);
   // In its place: what lasts is for the answer to what the handler throws, too, which may go out as it is.
-  if (found != last.end()) header("ETag", "W/" + found->second);
+  const HeaderViews views = header_views();
+  for (const auto& [name, value] : std::span<const Header>(views)) {
+    if (http1::equals_ignoring_case(name, "etag") && !value.starts_with("W/")) {
+      header("ETag", "W/" + std::string(value));
+      return;
+    }
+  }
 }
 
 void Response::check_unsent() const {
@@ -114,11 +105,12 @@ Response& Response::status(int code) {
 Response& Response::header(std::string_view name, std::string_view value) {
   check_unsent();
   http1::check_header(name, value);
-  const auto is_same = [&](const auto& known) { return http1::equals_ignoring_case(known.first, name); };
-  std::erase_if(headers_, is_same);
+  headers_.remove_if([&](const Header& known) { return http1::equals_ignoring_case(known.name, name); });
   if (lasting_ && !http1::equals_ignoring_case(name, "Vary")) {
     const auto end = lasting_->end() - static_cast<std::ptrdiff_t>(replaced_);
-    const auto gone = std::stable_partition(lasting_->begin(), end, std::not_fn(is_same));
+    const auto gone = std::stable_partition(lasting_->begin(), end, [&](const HeaderPair& known) {
+      return !http1::equals_ignoring_case(known.first, name);
+    });
     replaced_ += static_cast<std::size_t>(end - gone);
   }
   append_header(name, value);
@@ -128,7 +120,7 @@ Response& Response::header(std::string_view name, std::string_view value) {
 Response& Response::lasting_header(std::string_view name, std::string_view value) {
   check_unsent();
   http1::check_header(name, value);
-  if (!lasting_) lasting_ = std::make_unique<HeaderList>();
+  if (!lasting_) lasting_ = std::make_unique<LastingList>();
   const auto replaced = lasting_->end() - static_cast<std::ptrdiff_t>(replaced_);
   const auto out = std::remove_if(replaced, lasting_->end(), [&](const auto& known) {
     return http1::equals_ignoring_case(known.first, name);  // said anew: this is what lasts
@@ -157,20 +149,15 @@ Response& Response::close() {
   return *this;
 }
 
-Response::HeaderViews::HeaderViews(const HeaderList& headers, std::span<const HeaderPair> lasting)
-    : size_(headers.size() + lasting.size()) {
-  if (size_ > few_.headers.size()) many_.resize(size_);
-  Header* to = many_.empty() ? few_.headers.data() : many_.data();
-  for (const auto& [name, value] : headers) std::construct_at(to++, Header{name, value});
-  for (const auto& [name, value] : lasting) std::construct_at(to++, Header{name, value});
+void Response::HeaderViews::join(std::span<const HeaderPair> lasting) {
+  joined_.reserve(all_.size() + lasting.size());
+  joined_.assign(all_.begin(), all_.end());
+  for (const auto& [name, value] : lasting) joined_.push_back({name, value});
+  all_ = joined_;
 }
 
 void Response::append_header(std::string_view name, std::string_view value) {
-  if (headers_.capacity() == 0) {
-    Spare<HeaderList>::take(headers_);
-    headers_.reserve(8);
-  }
-  headers_.emplace_back(name, value);
+  headers_.add(name, value);
   if (http1::is_name(name, "content-type")) has_type_ = true;
 }
 

@@ -121,7 +121,8 @@ void Server::ask_endpoint(Response& response) {
   const auto last = response.lasting();
   if (!response.headers_.empty() || !last.empty()) {
     Exchange::Extras& extras = exchange->extras();
-    extras.from_middlewares = response.headers_;
+    for (const auto& [name, value] : response.headers_.all())
+      extras.from_middlewares.emplace_back(name, value);
     extras.from_middlewares.insert(extras.from_middlewares.end(), last.begin(), last.end());
     for (const auto& [name, value] : extras.from_middlewares) extras.views.push_back({name, value});
   }
@@ -251,7 +252,7 @@ void Server::answer_failure(Response& failed, int status) {
   failed.forget_headers();
   if (const auto page = error_pages_.find(status); page != error_pages_.end()) {
     Response response(exchange);
-    if (failed.lasting_) response.lasting_ = std::make_unique<Response::HeaderList>(*failed.lasting_);
+    if (failed.lasting_) response.lasting_ = std::make_unique<Response::LastingList>(*failed.lasting_);
     response.status(status);
     const auto page_failed = [&] {
       report(&request, std::current_exception());

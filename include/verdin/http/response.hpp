@@ -7,7 +7,6 @@
 // write() and peer_leaves() suspend the greenlet.
 #pragma once
 
-#include <array>
 #include <concepts>
 #include <cstdint>
 #include <ctime>
@@ -21,6 +20,7 @@
 #include <vector>
 
 #include <verdin/http/exchange.hpp>
+#include <verdin/http/impl/header_list.hpp>
 #include <verdin/http/template.hpp>
 #include <verdin/protocol/http1/content_coding.hpp>
 #include <verdin/protocol/http1/cookie.hpp>
@@ -33,7 +33,6 @@ namespace verdin::http {
 class Response {
  public:
   explicit Response(ExchangePtr exchange) : exchange_(std::move(exchange)) {}
-  ~Response();
   Response(const Response&) = delete;
   Response& operator=(const Response&) = delete;
 
@@ -125,32 +124,30 @@ class Response {
   bool has_header(std::string_view name, const Judge& is_such) const;
   bool has_type() const noexcept { return has_type_ || has_header("Content-Type"); }
   using HeaderPair = std::pair<std::string, std::string>;
-  using HeaderList = std::vector<HeaderPair>;
-  /// For a call; most have few.
+  using LastingList = std::vector<HeaderPair>;
+  /// For a call.
   class HeaderViews {
    public:
-    HeaderViews(const HeaderList& headers, std::span<const HeaderPair> lasting);
+    HeaderViews(std::span<const Header> headers, std::span<const HeaderPair> lasting) : all_(headers) {
+      if (!lasting.empty()) join(lasting);
+    }
+    HeaderViews(const HeaderViews&) = delete;
+    HeaderViews& operator=(const HeaderViews&) = delete;
     operator std::span<const Header>() const noexcept {  // NOLINT(google-explicit-constructor)
-      return {many_.empty() ? few_.data() : many_.data(), size_};
+      return all_;
     }
 
    private:
-    struct Few {         // not made before they are known
-      Few() noexcept {}  // NOLINT(modernize-use-equals-default): of such a union that would be deleted
-      const Header* data() const noexcept { return headers.data(); }
-      union {
-        std::array<Header, 12> headers;
-      };
-    } few_;
-    std::size_t size_;
-    std::vector<Header> many_;
+    void join(std::span<const HeaderPair> lasting);
+    std::span<const Header> all_;
+    std::vector<Header> joined_;
   };
   /// Those that nothing has replaced.
   std::span<const HeaderPair> lasting() const noexcept {
     return lasting_ ? std::span<const HeaderPair>(*lasting_).first(lasting_->size() - replaced_)
                     : std::span<const HeaderPair>();
   }
-  HeaderViews header_views() const { return HeaderViews(headers_, lasting()); }
+  HeaderViews header_views() const { return HeaderViews(headers_.all(), lasting()); }
   /// For the answer to what the handler threw: none but those that last, and these as they were.
   void forget_headers() noexcept {
     headers_.clear();
@@ -166,8 +163,8 @@ class Response {
 
   ExchangePtr exchange_;
   HeaderList headers_;
-  std::unique_ptr<HeaderList> lasting_;  // none: nobody wants any
-  std::size_t replaced_ = 0;             // of those, at their end, by header(): until the handler throws
+  std::unique_ptr<LastingList> lasting_;  // none: nobody wants any
+  std::size_t replaced_ = 0;              // of those, at their end, by header(): until the handler throws
   std::size_t compress_from_ = 0;
   std::optional<std::uint64_t> length_;  // of an answer in pieces
   int status_ = 200;
