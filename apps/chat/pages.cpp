@@ -76,14 +76,14 @@ class Pages {
     if (created->is_new) chat_.room_changed(created->room);
     if (!is_json(request)) return response.redirect(page_of(created->room), 303);
     response.status(created->is_new ? 201 : 200).header("Location", page_of(created->room));
-    response.json(json::to_text(chat_.summary(created->room)));
+    response.json(chat_.summary(created->room));
   }
 
-  void list(http::Response& response) { response.json(json::to_text(chat_.summaries())); }
+  void list(http::Response& response) { response.json(chat_.summaries()); }
 
  private:
   static void refuse(http::Response& response, int status, std::string reason) {
-    response.status(status).json(json::to_text(Refusal{std::move(reason)}));
+    response.status(status).json(Refusal{std::move(reason)});
   }
 
   Chat& chat_;

@@ -263,7 +263,7 @@ void Response::html(std::string_view page) {
   send(page);
 }
 
-void Response::json(std::string_view text) {
+void Response::json_text(std::string_view text) {
   if (!has_type()) type("application/json");
   send(text);
 }

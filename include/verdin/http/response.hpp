@@ -61,13 +61,18 @@ class Response {
   void send(const SharedBuffer& body);
   void send() { send(std::string_view()); }
   void html(std::string_view page);
-  /// `text` is JSON already.
-  void json(std::string_view text);
-  /// Anything that json::encode() takes, a json::Value too.
+  /// Anything that json::encode() takes, as application/json unless a type is set: a json::Value, numbers, a
+  /// struct with json_fields(), vectors. A text becomes a string of JSON, quoted and escaped.
   template <typename T>
-  requires(!std::convertible_to<const T&, std::string_view>) void json(const T& value) {
-    json(std::string_view(verdin::json::to_text(value)));
+  void json(const T& value) {
+    if constexpr (std::convertible_to<const T&, std::string_view>) {
+      json_text(verdin::json::to_text(std::string_view(value)));
+    } else {
+      json_text(verdin::json::to_text(value));
+    }
   }
+  /// What is JSON already, as it is: nothing that a peer has sent.
+  void json_text(std::string_view text);
   /// Relative or absolute; written as given, so it must be percent-encoded.
   void redirect(std::string_view location, int status = 302);
   /// Answers with a regular file: type by its name, ETag, Last-Modified, conditions, one range (the whole to

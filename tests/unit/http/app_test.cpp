@@ -186,7 +186,7 @@ TEST(HttpApp, RequestTellsWhatWasSent) {
     EXPECT_THROW(r.cookie("a", "b; Domain=evil"), std::invalid_argument);
     EXPECT_THROW(r.redirect("/a\r\nSet-Cookie: x=y"), std::invalid_argument);
     EXPECT_THROW(r.status(100), std::invalid_argument);
-    r.status(201).json("{}");
+    r.status(201).json_text("{}");
     EXPECT_TRUE(r.sent());
     EXPECT_THROW(r.send("again"), std::logic_error);
     EXPECT_THROW(r.header("a", "b"), std::logic_error);
@@ -364,6 +364,9 @@ TEST(HttpApp, RedirectsTemplatesAndTypes) {
     r.render(page, {{"title", "<a & \"b\">"}, {"raw", "<hr>"}});
   });
   app.get("/json", [](Request&, Response& r) { r.json(std::vector<int>{1, 2}); });
+  app.get("/quoted", [](Request& q, Response& r) { r.json(std::string(q.query("n").value_or(""))); });
+  app.get("/literal", [](Request&, Response& r) { r.json("a\"b"); });
+  app.get("/raw", [](Request&, Response& r) { r.json_text("[ ]"); });
   app.get("/text", [](Request&, Response& r) { r.send(verdin::SharedBuffer::copy("shared")); });
   serve_while(app, [](std::uint16_t port) {
     Client client(port);
@@ -376,6 +379,12 @@ TEST(HttpApp, RedirectsTemplatesAndTypes) {
     answer = client.get("/json");
     EXPECT_EQ(header_of(answer, "Content-Type"), "application/json");
     EXPECT_EQ(body_of(answer), "[1,2]");
+    // What a peer sends stays a string, whatever is in it.
+    EXPECT_EQ(body_of(client.get("/quoted?n=%22,%22admin%22:true")), R"("\",\"admin\":true")");
+    EXPECT_EQ(body_of(client.get("/literal")), R"("a\"b")");
+    answer = client.get("/raw");
+    EXPECT_EQ(header_of(answer, "Content-Type"), "application/json");
+    EXPECT_EQ(body_of(answer), "[ ]");
     answer = client.get("/text");
     EXPECT_EQ(header_of(answer, "Content-Type"), "text/plain; charset=utf-8");
     EXPECT_EQ(body_of(answer), "shared");

@@ -515,6 +515,7 @@ TEST(HttpStreaming, AnswersThatHaveNoBodyNeverGetOne) {
         {"large", [&](Request&, Response& r) { r.send(body); }},
         {"shared", [&](Request&, Response& r) { r.send(verdin::SharedBuffer::copy(body)); }},
         {"json", [](Request&, Response& r) { r.json("{}"); }},
+        {"json_text", [](Request&, Response& r) { r.json_text("{}"); }},
         {"file", [&](Request&, Response& r) { EXPECT_TRUE(r.send_file(file_name)); }},
         {"pieces",
          [](Request&, Response& r) {
