@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include <openssl/crypto.h>
+
 #include <verdin/loop/fork_generation.hpp>
 #include <verdin/net/error.hpp>
 #include <verdin/net/tls_connect.hpp>
@@ -17,10 +19,24 @@ namespace verdin::net {
 namespace {
 
 /// Makes the default context on a thread, whoever still waits for it.
+/// What OpenSSL keeps for a thread goes with this, and not with the thread: those of the background may end
+/// when the process has given up OpenSSL, and nobody would free it.
+struct ThreadState {
+  ThreadState() = default;
+  ThreadState(const ThreadState&) = delete;
+  ThreadState& operator=(const ThreadState&) = delete;
+  ~ThreadState() { OPENSSL_thread_stop(); }
+};
+
+TlsContext make_default() {
+  const ThreadState of_here;
+  return TlsContext::client();
+}
+
 struct Making final : verdin::impl::BackgroundJob {
   void work() noexcept override {
     try {
-      made.set_value(TlsContext::client());
+      made.set_value(make_default());
     } catch (...) {
       made.set_exception(std::current_exception());
     }
