@@ -104,6 +104,7 @@ class RouteEndpoint final : public http::Endpoint, public std::enable_shared_fro
 
   void serve(const StatePtr& state, http::Exchange::Reporter& report) {
     try {
+      state->function_begins();
       Stream stream(state);
       handler_(stream);
     } catch (const TimeoutExpired&) {  // of a limit that the handler has set to itself

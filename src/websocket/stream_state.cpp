@@ -96,7 +96,7 @@ void StreamState::resume() {
   if (std::exchange(paused_, false)) connection_->resume();
 }
 
-bool StreamState::nobody_will_receive() const noexcept { return waiting_for_end_ > 0 && receiving_ == 0; }
+bool StreamState::nobody_will_receive() const noexcept { return waiting_for_end_ > 0 && !readers_.any(); }
 
 void StreamState::forget_inbox() {
   inbox_.clear();
@@ -106,7 +106,7 @@ void StreamState::forget_inbox() {
 }
 
 std::optional<Part> StreamState::receive_part() {
-  const Counted receiving(receiving_);
+  readers_.add_running();
   while (inbox_.empty()) {
     if (!is_open()) return std::nullopt;
     readable_.clear();
@@ -201,13 +201,16 @@ void StreamState::close(std::uint16_t code, std::string_view reason) {
 
 const Close& StreamState::wait_for_end() {
   const Counted waiting(waiting_for_end_);
-  if (paused_ && nobody_will_receive()) forget_inbox();
+  const Readers::Waiting not_reading(readers_);
   while (!end_) {
+    if (paused_ && nobody_will_receive()) forget_inbox();  // perhaps the last reader has just ended
     readable_.clear();
     readable_.wait();
   }
   return *end_;
 }
+
+void StreamState::function_begins() { readers_.add_running(); }
 
 void StreamState::function_returned() {
   function_returned_ = true;

@@ -16,6 +16,8 @@
 #include <verdin/websocket/connection.hpp>
 #include <verdin/websocket/stream.hpp>
 
+#include "websocket/readers.hpp"
+
 namespace verdin::websocket::impl {
 
 class StreamState final : public RefCounted<StreamState>, public ConnectionHandler {
@@ -46,6 +48,8 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
   void close(std::uint16_t code, std::string_view reason);
   const Close& wait_for_end();
   void wait_until_unsent(std::size_t most);
+  /// The route's function, on the running greenlet: it may receive until it returns.
+  void function_begins();
   void function_returned();
   bool has_returned() const noexcept { return function_returned_; }
   /// Who was to be told of the end is gone.
@@ -87,10 +91,10 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
   std::deque<Part> inbox_;
   std::size_t inbox_octets_ = 0;
   std::optional<Message> partial_;  // what receive() has put together so far
-  int receiving_ = 0;               // greenlets in receive()
-  int waiting_for_end_ = 0;         // and in wait_for_end()
+  int waiting_for_end_ = 0;         // greenlets in wait_for_end()
   std::optional<Close> end_;
   Event readable_;
+  Readers readers_{readable_};
   Event writable_;
   Semaphore sink_{1};  // held by the greenlet whose message is on its way in parts
 

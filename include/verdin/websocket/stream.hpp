@@ -123,7 +123,9 @@ class Stream {
   /// peer.
   void close(std::uint16_t code = close_code::kNormal, std::string_view reason = {});
   /// Blocks until it has ended, on either side: after close() until the peer has answered, or
-  /// Options::close_timeout. While nobody receives, messages above StreamOptions::inbox_limit are dropped.
+  /// Options::close_timeout. So that the end is seen, messages above StreamOptions::inbox_limit are dropped
+  /// where nobody will receive them; until then they wait, and with them the end. The route's function may
+  /// receive, and whoever has received before: each until its greenlet has ended, or waits here itself.
   const Close& wait_for_end();
   bool is_open() const noexcept;
   bool is_client() const noexcept;

@@ -10,6 +10,7 @@
 #include <verdin/protocol/websocket/frame.hpp>
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/sleep.hpp>
+#include <verdin/runtime/spawn.hpp>
 #include <verdin/websocket/accept.hpp>
 #include <verdin/websocket/stream.hpp>
 
@@ -378,6 +379,127 @@ TEST(WebSocketRoute, AFullInboxStopsReading) {
     EXPECT_EQ(client.read_to_end(), server_close(1000));
     EXPECT_TRUE(eventually([&] { return received == 10'000'000; }));
   });
+}
+
+/// `count` messages of some 1000 octets that begin with their numbers, and a close frame.
+void send_numbers(RawClient& client, int count) {
+  client.send(upgrade_request("/"));
+  client.read_until("\r\n\r\n");
+  std::string octets;
+  for (int i = 0; i < count; ++i) octets += client_text(std::to_string(i) + " " + std::string(1000, 'm'));
+  client.send(octets + client_close(1000));
+}
+
+TEST(WebSocketRoute, NothingIsLostWhereAReaderWorksWhileAnotherWaitsForTheEnd) {
+  run([] {
+    http::App app;
+    RouteOptions options;
+    options.inbox_limit = 10'000;
+    Event go;
+    int received = 0, gaps = 0;
+    std::optional<Close> end;
+    route(
+        app, "/",
+        [&](Stream& peer) {
+          auto reader = spawn([&] {
+            while (const auto message = peer.receive()) {
+              if (std::stoi(message->data) != received) ++gaps;
+              if (received++ == 0) go.wait();  // it works on the first: all others come meanwhile
+            }
+          });
+          end = peer.wait_for_end();
+          reader.join();
+        },
+        options);
+    RawClient client(app);
+    send_numbers(client, 2000);
+    EXPECT_TRUE(eventually([&] { return received == 1; }));
+    std::size_t before = 0;
+    EXPECT_TRUE(eventually([&] {
+      sleep(10ms);
+      return std::exchange(before, client.unsent()) == client.unsent();
+    }));
+    EXPECT_GT(client.unsent(), 0u) << "it is held back";
+    go.set();
+    EXPECT_EQ(client.read_to_end(), server_close(1000));
+    EXPECT_TRUE(eventually([&] { return end && received == 2000; })) << received;
+    EXPECT_EQ(gaps, 0);
+    EXPECT_TRUE(end && end->clean);
+  });
+}
+
+TEST(WebSocketRoute, NothingIsLostWhereTheFunctionMayYetReceive) {
+  run([] {
+    http::App app;
+    RouteOptions options;
+    options.inbox_limit = 10'000;
+    Event go;
+    int received = 0;
+    bool told = false;
+    route(
+        app, "/",
+        [&](Stream& peer) {
+          auto waits = spawn([&] {
+            peer.wait_for_end();
+            told = true;
+          });
+          go.wait();
+          while (peer.receive()) ++received;
+          waits.join();
+        },
+        options);
+    RawClient client(app);
+    send_numbers(client, 2000);
+    std::size_t before = 0;
+    EXPECT_TRUE(eventually([&] {
+      sleep(10ms);
+      return std::exchange(before, client.unsent()) == client.unsent();
+    }));
+    EXPECT_FALSE(told);
+    go.set();
+    EXPECT_TRUE(eventually([&] { return told && received == 2000; })) << received;
+    EXPECT_EQ(client.read_to_end(), server_close(1000));
+  });
+}
+
+TEST(WebSocketRoute, TheEndIsSeenThoughNobodyReceives) {
+  for (const bool reader_leaves_late : {false, true}) {
+    run([&] {
+      http::App app;
+      RouteOptions options;
+      options.inbox_limit = 10'000;
+      Event go;
+      bool reads = false;
+      std::optional<Close> end;
+      route(
+          app, "/",
+          [&](Stream& peer) {
+            auto reader = spawn([&] {
+              EXPECT_TRUE(peer.receive());
+              reads = true;
+              if (reader_leaves_late) go.wait();
+            });
+            if (!reader_leaves_late) reader.join();
+            end = peer.wait_for_end();
+            reader.join();
+          },
+          options);
+      RawClient client(app);
+      send_numbers(client, 2000);
+      if (reader_leaves_late) {
+        std::size_t before = 0;
+        EXPECT_TRUE(eventually([&] {
+          sleep(10ms);
+          return reads && std::exchange(before, client.unsent()) == client.unsent();
+        }));
+        EXPECT_FALSE(end) << "the reader may come back";
+        go.set();
+      }
+      EXPECT_EQ(client.read_to_end(), server_close(1000)) << reader_leaves_late;
+      EXPECT_TRUE(eventually([&] { return end.has_value(); }));
+      EXPECT_EQ(end->code, 1000);
+    });
+  }
 }
 
 TEST(WebSocketRoute, APeerThatDoesNotAnswerPingsIsGone) {
