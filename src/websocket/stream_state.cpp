@@ -61,6 +61,8 @@ const http::Request& StreamState::request() const {
 // In the hub.
 
 void StreamState::take(const MessagePart& part) {
+  if (skipping_ && !part.first) return;
+  skipping_ = false;
   inbox_.push_back({std::string(part.octets.data(), part.octets.size()), part.opcode == Opcode::binary,
                     part.last, part.remaining});
   inbox_octets_ += cost(inbox_.back());
@@ -98,7 +100,9 @@ void StreamState::resume() {
 
 bool StreamState::nobody_will_receive() const noexcept { return waiting_for_end_ > 0 && !readers_.any(); }
 
+/// Whole messages: what is still to come of the last is none by itself.
 void StreamState::forget_inbox() {
+  if (!inbox_.empty()) skipping_ = !inbox_.back().last;
   inbox_.clear();
   inbox_octets_ = 0;
   partial_.reset();

@@ -98,6 +98,7 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
   Event writable_;
   Semaphore sink_{1};  // held by the greenlet whose message is on its way in parts
 
+  bool skipping_ = false;  // the rest of a message whose beginning was dropped
   bool paused_ = false;
   bool function_returned_ = false;
 };

@@ -126,6 +126,7 @@ class Stream {
   /// Options::close_timeout. So that the end is seen, messages above StreamOptions::inbox_limit are dropped
   /// where nobody will receive them; until then they wait, and with them the end. The route's function may
   /// receive, and whoever has received before: each until its greenlet has ended, or waits here itself.
+  /// What is dropped are whole messages, and the rest of one that is half received.
   const Close& wait_for_end();
   bool is_open() const noexcept;
   bool is_client() const noexcept;

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <verdin/protocol/websocket/frame.hpp>
+#include <verdin/runtime/event.hpp>
 #include <verdin/runtime/run.hpp>
 #include <verdin/runtime/sleep.hpp>
 #include <verdin/runtime/spawn.hpp>
@@ -209,6 +210,38 @@ TEST(StreamParts, AreReceivedAsTheyArrive) {
         client.send(client_frame(0x01, std::string(6, 'a')) + client_frame(0x80, std::string(6, 'b')));
         EXPECT_EQ(client.read(4), std::string("\x88\x11\x03\xf1", 4));
       });
+}
+
+/// Nobody receives until much of a message has been dropped: its rest is no message.
+TEST(StreamParts, WhatIsLeftOfADroppedMessageIsDropped) {
+  RouteOptions options;
+  options.receive_parts = true;
+  options.max_message_size = 10'000'000;
+  options.inbox_limit = 10'000;
+  Event go;
+  std::vector<std::string> got;
+  converse(
+      options,
+      [&](Stream& peer) {
+        auto reader = spawn([&] {
+          go.wait();
+          while (auto message = peer.receive()) got.push_back(std::move(message->data));
+        });
+        peer.wait_for_end();
+        reader.join();
+      },
+      [&](RawClient& client) {
+        const std::string pong = final_frame(Opcode::pong, "?");
+        client.send(client_frame(0x01, std::string(500'000, 'x')) + client_frame(0x89, "?"));
+        EXPECT_EQ(client.read(pong.size()), pong);  // much of it has been dropped by now
+        client.send(client_frame(0x80, std::string(500'000, 'x')) + client_text("next") +
+                    client_frame(0x89, "?"));
+        EXPECT_EQ(client.read(pong.size()), pong);
+        go.set();
+        client.send(client_close(1000));
+        client.read_to_end();
+      });
+  EXPECT_EQ(got, (std::vector<std::string>{"next"}));
 }
 
 TEST(StreamParts, AMessageIsOnePartWhereNoneWereAskedFor) {
