@@ -18,7 +18,7 @@ bool Stream::send(std::string_view text) { return state_->send(Opcode::text, tex
 bool Stream::send_binary(std::string_view octets) { return state_->send(Opcode::binary, octets); }
 void Stream::close(std::uint16_t code, std::string_view reason) { state_->close(code, reason); }
 void Stream::wait_until_unsent(std::size_t most) { state_->wait_until_unsent(most); }
-const Close& Stream::wait_for_end() { return state_->wait_for_end(); }
+Close Stream::wait_for_end() { return state_->wait_for_end(); }
 bool Stream::is_client() const noexcept { return state_->is_client(); }
 bool Stream::is_open() const noexcept { return state_->is_open(); }
 const std::optional<Close>& Stream::ended() const noexcept { return state_->end(); }
@@ -26,8 +26,9 @@ const http::Request& Stream::request() const { return state_->request(); }
 std::string_view Stream::subprotocol() const noexcept { return state_->subprotocol(); }
 
 MessageSink Stream::begin_message(bool binary, std::optional<std::uint64_t> length) {
-  state_->begin_message(binary, length);
-  return MessageSink(state_);
+  IntrusivePtr<impl::StreamState> state = state_;  // this Stream may go meanwhile
+  state->begin_message(binary, length);
+  return MessageSink(std::move(state));
 }
 
 MessageSink::MessageSink(IntrusivePtr<impl::StreamState> state) noexcept : state_(std::move(state)) {}

@@ -92,7 +92,7 @@ void StreamState::report_end() {
   std::exchange(ended_, nullptr)(*this);
 }
 
-// On greenlets.
+// On greenlets. Whoever may block holds the state: its Stream may go meanwhile, or the route let go of it.
 
 void StreamState::resume() {
   if (std::exchange(paused_, false)) connection_->resume();
@@ -110,6 +110,7 @@ void StreamState::forget_inbox() {
 }
 
 std::optional<Part> StreamState::receive_part() {
+  const IntrusivePtr<StreamState> keep(this);
   readers_.add_running();
   while (inbox_.empty()) {
     if (!is_open()) return std::nullopt;
@@ -126,6 +127,7 @@ std::optional<Part> StreamState::receive_part() {
 }
 
 std::optional<Message> StreamState::receive() {
+  const IntrusivePtr<StreamState> keep(this);
   // What has been put together survives a Timeout: the next call goes on from there.
   for (;;) {
     std::optional<Part> part = receive_part();
@@ -147,6 +149,7 @@ std::optional<Message> StreamState::receive() {
 void StreamState::wait_until_writable() { wait_until_unsent(options_->send_limit); }
 
 void StreamState::wait_until_unsent(std::size_t most) {
+  const IntrusivePtr<StreamState> keep(this);
   while (is_open() && connection_->unsent() > most) {
     const std::size_t before = connection_->unsent();
     writable_.clear();
@@ -159,11 +162,13 @@ void StreamState::wait_until_unsent(std::size_t most) {
 }
 
 bool StreamState::send(Opcode opcode, std::string_view message) {
+  const IntrusivePtr<StreamState> keep(this);
   wait_until_writable();
   return connection_->send(opcode, message);
 }
 
 void StreamState::begin_message(bool binary, std::optional<std::uint64_t> length) {
+  const IntrusivePtr<StreamState> keep(this);
   sink_.acquire();
   try {
     connection_->begin_message(binary ? Opcode::binary : Opcode::text, length);
@@ -174,6 +179,7 @@ void StreamState::begin_message(bool binary, std::optional<std::uint64_t> length
 }
 
 bool StreamState::send_part(std::string_view part) {
+  const IntrusivePtr<StreamState> keep(this);
   wait_until_writable();
   return connection_->send_part(part);
 }
@@ -203,7 +209,8 @@ void StreamState::close(std::uint16_t code, std::string_view reason) {
   writable_.set();
 }
 
-const Close& StreamState::wait_for_end() {
+Close StreamState::wait_for_end() {
+  const IntrusivePtr<StreamState> keep(this);
   const Counted waiting(waiting_for_end_);
   const Readers::Waiting not_reading(readers_);
   while (!end_) {

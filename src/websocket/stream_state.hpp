@@ -46,7 +46,7 @@ class StreamState final : public RefCounted<StreamState>, public ConnectionHandl
   void abandon_message() noexcept;
   bool send(Opcode opcode, std::string_view message);
   void close(std::uint16_t code, std::string_view reason);
-  const Close& wait_for_end();
+  Close wait_for_end();
   void wait_until_unsent(std::size_t most);
   /// The route's function, on the running greenlet: it may receive until it returns.
   void function_begins();

@@ -324,7 +324,7 @@ class HttpStorm {
           expect(message && message->data == text, "another message");
         }
         stream.close(4000, "enough");
-        const websocket::Close& end = stream.wait_for_end();
+        const websocket::Close end = stream.wait_for_end();
         return expect(end.code == 4000 && end.clean,
                       "another end: " + std::to_string(end.code) + ' ' + end.reason);
       }

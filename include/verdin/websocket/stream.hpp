@@ -88,6 +88,8 @@ class Stream {
   Stream& operator=(Stream&&) = delete;
   /// A client's connection is closed (1000) if it is open; a server's when its function has returned. Where
   /// there is no memory to say so, it is cut (1006).
+  /// Other greenlets may be in calls on it: receive() has none for them then, send() false, and
+  /// wait_for_end() waits on. They must not begin another.
   ~Stream();
 
   /// Blocks for the next message; none once the connection is closed by either side and what came before is
@@ -127,7 +129,7 @@ class Stream {
   /// where nobody will receive them; until then they wait, and with them the end. The route's function may
   /// receive, and whoever has received before: each until its greenlet has ended, or waits here itself.
   /// What is dropped are whole messages, and the rest of one that is half received.
-  const Close& wait_for_end();
+  Close wait_for_end();
   bool is_open() const noexcept;
   bool is_client() const noexcept;
   /// How it ended; none before.

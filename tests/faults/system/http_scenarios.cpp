@@ -274,7 +274,7 @@ void sockets() {
         expect_message(large, true);
         expect_message("in parts", false);
         stream.close(1000, "enough");
-        const websocket::Close& end = stream.wait_for_end();
+        const websocket::Close end = stream.wait_for_end();
         if (end.code != 1000) fail(std::to_string(end.code) + ' ' + end.reason);
       });
 }

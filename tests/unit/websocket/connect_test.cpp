@@ -96,6 +96,32 @@ TEST(Connect, IsClosedWhenItIsDestroyed) {
   });
 }
 
+TEST(Connect, OthersMayBeInCallsWhenItIsDestroyed) {
+  run([] {
+    Serving serving([](Stream& peer) { peer.wait_for_end(); });
+    for (const bool killed : {false, true}) {
+      std::optional<Stream> stream(connect(serving.url()));
+      std::optional<MessageSink> sink(stream->begin_text());
+      int none = 0;
+      std::optional<Close> end;
+      auto receives = spawn([&] { none += !stream->receive(); });
+      auto receives_part = spawn([&] { none += !stream->receive_part(); });
+      auto waits = spawn([&] { end = stream->wait_for_end(); });
+      auto begins = spawn([&] { none += !stream->begin_binary().finish(); });
+      sleep(0ms);
+      if (killed) {
+        for (auto* greenlet : {&receives, &receives_part, &waits, &begins}) greenlet->kill_async();
+      }
+      stream.reset();
+      sink.reset();
+      for (auto* greenlet : {&receives, &receives_part, &waits, &begins}) greenlet->join();
+      EXPECT_EQ(none, killed ? 0 : 3);
+      EXPECT_EQ(end.has_value(), !killed);
+      EXPECT_EQ(end.value_or(Close{1000, {}, true}).code, 1000);
+    }
+  });
+}
+
 TEST(Connect, AgreesOnSubprotocolAndCompression) {
   RouteOptions options;
   options.subprotocols = {"v1", "v2"};

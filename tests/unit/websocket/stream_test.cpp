@@ -589,6 +589,29 @@ TEST(WebSocketRoute, AStoppingAppTellsItsPeersToGoAway) {
   });
 }
 
+TEST(WebSocketRoute, OthersMayBeInCallsWhenTheFunctionReturns) {
+  run([] {
+    http::App app;
+    std::vector<Greenlet<void>> others;
+    std::optional<Close> end;
+    route(app, "/", [&](Stream& peer) {
+      others.push_back(spawn([&] { end = peer.wait_for_end(); }));
+      others.push_back(spawn([&] { EXPECT_FALSE(peer.receive()); }));
+      echo(peer);
+    });
+    RawClient client(app);
+    client.send(upgrade_request("/"));
+    client.read_until("\r\n\r\n");
+    EXPECT_TRUE(eventually([&] { return others.size() == 2 && others[1].active(); }));
+    sleep(1ms);
+    client.send(client_close(1000, "bye"));
+    EXPECT_EQ(client.read_to_end(), server_close(1000));
+    for (Greenlet<void>& other : others) other.join();
+    ASSERT_TRUE(end);
+    EXPECT_EQ(end->reason, "bye");
+  });
+}
+
 TEST(WebSocketRoute, TheHubMayEndInTheMidst) {
   run([] {
     http::App app;
