@@ -142,18 +142,20 @@ bool Connection::begin_message(Opcode opcode, std::optional<std::uint64_t> lengt
   parts->next = opcode;
   parts->compressed = !length && compression_ && compression_->threshold != Compression::kNever;
   parts->is_frame = length.has_value();
+  std::size_t header_size = 0;
   if (length) {
     char header[codec::kMaxFrameHeader];
     if (client_) parts->mask = impl::next_mask();
-    const std::size_t size = client_ ? codec::write_header(header, opcode, *length, parts->mask)
-                                     : codec::write_header(header, opcode, *length);
+    header_size = client_ ? codec::write_header(header, opcode, *length, parts->mask)
+                          : codec::write_header(header, opcode, *length);
     std::string& queue = stream_->send_in_place();
-    make_room(queue, size);
-    queue.append(header, size);
+    make_room(queue, header_size);
+    queue.append(header, header_size);
     parts->rest = *length;
   }
   parts_ = std::move(parts);
-  return true;
+  if (length) queued(header_size);  // all that there is of a message of no octets
+  return is_open();
 }
 
 /// Of the message that is one frame.

@@ -171,6 +171,7 @@ void StreamState::begin_message(bool binary, std::optional<std::uint64_t> length
   const IntrusivePtr<StreamState> keep(this);
   sink_.acquire();
   try {
+    wait_until_writable();
     connection_->begin_message(binary ? Opcode::binary : Opcode::text, length);
   } catch (...) {
     sink_.release();

@@ -115,9 +115,9 @@ class Stream {
   /// nothing for Options::backpressure_timeout is dropped (1008).
   void wait_until_unsent(std::size_t most);
 
-  /// Begins a message; blocks while another is on its way through a sink. With a `length` it is one frame of
-  /// that many octets, which no other number can finish, and behind which pings wait, too: see
-  /// Connection::begin_message().
+  /// Begins a message; blocks while another is on its way through a sink, or more than Options::send_limit is
+  /// unsent. With a `length` it is one frame of that many octets, which no other number can finish, and
+  /// behind which pings wait, too: see Connection::begin_message().
   MessageSink begin_text(std::optional<std::uint64_t> length = {}) { return begin_message(false, length); }
   MessageSink begin_binary(std::optional<std::uint64_t> length = {}) { return begin_message(true, length); }
 

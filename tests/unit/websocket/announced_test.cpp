@@ -270,6 +270,32 @@ TEST_F(AnnouncedTest, APeerIsNotReadWhileManyAnswersWaitBehindIt) {
   EXPECT_TRUE(connection->is_open());
 }
 
+TEST_F(AnnouncedTest, MessagesOfNoOctetsCountAsWhatTheyAre) {
+  options.send_limit = 1000;
+  options.drop_limit = 5000;
+  peer.room = 0;
+  begin();
+  std::string flood;
+  for (int i = 0; i < 100; ++i) flood += client_frame(0x82, "");
+  for (int i = 0; i < 100 && !peer.paused; ++i) peer.deliver(flood);
+  EXPECT_TRUE(peer.paused) << "who does not read is not read";
+  EXPECT_LT(connection->unsent(), 2000u);
+  loop.advance(options.backpressure_timeout);
+  ASSERT_TRUE(handler.close);
+  EXPECT_EQ(handler.close->code, 1008);
+
+  FakePeer other;
+  other.room = 0;
+  Relay relay;
+  const auto made = make_intrusive<Connection>(FakeStream::make(loop, other), options, relay);
+  int sent_to_other = 0;
+  while (made->begin_message(Opcode::binary, 0) && made->end_message()) ASSERT_LT(++sent_to_other, 5000);
+  EXPECT_FALSE(made->is_open());
+  loop.advance(std::chrono::milliseconds(1));
+  ASSERT_TRUE(relay.close);
+  EXPECT_EQ(relay.close->code, 1008) << "drop_limit";
+}
+
 TEST_F(AnnouncedTest, IsNotCompressedAndOthersAre) {
   options.deflate.emplace().threshold = 1;
   begin(Role::server, DeflateParams{});

@@ -181,6 +181,26 @@ TEST(StreamParts, AWriterWaitsForAPeerThatDoesNotRead) {
       });
 }
 
+TEST(StreamParts, WhoBeginsMessagesOfNoOctetsWaitsToo) {
+  RouteOptions options;
+  options.send_limit = 10'000;
+  options.drop_limit = 100'000;
+  constexpr int kAll = 1'000'000;
+  int sent = 0;
+  converse(
+      options,
+      [&](Stream& peer) {
+        for (; sent < kAll; ++sent) ASSERT_TRUE((sent % 2 ? peer.begin_text(0) : peer.begin_text()).finish());
+      },
+      [&](RawClient& client) {
+        client.pause();
+        while (sent < 1) sleep(1ms);
+        EXPECT_LT(sent, kAll);
+        client.resume();
+        EXPECT_EQ(client.read(std::size_t{2} * kAll).size(), std::size_t{2} * kAll);
+      });
+}
+
 TEST(StreamParts, AreReceivedAsTheyArrive) {
   RouteOptions options;
   options.receive_parts = true;
