@@ -325,13 +325,17 @@ void Connection::look_at_peer() {
   // While nothing is read, nothing can be heard, but that the peer has gone can be seen.
   // Nor can be asked within a frame, which the application may take its time to fill; but a peer that is
   // within one of its own owes the rest of it without being asked.
-  const bool owes = decoder_.awaited() > 0;
-  const bool asked = reading_ && (!in_frame() || owes);
-  const bool there = asked ? std::exchange(heard_, std::uint16_t{0}) >= enough_ : !stream_->peer_gone();
+  const std::uint64_t owed = decoder_.awaited();
+  const bool expects = reading_ && expected_ > 0 && (!in_frame() || owed > 0);
+  const std::uint16_t heard = reading_ ? std::exchange(heard_, std::uint16_t{0}) : kEverything;
+  const bool there = expects ? heard >= expected_ : !stream_->peer_gone();
   if (!there) return end({close_code::kAbnormal, "no answer to a ping", false}, Farewell::cut);
   watch_.start(std::chrono::milliseconds(ping_interval_));
-  if (!in_frame()) return answer(Opcode::ping, {});
-  if (!owes) heard_ = kEverything;
+  if (!in_frame()) {
+    expected_ = enough_;
+    return answer(Opcode::ping, {});
+  }
+  expected_ = static_cast<std::uint16_t>(std::min<std::uint64_t>(owed, enough_));
 }
 
 // NOLINTNEXTLINE(performance-unnecessary-value-param): it must outlive the handler that is told

@@ -221,6 +221,7 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   // Octets since on_watch() that were no whole message or control frame, and how many are enough.
   std::uint16_t heard_ = kEverything;
   std::uint16_t enough_;
+  std::uint16_t expected_ = 0;  // before the next look at the peer: it was asked, or owes so much of a frame
   State state_ = State::open;
   bool paused_ : 1 = false;     // by the application
   bool congested_ : 1 = false;  // by the send limit

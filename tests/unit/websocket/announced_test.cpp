@@ -222,6 +222,32 @@ TEST_F(AnnouncedTest, APeerWithinItsOwnFrameOwesTheRest) {
   }
 }
 
+/// It was in the midst of a frame when it could not be asked, and of another when it could.
+TEST_F(AnnouncedTest, WhoWasNotAskedOwesNoPong) {
+  options.ping_interval = std::chrono::seconds(1);
+  const std::string part = client_frame(0x02, "1234567890");  // more of the message follows
+  const std::string next = client_frame(0x00, "1234567890");
+  for (const std::string& rest : {part.substr(11), part.substr(11) + next.substr(0, 8)}) {
+    FakePeer other;
+    Relay relay;
+    const auto made = make_intrusive<Connection>(FakeStream::make(loop, other), options, relay);
+    made->begin_message(Opcode::binary, 2);
+    other.deliver(part.substr(0, 11));
+    loop.advance(std::chrono::seconds(1));
+    other.deliver(rest);
+    made->send_part("ab");
+    made->end_message();
+    other.end_turn();
+    EXPECT_EQ(other.take_received(), frame(Opcode::binary, "ab"));
+    loop.advance(std::chrono::seconds(1));
+    EXPECT_FALSE(relay.close);
+    other.end_turn();
+    EXPECT_EQ(other.take_received(), frame(Opcode::ping, "")) << "now it is asked";
+    loop.advance(std::chrono::seconds(1));
+    EXPECT_TRUE(relay.close) << "and owes the answer";
+  }
+}
+
 TEST_F(AnnouncedTest, WhatWaitsBehindItIsLimited) {
   options.send_limit = 1000;
   options.drop_limit = 5000;
