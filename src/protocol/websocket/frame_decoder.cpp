@@ -148,7 +148,8 @@ std::size_t FrameDecoder::memory() const noexcept {
 }
 
 std::uint64_t FrameDecoder::rest_of_frame() const noexcept {
-  return assembly_->in_frame ? assembly_->remaining : 0;
+  if (assembly_->in_frame) return assembly_->remaining;
+  return assembly_->header_size > 0 ? 1 : 0;
 }
 
 Event FrameDecoder::fail(std::uint16_t code, std::string_view reason) noexcept {

@@ -222,6 +222,26 @@ TEST_F(AnnouncedTest, APeerWithinItsOwnFrameOwesTheRest) {
   }
 }
 
+TEST_F(AnnouncedTest, APeerWithinAHeaderOwesTheRest) {
+  options.ping_interval = std::chrono::seconds(1);
+  const std::string whole = client_frame(0x82, std::string(300, 'x'));
+  for (const std::size_t begun : {1, 3, 7}) {
+    FakePeer other;
+    Relay relay;
+    const auto made = make_intrusive<Connection>(FakeStream::make(loop, other), options, relay);
+    made->begin_message(Opcode::binary, 2);
+    other.deliver(whole.substr(0, begun));
+    loop.advance(std::chrono::seconds(1));
+    EXPECT_FALSE(relay.close) << begun;
+    other.deliver(whole.substr(begun, 1));
+    loop.advance(std::chrono::seconds(1));
+    EXPECT_FALSE(relay.close) << begun;
+    loop.advance(std::chrono::seconds(1));
+    ASSERT_TRUE(relay.close) << begun;
+    EXPECT_EQ(relay.close->code, 1006);
+  }
+}
+
 /// It was in the midst of a frame when it could not be asked, and of another when it could.
 TEST_F(AnnouncedTest, WhoWasNotAskedOwesNoPong) {
   options.ping_interval = std::chrono::seconds(1);

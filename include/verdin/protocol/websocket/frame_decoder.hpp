@@ -89,7 +89,7 @@ class FrameDecoder {
   /// Forgets what was begun and frees its memory. What next() returned last is not valid any more.
   void reset() noexcept;
 
-  /// Octets of the frame being taken that are still to come.
+  /// Octets of the frame being taken that are still to come; 1 within its header, which has not said yet.
   std::uint64_t awaited() const noexcept { return assembly_ ? rest_of_frame() : 0; }
 
   /// Octets of memory held for an unfinished message or frame.
