@@ -133,14 +133,15 @@ std::optional<Message> StreamState::receive() {
     std::optional<Part> part = receive_part();
     if (!part) return std::nullopt;
     if (!partial_) partial_.emplace(Message{{}, part->binary});
-    if (partial_->data.empty()) {
-      partial_->data = std::move(part->data);
-    } else if (partial_->data.size() + part->data.size() <= options_->max_message_size) {
-      partial_->data += part->data;
-    } else {
+    if (part->data.size() > options_->max_message_size - partial_->data.size()) {
       close(close_code::kMessageTooBig, "message too big");
       forget_inbox();
       return std::nullopt;
+    }
+    if (partial_->data.empty()) {
+      partial_->data = std::move(part->data);
+    } else {
+      partial_->data += part->data;
     }
     if (part->last) return std::exchange(partial_, std::nullopt);
   }

@@ -232,6 +232,23 @@ TEST(StreamParts, AreReceivedAsTheyArrive) {
       });
 }
 
+/// However it arrives: a part may be larger than a message.
+TEST(StreamParts, AMessageThatIsPutTogetherIsLimitedThoughItComesInOnePart) {
+  RouteOptions options;
+  options.receive_parts = true;
+  options.max_message_size = 10;
+  converse(
+      options,
+      [](Stream& peer) {
+        EXPECT_EQ(peer.receive()->data, "0123456789");
+        EXPECT_EQ(peer.receive(), std::nullopt);
+      },
+      [](RawClient& client) {
+        client.send(client_text("0123456789") + client_text("0123456789a"));
+        EXPECT_EQ(client.read(4), std::string("\x88\x11\x03\xf1", 4));
+      });
+}
+
 /// Nobody receives until much of a message has been dropped: its rest is no message.
 TEST(StreamParts, WhatIsLeftOfADroppedMessageIsDropped) {
   RouteOptions options;
