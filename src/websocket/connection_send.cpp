@@ -54,6 +54,10 @@ bool Connection::in_frame() const noexcept { return parts_ && parts_->rest > 0; 
 
 std::size_t Connection::held_size() const noexcept { return parts_ ? parts_->held.size() : 0; }
 
+std::uint32_t Connection::taken() const {
+  return queued_ - static_cast<std::uint32_t>(unsent() + held_size());
+}
+
 void Connection::append_frame(Opcode opcode, std::string_view payload, bool fin, bool compressed) {
   write_frame(queue_for(opcode), opcode, payload, fin, compressed);
 }
@@ -232,6 +236,7 @@ bool Connection::end_message() {
     cut_without_memory();
     throw;
   }
+  queued_ -= static_cast<std::uint32_t>(parts->held.size());  // it was counted as it came
   queued(parts->held.size());
   if (held_up_ && is_open()) relieve(congested_, false);
   return true;
@@ -243,6 +248,7 @@ bool Connection::ping(std::string_view payload) {
 
 /// It is queued already: who has it, and no memory to watch the peer with, is without the peer.
 void Connection::queued(std::size_t frame_size) noexcept {
+  queued_ += static_cast<std::uint32_t>(frame_size);
   const std::size_t unsent = stream_->unsent() + held_size();
   if (unsent > send_limit_) [[unlikely]] {
     try {

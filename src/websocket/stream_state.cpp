@@ -152,11 +152,11 @@ void StreamState::wait_until_writable() { wait_until_unsent(options_->send_limit
 void StreamState::wait_until_unsent(std::size_t most) {
   const IntrusivePtr<StreamState> keep(this);
   while (is_open() && connection_->unsent() > most) {
-    const std::size_t before = connection_->unsent();
+    const std::uint32_t before = connection_->taken();  // what is unsent others may add to
     writable_.clear();
     connection_->flush();  // what it leaves, on_drained() tells of
     if (connection_->unsent() <= most) return;
-    if (!writable_.wait_for(options_->backpressure_timeout) && is_open() && connection_->unsent() >= before) {
+    if (!writable_.wait_for(options_->backpressure_timeout) && is_open() && connection_->taken() == before) {
       return cut(close_code::kPolicyViolation, "slow reader");
     }
   }

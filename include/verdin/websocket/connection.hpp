@@ -48,7 +48,8 @@ class SharedMessage;
 class Topics;
 namespace impl {
 class Memberships;
-}
+class StreamState;
+}  // namespace impl
 
 /// A part of a message, as it arrived.
 struct MessagePart {
@@ -154,6 +155,7 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   friend class RefCounted<Connection>;
   friend class MessageWriter;
   friend class Topics;
+  friend class impl::StreamState;
   enum class State : std::uint8_t {
     open,
     closing,  // our close frame is queued, the peer's awaited
@@ -193,6 +195,8 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   void on_close_frame(std::span<const char> payload);
   std::string& queue_for(Opcode opcode);
   std::size_t held_size() const noexcept;
+  /// Octets that the kernel has taken so far, modulo 2^32.
+  std::uint32_t taken() const;
   bool in_frame() const noexcept;
   void append_rest(std::string_view part);
   void append_frame(Opcode opcode, std::string_view payload, bool fin = true, bool compressed = false);
@@ -242,6 +246,7 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   std::uint32_t backpressure_timeout_;  // ms
   std::uint32_t close_timeout_;         // ms
   std::uint32_t ping_interval_;         // ms
+  std::uint32_t queued_ = 0;            // octets so far, modulo 2^32
   loop::Timer watch_;                   // while open
 };
 

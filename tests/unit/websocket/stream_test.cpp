@@ -350,6 +350,48 @@ TEST(WebSocketRoute, SendBlocksWhileThePeerDoesNotRead) {
   });
 }
 
+/// It takes less than is added meanwhile.
+TEST(WebSocketRoute, APeerThatTakesSomethingIsNoSlowReader) {
+  run([] {
+    http::App app;
+    RouteOptions options;
+    options.send_limit = 1 << 30;
+    options.drop_limit = 1 << 30;
+    options.backpressure_timeout = 500ms;
+    const std::string more(500'000, 'm');
+    bool adding = true, over = false;
+    std::optional<Close> end;
+    route(
+        app, "/",
+        [&](Stream& peer) {
+          peer.send(more);
+          auto others = spawn([&] {
+            for (int i = 0; i < 40; ++i) {
+              peer.send(more);
+              sleep(20ms);
+            }
+            adding = false;
+          });
+          peer.wait_until_unsent(0);
+          end = peer.ended();
+          others.join();
+          over = true;
+        },
+        options);
+    RawClient client(app);
+    client.send(upgrade_request("/"));
+    client.read_until("\r\n\r\n");
+    while (adding && !client.ended()) {
+      client.pause();
+      sleep(20ms);
+      client.resume();
+      client.read(200'000);
+    }
+    EXPECT_TRUE(eventually([&] { return over; }));
+    EXPECT_FALSE(end) << end->reason;
+  });
+}
+
 TEST(WebSocketRoute, AFullInboxStopsReading) {
   run([] {
     http::App app;
