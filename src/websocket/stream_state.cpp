@@ -156,7 +156,8 @@ void StreamState::wait_until_unsent(std::size_t most) {
     writable_.clear();
     connection_->flush();  // what it leaves, on_drained() tells of
     if (connection_->unsent() <= most) return;
-    if (!writable_.wait_for(options_->backpressure_timeout) && is_open() && connection_->taken() == before) {
+    if (!writable_.wait_for(connection_->backpressure_timeout()) && is_open() &&
+        connection_->taken() == before) {
       return cut(close_code::kPolicyViolation, "slow reader");
     }
   }

@@ -24,6 +24,7 @@
 // reference cuts an open connection at once; after close() it still sends what is queued, politely.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -195,6 +196,10 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   void on_close_frame(std::span<const char> payload);
   std::string& queue_for(Opcode opcode);
   std::size_t held_size() const noexcept;
+  /// Cut as Options says.
+  std::chrono::milliseconds backpressure_timeout() const noexcept {
+    return std::chrono::milliseconds(backpressure_timeout_);
+  }
   /// Octets that the kernel has taken so far, modulo 2^32.
   std::uint32_t taken() const;
   bool in_frame() const noexcept;

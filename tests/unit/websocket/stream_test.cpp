@@ -350,6 +350,32 @@ TEST(WebSocketRoute, SendBlocksWhileThePeerDoesNotRead) {
   });
 }
 
+TEST(WebSocketRoute, ATimeMayBeForEver) {
+  run([] {
+    http::App app;
+    RouteOptions options;
+    options.backpressure_timeout = std::chrono::milliseconds::max();
+    int sent = 0;
+    route(
+        app, "/flood",
+        [&sent](Stream& peer) {
+          const std::string message(100'000, 'm');
+          while (sent < 50 && peer.send(message)) ++sent;
+        },
+        options);
+    RawClient client(app);
+    client.send(upgrade_request("/flood"));
+    client.read_until("\r\n\r\n");
+    client.pause();
+    EXPECT_TRUE(eventually([&] { return sent >= 10; }));
+    sleep(1ms);
+    client.resume();
+    const std::size_t all = 50 * server_text(std::string(100'000, 'm')).size();
+    EXPECT_EQ(client.read(all).size(), all);
+    EXPECT_EQ(sent, 50);
+  });
+}
+
 /// It takes less than is added meanwhile.
 TEST(WebSocketRoute, APeerThatTakesSomethingIsNoSlowReader) {
   run([] {
