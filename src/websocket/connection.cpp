@@ -212,8 +212,9 @@ void Connection::answer_close(std::uint16_t code, std::string_view reason) noexc
 void Connection::on_close_frame(std::span<const char> payload) {
   const codec::ClosePayload close = codec::parse_close_payload(payload);
   if (close.error != 0) return fail(close.error, "invalid close frame");
+  const bool answered = !in_frame();
   answer_close(close.code, {});
-  end({close.code, reason_of(close.reason), true}, Farewell::polite);
+  end({close.code, reason_of(close.reason), answered}, Farewell::polite);
 }
 
 void Connection::fail(std::uint16_t code, std::string_view reason) {

@@ -116,7 +116,7 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   /// who hands on what he receives (see MessagePart::remaining). All parts together must have that length:
   /// std::logic_error from the one that would exceed it, and from end_message() before it is reached. Until
   /// then nothing else can leave, so that pings and pongs wait as well, and whatever ends the connection cuts
-  /// it (close(): 1006).
+  /// it (close(): 1006; the peer's close frame gets no answer, and that is not clean).
   ///
   /// More of what answers the peer (pongs, sends in its callbacks) than Options::send_limit waiting so, and
   /// nothing is read until end_message(), or for Options::backpressure_timeout.

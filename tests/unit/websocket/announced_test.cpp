@@ -156,6 +156,7 @@ TEST_F(AnnouncedTest, WhatEndsTheConnectionCutsIt) {
     other.deliver(octets);
     ASSERT_TRUE(relay.close);
     EXPECT_EQ(relay.close->code, octets[0] == '\x88' ? 1000 : 1002);
+    EXPECT_FALSE(relay.close->clean) << "no close frame of ours has left";
     EXPECT_TRUE(other.retired);
     EXPECT_EQ(other.received,
               "\x81\x06"
