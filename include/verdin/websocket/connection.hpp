@@ -141,7 +141,8 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   void abort();
 
   bool is_open() const noexcept { return state_ == State::open; }
-  /// Octets queued and not yet taken by the kernel.
+  /// Octets queued and not yet taken by the kernel. Those of messages that wait behind one in parts come to
+  /// them with its end: however fast the peer reads, they do not leave before.
   std::size_t unsent() const { return stream_ ? stream_->unsent() : 0; }
   /// Back-pressure of the application: while paused nothing is read or delivered. What was read already comes
   /// after resume(), from the loop. Nests not; close() resumes.

@@ -61,7 +61,8 @@ struct Part {
 };
 
 /// A message on its way in parts. Other messages that are sent meanwhile leave behind it, within
-/// Options::drop_limit. Of one greenlet; it must not outlive its Stream.
+/// Options::drop_limit; send() and wait_until_unsent() do not wait for them, since it may be who calls them
+/// that has to finish this one first. Of one greenlet; it must not outlive its Stream.
 class MessageSink {
  public:
   MessageSink(MessageSink&& other) noexcept;
@@ -122,7 +123,7 @@ class Stream {
   MessageSink begin_binary(std::optional<std::uint64_t> length = {}) { return begin_message(true, length); }
 
   /// Begins to close: nothing more comes in, though what has come can be received. Does not wait for the
-  /// peer.
+  /// peer. For code and reason see Connection::close().
   void close(std::uint16_t code = close_code::kNormal, std::string_view reason = {});
   /// Blocks until it has ended, on either side: after close() until the peer has answered, or
   /// Options::close_timeout. So that the end is seen, messages above StreamOptions::inbox_limit are dropped

@@ -89,6 +89,27 @@ TEST(StreamParts, AreSentAsTheyAreWritten) {
       });
 }
 
+TEST(StreamParts, NobodyWaitsForWhatLeavesBehindHisOwnMessage) {
+  RouteOptions options;
+  options.send_limit = 1000;
+  converse(
+      options,
+      [](Stream& peer) {
+        MessageSink sink = peer.begin_text();
+        EXPECT_TRUE(sink.write("a"));
+        for (int i = 0; i < 10; ++i) EXPECT_TRUE(peer.send_binary(std::string(1000, 'x')));
+        peer.wait_until_unsent(0);
+        EXPECT_TRUE(sink.finish());
+        peer.wait_until_unsent(0);
+        EXPECT_TRUE(peer.is_open());
+      },
+      [](RawClient& client) {
+        std::string expected = first_frame(Opcode::text, "a") + final_frame(Opcode::continuation, "");
+        for (int i = 0; i < 10; ++i) expected += final_frame(Opcode::binary, std::string(1000, 'x'));
+        EXPECT_TRUE(client.read(expected.size()) == expected);
+      });
+}
+
 TEST(StreamParts, AnotherSinkWaitsForItsTurn) {
   converse(
       {},
