@@ -134,8 +134,9 @@ class Connection final : public RefCounted<Connection>, private loop::StreamHand
   bool ping(std::string_view payload = {});
 
   /// Sends a close frame and waits for the peer's; then, or after Options::close_timeout, on_close() is
-  /// called. Messages that still come in are dropped. The reason is cut to 123 octets of UTF-8. No effect
-  /// unless open.
+  /// called. Messages that still come in are dropped. The reason is cut to 123 octets of UTF-8, and left out
+  /// if it is not UTF-8. With a code that may not be sent (RFC 6455 section 7.4: 1004 to 1006, 1015, and all
+  /// but 1000 to 1014 and 3000 to 4999) the frame has neither: the peer sees 1005. No effect unless open.
   void close(std::uint16_t code = close_code::kNormal, std::string_view reason = {});
   /// Cuts the connection at once. No callback follows.
   void abort();

@@ -224,6 +224,26 @@ TEST_F(ConnectionTest, ClosesAndWaitsForTheAnswer) {
   EXPECT_EQ(handler.log.size(), 1u);
 }
 
+TEST_F(ConnectionTest, ClosesWithoutACodeOrReasonThatMayNotBeSent) {
+  struct Case {
+    std::uint16_t code;
+    std::string_view reason;
+    std::string payload;
+  };
+  for (const Case& each :
+       {Case{1000, "ended \xff", close_payload(1000)}, Case{4999, "x", close_payload(4999, "x")},
+        Case{0, "x", ""}, Case{1005, "", ""}, Case{1006, "x", ""}, Case{1015, "x", ""}, Case{2999, "x", ""},
+        Case{5000, "x", ""}}) {
+    FakePeer other;
+    const auto made = make_intrusive<Connection>(FakeStream::make(loop, other), options, handler);
+    made->close(each.code, each.reason);
+    EXPECT_FALSE(made->is_open());
+    other.end_turn();
+    EXPECT_EQ(other.received, server_frame(Opcode::close, each.payload)) << each.code;
+    made->abort();
+  }
+}
+
 TEST_F(ConnectionTest, APeerThatDoesNotAnswerTheCloseIsCutIn5Seconds) {
   open();
   connection->close();
