@@ -2,9 +2,10 @@
 // encoded once, however many they are (see shared_message.hpp).
 //
 //   websocket::Topics topics;
-//   websocket::route(app, "/news/:name", [&](websocket::Stream& peer) {
-//     topics.subscribe(peer, peer.request().param("name"));
-//     while (auto message = peer.receive()) topics.publish("chat", *message, peer);
+//   websocket::route(app, "/rooms/:name", [&](websocket::Stream& peer) {
+//     const std::string room(peer.request().param("name"));
+//     topics.subscribe(peer, room);
+//     while (auto message = peer.receive()) topics.publish(room, *message, peer);
 //   });
 //
 // A connection leaves its topics by itself when it ends; a topic exists while it has subscribers. A
