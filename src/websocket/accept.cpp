@@ -45,7 +45,7 @@ bool has_no_place(std::string_view name) {
          http::http1::equals_ignoring_case(name.substr(0, kPrefix.size()), kPrefix);
 }
 
-std::string answer_to(const codec::HandshakeRequest& handshake, const Options& options,
+std::string answer_to(const codec::HandshakeRequest& handshake, std::string_view subprotocol,
                       const std::optional<codec::DeflateAgreement>& deflate,
                       std::span<const http::Header> of_middlewares, std::span<const http::Header> extra) {
   std::string head;
@@ -54,10 +54,7 @@ std::string answer_to(const codec::HandshakeRequest& handshake, const Options& o
   http::http1::append_header(head, "Connection", "Upgrade");
   const codec::AcceptKey key = codec::accept_key(*handshake.key);
   http::http1::append_header(head, "Sec-WebSocket-Accept", codec::as_text(key));
-  if (handshake.protocols) {
-    const std::string_view chosen = codec::select_subprotocol(*handshake.protocols, options.subprotocols);
-    if (!chosen.empty()) http::http1::append_header(head, "Sec-WebSocket-Protocol", chosen);
-  }
+  if (!subprotocol.empty()) http::http1::append_header(head, "Sec-WebSocket-Protocol", subprotocol);
   if (deflate) http::http1::append_header(head, "Sec-WebSocket-Extensions", deflate->answer);
   for (const http::Header& header : of_middlewares) {
     if (!has_no_place(header.name)) http::http1::append_header(head, header.name, header.value);
@@ -88,8 +85,8 @@ IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const http::O
   if (options.deflate && handshake.extensions) {
     deflate = codec::agree_on_deflate(*handshake.extensions, *options.deflate);
   }
-  const std::string answer =
-      answer_to(handshake, options, deflate, exchange->headers_of_middlewares(), extra);
+  const std::string answer = answer_to(handshake, agreed_subprotocol(exchange->request(), options), deflate,
+                                       exchange->headers_of_middlewares(), extra);
   std::string early_input;
   loop::StreamPtr stream = exchange->take_stream(early_input);
   if (!stream) return nullptr;
@@ -102,6 +99,11 @@ IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const http::O
 IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const Options& options,
                                 ConnectionHandler& handler, std::span<const http::Header> extra) {
   return accept(exchange, http::Origins(), options, handler, extra);
+}
+
+std::string_view agreed_subprotocol(const http::Request& request, const Options& options) {
+  const auto offered = request.header("Sec-WebSocket-Protocol");
+  return offered ? codec::select_subprotocol(*offered, options.subprotocols) : std::string_view();
 }
 
 void refuse(http::Exchange& exchange, int status, std::string_view reason) {

@@ -4,7 +4,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include <verdin/protocol/websocket/handshake.hpp>
 #include <verdin/websocket/accept.hpp>
 
 namespace verdin::websocket::impl {
@@ -37,9 +36,7 @@ StreamState::~StreamState() {
 bool StreamState::accept(const http::Origins& origins) {
   connection_ = websocket::accept(exchange_, origins, *options_, *this);
   if (!connection_) return false;
-  if (const auto offered = request().header("Sec-WebSocket-Protocol")) {
-    subprotocol_ = protocol::websocket::select_subprotocol(*offered, options_->subprotocols);
-  }
+  subprotocol_ = agreed_subprotocol(request(), *options_);
   connection_->receive_parts(options_->receive_parts);
   return true;
 }

@@ -37,6 +37,10 @@ IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const http::O
 IntrusivePtr<Connection> accept(const http::ExchangePtr& exchange, const Options& options,
                                 ConnectionHandler& handler, std::span<const http::Header> extra = {});
 
+/// Which of Options::subprotocols accept() agrees on with the client, or has agreed on: the first that it
+/// names; empty if none. Valid as long as the request.
+std::string_view agreed_subprotocol(const http::Request& request, const Options& options);
+
 /// Answers a request that is not accepted: `status` 400, 403 or 405, or 426 with Upgrade and
 /// Sec-WebSocket-Version. The connection is closed.
 void refuse(http::Exchange& exchange, int status, std::string_view reason);

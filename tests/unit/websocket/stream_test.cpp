@@ -276,6 +276,38 @@ TEST(WebSocketAccept, AsksWhosePageItIs) {
   });
 }
 
+TEST(WebSocketAccept, SaysWhichSubprotocolItHasAgreedOn) {
+  class Telling final : public http::Endpoint, ConnectionHandler {
+    void on_request(http::ExchangePtr exchange) override {
+      connection_ = websocket::accept(exchange, options_, *this);
+      connection_->send_text("it is " + std::string(agreed_subprotocol(exchange->request(), options_)));
+    }
+    void on_text(std::span<char>) override {}
+    void on_binary(std::span<char>) override {}
+    void on_close(const Close&) override {}
+
+    Options options_{.subprotocols = {"v1", "v2"}};
+    IntrusivePtr<Connection> connection_;
+  };
+  run([] {
+    http::App app;
+    Telling telling;
+    app.mount("/", telling);
+    const auto told = [&app](std::string_view headers) {
+      RawClient client(app);
+      client.send(upgrade_request("/", headers));
+      const std::string head = client.read_until("\r\n\r\n");
+      const std::size_t line = head.find("\r\nSec-WebSocket-Protocol: ");
+      const std::string name = line == head.npos ? "" : head.substr(line + 26, 2);
+      EXPECT_EQ(client.read(8 + name.size()), server_text("it is " + name));
+      return name;
+    };
+    EXPECT_EQ(told("Sec-WebSocket-Protocol: v3, v2, v1\r\n"), "v2");
+    EXPECT_EQ(told("Sec-WebSocket-Protocol: v3\r\n"), "");
+    EXPECT_EQ(told(""), "");
+  });
+}
+
 TEST(WebSocketRoute, AFunctionThatThrowsClosesWith1011) {
   std::vector<std::string> errors;
   run([&] {
