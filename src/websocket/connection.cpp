@@ -330,7 +330,10 @@ void Connection::look_at_peer() {
   const bool expects = reading_ && expected_ > 0 && (!in_frame() || owed > 0);
   const std::uint16_t heard = reading_ ? std::exchange(heard_, std::uint16_t{0}) : kEverything;
   const bool there = expects ? heard >= expected_ : !stream_->peer_gone();
-  if (!there) return end({close_code::kAbnormal, "no answer to a ping", false}, Farewell::cut);
+  if (!there) {
+    const char* const reason = expects ? "no answer to a ping" : "the peer has gone";
+    return end({close_code::kAbnormal, reason, false}, Farewell::cut);
+  }
   watch_.start(std::chrono::milliseconds(ping_interval_));
   if (!in_frame()) {
     expected_ = enough_;

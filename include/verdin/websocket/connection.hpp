@@ -5,9 +5,10 @@
 // It answers pings and the close handshake by itself, checks everything the RFC asks for (a fault is answered
 // by its close code) and bounds what it queues for a peer that does not read (see Options). It pings, and
 // ends a connection whose peer is silent or drips a frame: Options::ping_interval and frame_rate. Only while
-// the application has paused it, or the peer does not read, is nothing expected, but that it is still there;
-// and within a message whose length was announced (begin_message()) nothing but the rest of what the peer has
-// begun.
+// the application has paused it, or the peer does not read, is nothing expected, but that it is still there
+// (who has sent FIN is not: it ends with 1006 within ping_interval, and what it sent before and nobody
+// has read, its close frame too, is lost with it: to wait for who paused could be for ever); and within a
+// message whose length was announced (begin_message()) nothing but the rest of what the peer has begun.
 //
 // A message that is not all there, or larger than memory should hold, is sent in parts (begin_message()), and
 // received in parts where receive_parts() asks for it: so a relay holds no message, however large.

@@ -94,8 +94,9 @@ class Stream {
   ~Stream();
 
   /// Blocks for the next message; none once the connection is closed by either side and what came before is
-  /// received.
-  /// With StreamOptions::receive_parts it is put together, up to Options::max_message_size (else 1009).
+  /// received. But what a peer has sent above StreamOptions::inbox_limit is not read: if it leaves (FIN)
+  /// while the inbox stays full for Options::ping_interval, that is lost, and ended() is 1006. With
+  /// StreamOptions::receive_parts it is put together, up to Options::max_message_size (else 1009).
   std::optional<Message> receive();
   /// Blocks for the next part; without StreamOptions::receive_parts each message is one.
   std::optional<Part> receive_part();

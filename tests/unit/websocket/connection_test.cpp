@@ -675,6 +675,7 @@ TEST_F(ConnectionTest, WhomThePausedDoNotReadMayBeSilent) {
   connection->pause();
   loop.advance(26s);
   EXPECT_EQ(handler.log, (Log{"close:1006:unclean"}));
+  EXPECT_EQ(handler.reason, "the peer has gone");
 }
 
 TEST_F(ConnectionTest, WhoHasClosedIsNotPinged) {
