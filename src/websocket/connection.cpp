@@ -323,13 +323,13 @@ void Connection::on_watch() {
 void Connection::look_at_peer() {
   if (state_ == State::doomed) return end({close_code::kAbnormal, "no memory", false}, Farewell::cut);
   if (state_ != State::open) return;
-  // While nothing is read, nothing can be heard, but that the peer has gone can be seen.
-  // Nor can be asked within a frame, which the application may take its time to fill; but a peer that is
-  // within one of its own owes the rest of it without being asked.
+  // While nothing is read, nothing can be heard, but that the peer has gone can be seen. (While it is read,
+  // the loop tells, behind all that came before.) Nor can be asked within a frame, which the application may
+  // take its time to fill; but a peer that is within one of its own owes the rest of it without being asked.
   const std::uint64_t owed = decoder_.awaited();
   const bool expects = reading_ && expected_ > 0 && (!in_frame() || owed > 0);
   const std::uint16_t heard = reading_ ? std::exchange(heard_, std::uint16_t{0}) : kEverything;
-  const bool there = expects ? heard >= expected_ : !stream_->peer_gone();
+  const bool there = expects ? heard >= expected_ : reading_ || !stream_->peer_gone();
   if (!there) {
     const char* const reason = expects ? "no answer to a ping" : "the peer has gone";
     return end({close_code::kAbnormal, reason, false}, Farewell::cut);

@@ -678,6 +678,15 @@ TEST_F(ConnectionTest, WhomThePausedDoNotReadMayBeSilent) {
   EXPECT_EQ(handler.reason, "the peer has gone");
 }
 
+TEST_F(ConnectionTest, WhatCameBeforeTheEndIsReadThoughALookAtThePeerComesFirst) {
+  open();
+  peer.gone_unseen = true;
+  loop.advance(26s);
+  EXPECT_EQ(handler.log, (Log{}));
+  peer.deliver(client_text("last words") + client_frame(0x88, close_payload(1000)));
+  EXPECT_EQ(handler.log, (Log{"text:last words", "close:1000:clean"}));
+}
+
 TEST_F(ConnectionTest, WhoHasClosedIsNotPinged) {
   open();
   connection->close();
