@@ -43,6 +43,7 @@ void Connection::guarded(F&& call) {
 void Connection::on_eof() {
   guarded([&] {
     eof_ = true;
+    if (phase_ == Phase::ending) return;  // it may still read
     if (phase_ != Phase::answering) return close_politely();
     if (body_is_streamed()) answering_->wake();
     abort_if_half_closed();
@@ -53,6 +54,7 @@ void Connection::on_error(std::error_code) { drop(); }
 
 void Connection::on_drained() {
   guarded([&] {
+    if (phase_ == Phase::ending) return close_politely();
     if (file_) return pump_file();
     if (answering_ && answering_->started_) return answering_->wake();
     go_on();
@@ -79,7 +81,7 @@ void Connection::use(std::string_view data) {
     }
   }
   rest_ = nullptr;
-  if (phase_ == Phase::closed) return;
+  if (phase_ >= Phase::ending) return;
   if (!data.empty()) {
     hold(data);
   } else if (paused_ && can_read()) {

@@ -1,6 +1,10 @@
 // Connection: the state machine between one stream and the exchanges on it. Internal.
 //
-//   idle -> head -> body -> answering -> idle ...      any state -> closed
+//   idle -> head -> body -> answering -> idle ...      any state -> ending -> closed
+//
+// One that ends politely is in `ending` until the kernel has all that was queued for its peer, and counts
+// until then: max_connections, write_timeout, write_rate and stop_grace hold for it as for any other. What
+// still comes in is dropped.
 //
 // One request is in flight at a time; what a pipelining peer sends meanwhile is held (at most what one read
 // of the loop gave) and the stream is paused. An idle connection owns no buffer and no exchange: about 200
@@ -65,7 +69,7 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   Connection* prev = nullptr;
 
  private:
-  enum class Phase : std::uint8_t { fresh, idle, head, body, answering, closed };
+  enum class Phase : std::uint8_t { fresh, idle, head, body, answering, ending, closed };
 
   void on_data(std::span<char> data) override;
   void on_eof() override;
@@ -85,7 +89,7 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   void hold(std::string_view data);
   void go_on();
   void go_on_later();
-  bool can_read() const noexcept { return phase_ != Phase::answering && phase_ != Phase::closed; }
+  bool can_read() const noexcept { return phase_ < Phase::answering; }
   bool body_is_streamed() const noexcept { return answering_ && answering_->reads_body_; }
   void end_body(Exchange& exchange);
   void fail_body(Exchange& exchange, int status);
@@ -107,6 +111,8 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   void send_uncounted(std::string_view octets);
   void abort_exchange();
   void close_politely();
+  void await_output();
+  ExchangePtr forget_input() noexcept;
   void leave_server();
 
   // Timeouts (connection_timeouts.cpp).

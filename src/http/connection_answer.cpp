@@ -389,6 +389,7 @@ loop::StreamPtr Connection::give_stream(Exchange& exchange, std::string& leftove
 // The answer to what cannot be understood. What the peer still sends is dropped.
 void Connection::refuse(int status) {
   const std::string_view reason = http1::reason_phrase(status);
+  const std::size_t before = stream_->unsent();
   std::string& to = stream_->send_in_place();
   http1::append_status_line(to, status);
   http1::append_date(to);
@@ -397,6 +398,7 @@ void Connection::refuse(int status) {
   http1::append_header(to, "Content-Type", "text/plain");
   http1::append_content_length(to, reason.size() + 1);
   to.append("Connection: close\r\n\r\n").append(reason).append("\n");
+  note_queued(before);
   close_politely();
 }
 
@@ -415,22 +417,45 @@ void Connection::drop() {
   if (noted) server_.note_access(*noted, false);
 }
 
+// What the kernel does not take now is waited for: a retired stream has a few seconds and no limits but
+// those, and nobody would wait for it when the app stops.
 void Connection::close_politely() {
   if (phase_ == Phase::closed) return;
   const IntrusivePtr<Connection> self(this);
+  if (stream_->unsent() > 0) stream_->flush();  // on_drained() follows where that leaves something
+  if (stream_->unsent() > 0) return await_output();
   loop::StreamPtr stream = std::move(stream_);
   leave_server();
   loop::retire(std::move(stream));
   abort_exchange();
 }
 
+void Connection::await_output() {
+  if (phase_ == Phase::ending) return;
+  const ExchangePtr unread = forget_input();
+  enter(Phase::ending);
+  if (paused_) {  // a peer that reads only when it has sent everything must not wait for us
+    paused_ = false;
+    stream_->resume();
+  }
+  if (unread) server_.body_aborted(*unread);
+  abort_exchange();
+}
+
+/// The exchange whose body will not come to its end, if there is one: its endpoint is to be told.
+ExchangePtr Connection::forget_input() noexcept {
+  ExchangePtr reading = std::move(reading_);
+  if (phase_ != Phase::body) reading = nullptr;
+  discards_input_ = true;
+  held_ = {};
+  return reading;
+}
+
 void Connection::leave_server() {
-  const ExchangePtr unread = phase_ == Phase::body ? std::move(reading_) : nullptr;
+  const ExchangePtr unread = forget_input();
   phase_ = Phase::closed;
   timer_.stop();
   file_.reset();
-  reading_.reset();
-  held_ = {};
   server_.forget(*this);
   if (unread) server_.body_aborted(*unread);
 }

@@ -33,6 +33,8 @@ void Connection::enter(Phase phase) {
       const milliseconds idle = options.keep_alive_timeout, write = options.write_timeout;
       return start_timer(idle.count() == 0 ? write : write.count() == 0 ? idle : std::min(idle, write));
     }
+    case Phase::ending:
+      return start_timer(options.write_timeout);
     case Phase::answering:
     case Phase::closed:
       return stop_timer();
@@ -54,6 +56,8 @@ void Connection::on_time() {
       return check_idle(elapsed);
     case Phase::answering:
       if (answering_ && answering_->awaits_body_) return fail_body(*answering_, 408);
+      return check_peer_takes();
+    case Phase::ending:
       return check_peer_takes();
     case Phase::closed:
       return;

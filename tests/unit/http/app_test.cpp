@@ -715,6 +715,32 @@ TEST(HttpApp, SignalsStopItGracefully) {  // reliability: 67
   thread.join();
 }
 
+// More than the kernel holds for a peer that does not read yet.
+TEST(HttpApp, AStopWaitsForAnswersThatTheKernelDoesNotHaveYet) {
+  for (const char* headers : {"", "Connection: close\r\n"}) {
+    App app(Options{.stop_grace = 1h});
+    const std::string much(24'000'000, 'x');
+    std::atomic<bool> answered = false, stopping = false;
+    app.get("/", [&](Request&, Response& r) {
+      r.send(much);
+      answered = true;
+    });
+    app.on_stop([&] { stopping = true; });
+    app.listen({"127.0.0.1", 0});
+    std::thread thread([&] {
+      Client client(app.port());
+      client.send("GET / HTTP/1.1\r\nHost: x\r\n" + std::string(headers) + "\r\n");
+      while (!answered) std::this_thread::sleep_for(1ms);
+      ::kill(::getpid(), SIGTERM);
+      while (!stopping) std::this_thread::sleep_for(1ms);
+      EXPECT_EQ(body_of(client.receive()).size(), much.size());
+    });
+    app.serve_forever();
+    EXPECT_TRUE(app.stopped());
+    thread.join();
+  }
+}
+
 std::atomic<int> signals_heard = 0;
 
 TEST(HttpApp, SignalsAreTheApplicationsWhereItWantsThem) {

@@ -668,6 +668,109 @@ TEST(HttpConnection, StopDropsWhatIsLeftBehindTheGrace) {
   });
 }
 
+std::string asking_for_much(std::string_view version, std::string_view headers = {}) {
+  return "POST / HTTP/" + std::string(version) + "\r\nHost: x\r\n" + std::string(headers) +
+         "Content-Length: 100000\r\n\r\n" + std::string(100'000, 'a');
+}
+
+TEST(HttpConnection, AnAnswerBehindWhichItClosesReachesAPeerThatReadsSlowly) {
+  in_hub([] {
+    Options options;
+    options.max_connections = 2;
+    Fixture server(options);
+    const std::string whole = server.exchange(asking_for_much("1.1", "Connection: close\r\n"));
+    enum class Kind { close, old, half_closed };
+    for (const Kind kind : {Kind::close, Kind::old, Kind::half_closed}) {
+      const auto peer = server.connect(), other = server.connect();
+      peer->window = 0;
+      server.echo.hold = true;
+      peer->send(asking_for_much(kind == Kind::old ? "1.0" : "1.1",
+                                 kind == Kind::close ? "Connection: close\r\n" : ""));
+      if (kind == Kind::half_closed) peer->send_eof();
+      server.echo.answer_next();
+      server.echo.hold = false;
+      peer->settle();
+      // It counts, and what it still says is dropped.
+      EXPECT_EQ(server.app.connections(), 2u);
+      EXPECT_EQ(status_in(server.exchange(kGet)), 503);
+      if (kind != Kind::half_closed) peer->send(kGet);
+      EXPECT_FALSE(peer->paused);
+      while (peer->received.size() < whole.size()) {
+        ASSERT_FALSE(peer->gone()) << peer->received.size();
+        ASSERT_EQ(server.app.connections(), 2u);
+        peer->open_window(1000);
+      }
+      EXPECT_TRUE(peer->finished);
+      EXPECT_EQ(server.app.connections(), 1u);
+      EXPECT_EQ(body_of(peer->received), body_of(whole));
+      other->send_eof();
+    }
+  });
+}
+
+TEST(HttpConnection, OneThatEndsIsDroppedWhenItsPeerTakesNothing) {
+  in_hub([] {
+    Options options;
+    options.write_timeout = 50ms;
+    options.keep_alive_timeout = 1h;
+    Fixture server(options);
+    for (const char* octets : {"GET / HTTP/1.0\r\n\r\n", "no request\r\n\r\n"}) {
+      const auto peer = server.connect();
+      peer->window = 20;
+      peer->send(octets);
+      EXPECT_FALSE(peer->gone());
+      EXPECT_TRUE(eventually([&] { return peer->closed; }));
+      EXPECT_EQ(peer->received.size(), 20u);
+    }
+    // Or breaks.
+    const auto peer = server.connect();
+    peer->window = 20;
+    peer->send("GET / HTTP/1.0\r\n\r\n");
+    peer->send_eof();
+    EXPECT_FALSE(peer->gone());
+    peer->fail();
+    EXPECT_TRUE(peer->closed);
+    EXPECT_EQ(server.app.connections(), 0u);
+  });
+}
+
+TEST(HttpConnection, StopWaitsForAnswersThatAreNotWithTheirPeers) {
+  in_hub([] {
+    Options options;
+    options.stop_grace = 1h;
+    Fixture server(options);
+    const auto idle = server.connect(), waiting = server.connect();
+    idle->window = waiting->window = 0;
+    idle->send(kGet);
+    server.echo.hold = true;
+    waiting->send(kGet);
+    server.app.stop();
+    server.echo.answer_next();
+    verdin::sleep(20ms);  // looks for the end have been
+    EXPECT_FALSE(server.app.stopped());
+    EXPECT_EQ(server.app.connections(), 2u);
+    waiting->open_window(1000);
+    EXPECT_TRUE(waiting->finished);
+    EXPECT_FALSE(server.app.stopped());
+    idle->open_window(1000);
+    EXPECT_EQ(status_in(idle->received), 200);
+    EXPECT_TRUE(idle->finished);
+    server.app.join();
+  });
+  in_hub([] {
+    Options options;
+    options.stop_grace = 30ms;
+    Fixture server(options);
+    const auto peer = server.connect();
+    peer->window = 20;
+    peer->send(kGet);
+    server.app.stop();
+    EXPECT_FALSE(peer->gone());
+    server.app.join();
+    EXPECT_TRUE(peer->closed);
+  });
+}
+
 TEST(HttpConnection, EndsAtEveryStepWithoutATrace) {
   // The peer fails, closes, or the app goes, behind each octet of a pipeline.
   in_hub([] {
