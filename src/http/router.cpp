@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include <verdin/protocol/http1/chars.hpp>
+#include <verdin/protocol/http1/uri.hpp>
 
 namespace verdin::http {
 
@@ -70,15 +71,17 @@ void Router::add(std::string_view pattern, Route route) {
       node = node->param.get();
       route.names.emplace_back(segment.substr(1));
     } else {
-      node = &node->child(segment);
+      node = &node->child(http1::canonical_escapes(segment));
     }
   }
   if (route_for(node->routes, route.method))
     throw std::invalid_argument("two routes for one method and pattern");
   if (route.names.empty() && node->routes.empty()) {
-    if (fixed_.size() <= pattern.size()) fixed_.resize(pattern.size() + 1);
-    auto& same_size = fixed_[pattern.size()];
-    same_size.emplace(std::ranges::lower_bound(same_size, pattern, {}, pattern_of), pattern, node);
+    const std::string path = http1::canonical_escapes(pattern);
+    if (fixed_.size() <= path.size()) fixed_.resize(path.size() + 1);
+    auto& same_size = fixed_[path.size()];
+    const auto at = std::ranges::lower_bound(same_size, std::string_view(path), {}, pattern_of);
+    same_size.emplace(at, path, node);
   }
   node->routes.push_back(std::make_unique<Route>(std::move(route)));
 }

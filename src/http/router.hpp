@@ -28,7 +28,7 @@ class Router {
   struct Match {
     Route* route = nullptr;
     int status = 404;                        // where there is no route: 404, 405, or 204 for OPTIONS
-    std::vector<std::string_view> captures;  // raw, in the order of the route's names
+    std::vector<std::string_view> captures;  // as in the path, in the order of the route's names
   };
 
   Router();
@@ -37,7 +37,7 @@ class Router {
   /// Throws std::invalid_argument for a pattern that is malformed, and for a method that it has already.
   void add(std::string_view pattern, Route route);
 
-  /// `path`: normalised, still percent-encoded.
+  /// `path`: without dot segments, its escapes canonical_escapes().
   Match match(std::string_view method, std::string_view path) const;
   /// "GET, HEAD, OPTIONS" for what match() found no method for.
   std::string allowed(std::string_view path) const;

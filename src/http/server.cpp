@@ -13,6 +13,12 @@ namespace verdin::http {
 
 namespace {
 constexpr std::size_t kErrorIdSize = 16;
+
+/// What the router is asked for: the same for all paths that are the same to everybody else.
+std::string routed_path(const Request& request) {
+  return http1::canonical_escapes(http1::remove_dot_segments(request.raw_path()));
+}
+
 }  // namespace
 
 /// Where a request is on its way through the middlewares.
@@ -66,7 +72,7 @@ void Server::resolve(Exchange& exchange) {
   exchange.endpoint_ = mounted_at(request.path_view());
   if (!exchange.endpoint_) {
     const bool plain = request.path_is_plain_;
-    const std::string cleaned = plain ? std::string() : http1::remove_dot_segments(request.raw_path());
+    const std::string cleaned = plain ? std::string() : routed_path(request);
     Router::Match match =
         router_.match(request.method(), plain ? request.raw_path() : std::string_view(cleaned));
     if (match.route) {
@@ -298,14 +304,13 @@ void Server::answer_as_router(Response& response) {
   const int status = response.exchange().router_status_;
   response.status(status);
   if (const auto page = error_pages_.find(status); page != error_pages_.end() && request.target() != "*") {
-    if (status == 405)
-      response.header("Allow", router_.allowed(http1::remove_dot_segments(request.raw_path())));
+    if (status == 405) response.header("Allow", router_.allowed(routed_path(request)));
     return page->second(response.exchange().request(), response);
   }
   if (status == 404) return response.type("text/plain").send("Not Found\n");
   if (status == 413) return response.type("text/plain").send("Content Too Large\n");
   if (request.target() == "*") return response.send();
-  response.header("Allow", router_.allowed(http1::remove_dot_segments(request.raw_path())));
+  response.header("Allow", router_.allowed(routed_path(request)));
   if (status == 204) return response.send();
   response.type("text/plain").send("Method Not Allowed\n");
 }

@@ -26,6 +26,9 @@ void check_paths(std::string_view text) {
   const std::string normal = http1::remove_dot_segments(text);
   require(normal.front() == '/' && normal.size() <= text.size() + 1);
   require(http1::remove_dot_segments(normal) == normal);
+  const std::string canonical = http1::canonical_escapes(text);
+  require(http1::canonical_escapes(canonical) == canonical);
+  if (const auto decoded = http1::percent_decode(text)) require(http1::percent_decode(canonical) == decoded);
   if (const auto file = http1::safe_file_path(text)) {
     require(("/" + *file + "/").find("/../") == std::string::npos && file->find('\0') == std::string::npos);
   }

@@ -92,6 +92,27 @@ std::string remove_dot_segments(std::string_view raw_path) {
   }
 }
 
+std::string canonical_escapes(std::string_view text) {
+  std::string to;
+  to.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      to += text[i];
+      continue;
+    }
+    const int octet = percent_value(text, i);
+    if (octet < 0 || octet == '%') {
+      to += "%25";
+    } else if (octet == '/') {
+      to += "%2F";
+    } else {
+      to += static_cast<char>(octet);
+    }
+    if (octet >= 0) i += 2;
+  }
+  return to;
+}
+
 std::optional<std::string> safe_file_path(std::string_view raw_path) {
   for (std::size_t i = 0; i < raw_path.size(); ++i) {
     if (raw_path[i] != '%') continue;

@@ -431,6 +431,29 @@ TEST_F(StaticFiles, MayLieBehindParameters) {
   });
 }
 
+// A route in front of files guards what it names, however that is written.
+TEST_F(StaticFiles, NoEscapeLeadsPastARoute) {
+  write("/site/a@b", "guarded");
+  write("/site/100%", "guarded");
+  app.get("/static/a%20b.js", [](Request&, Response& r) { r.status(401).send(); });
+  app.get("/static/a@b", [](Request&, Response& r) { r.status(401).send(); });
+  app.get("/static/100%", [](Request&, Response& r) { r.status(401).send(); });
+  app.get("/static/:name/:id", [](Request& q, Response& r) { r.send(std::string(q.param("id"))); });
+  app.post("/static/:name/me", [](Request&, Response& r) { r.send("me"); });
+  serve_while(app, [](std::uint16_t port) {
+    Client client(port);
+    for (const char* path :
+         {"/static/a%20b.js", "/static/%61%20b%2Ejs", "/%73tatic/a%20b.js", "/static/a@b", "/static/%61@b",
+          "/static/a%40b", "/static/x/../a%40%62", "/static/100%25", "/static/%31%30%30%25"})
+      EXPECT_EQ(status_of(client.get(path)), 401) << path;
+    EXPECT_EQ(body_of(client.get("/static/sub/a%2Fb%252F%25")), "a/b%2F%");
+    EXPECT_EQ(status_of(client.get("/static%2Fa@b")), 404);
+    client.send("PUT /static/x/m%65 HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_EQ(header_of(client.receive(), "Allow"), "GET, HEAD, OPTIONS, POST");
+  });
+  EXPECT_THROW(app.get("/static/%61@b", [](Request&, Response&) {}), std::invalid_argument);  // there is one
+}
+
 TEST_F(StaticFiles, NoRedirectLeadsToAnotherHost) {
   App other;
   other.static_files("/:tenant", root + "/site");

@@ -85,6 +85,20 @@ TEST(Http1Uri, DotSegments) {
   EXPECT_EQ(normal("*"), "/*");
 }
 
+TEST(Http1Uri, CanonicalEscapes) {
+  for (const auto& [text, canonical] : {std::pair{"/a/b", "/a/b"},
+                                        {"/%61%2Db/%7e", "/a-b/~"},
+                                        {"/%2f%2F%25%2561", "/%2F%2F%25%2561"},
+                                        {"/a%40b%20c%C3%a9", "/a@b c\xC3\xA9"},
+                                        {"/%", "/%25"},
+                                        {"/%6", "/%256"},
+                                        {"/%g1%61", "/%25g1a"},
+                                        {"", ""}}) {
+    EXPECT_EQ(http1::canonical_escapes(text), canonical) << text;
+    EXPECT_EQ(http1::canonical_escapes(canonical), canonical) << text;
+  }
+}
+
 TEST(Http1Uri, PlainPathsAreWhatDecodingLeavesAsTheyAre) {
   EXPECT_FALSE(http1::is_plain_path(""));
   EXPECT_FALSE(http1::is_plain_path("a"));

@@ -24,6 +24,11 @@ bool is_plain_path(std::string_view raw_path) noexcept;
 /// over the root), still percent-encoded, and always starting with "/". Empty segments are kept.
 std::string remove_dot_segments(std::string_view raw_path);
 
+/// Every escape decoded but those of "/" and "%", which stay "%2F" and "%25" (a "%" that is no escape gets
+/// one): two paths of the same meaning are the same then (RFC 3986 section 6.2.2), and percent_decode() of a
+/// part of one is that part's.
+std::string canonical_escapes(std::string_view text);
+
 /// A normalised, decoded path that is safe to append to a directory: starts with "/", and has no segment that
 /// is empty,
 /// "." or "..", no NUL, no backslash, and no "/" that was encoded. None for anything else.
