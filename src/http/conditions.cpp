@@ -34,6 +34,8 @@ int status_by_conditions(const Request& request, std::string_view etag, std::opt
 
 bool Response::settled_by(std::string_view etag, std::optional<std::time_t> changed) {
   check_unsent();
+  // RFC 9110 section 13.2.1: else a client that has what is gone now would be told that it has not changed.
+  if (status_ < 200 || status_ >= 300) return false;
   const int ended = status_by_conditions(exchange_->request(), etag, changed);
   if (!etag.empty()) header("ETag", etag);
   if (changed) header("Last-Modified", http1::format_date(*changed));

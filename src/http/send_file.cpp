@@ -77,9 +77,13 @@ bool Response::send_opened(const std::string& file_name, FileBody file, const st
   const std::string etag = etag_of(info), changed = http1::format_date(info.st_mtim.tv_sec);
   if (settled_by(etag, info.st_mtim.tv_sec)) return true;
   if (!has_header("Content-Type")) type(http1::media_type(file_name));
-  header("Accept-Ranges", "bytes");
   http1::ByteRange part{0, size};
-  switch (wanted_range(exchange_->request(), etag, changed, size, part)) {
+  auto range = http1::RangeResult::whole;
+  if (status_ == 200) {  // RFC 9110 section 14.2: parts are of nothing else
+    header("Accept-Ranges", "bytes");
+    range = wanted_range(exchange_->request(), etag, changed, size, part);
+  }
+  switch (range) {
     case http1::RangeResult::whole:
       part = {0, size};
       break;

@@ -54,6 +54,7 @@ class Response {
 
   /// Sets ETag (`etag` with its quotes; empty: none) and Last-Modified. If the request's conditions on them
   /// (If-Match, If-None-Match, ...) settle it, it is answered with 304 or 412, and true: the handler is done.
+  /// Where the status was set to another than 2xx, no condition counts: nothing is set, and false.
   bool settled_by(std::string_view etag, std::optional<std::time_t> changed = std::nullopt);
 
   /// As text/plain unless a type is set.
@@ -76,7 +77,8 @@ class Response {
   /// Relative or absolute; written as given, so it must be percent-encoded.
   void redirect(std::string_view location, int status = 302);
   /// Answers with a regular file: type by its name, ETag, Last-Modified, conditions, one range (the whole to
-  /// who asks for several). 404 and false if there is no such file that can be read. The name is trusted: see
+  /// who asks for several); type and content alone with another status than 2xx, that of an error page.
+  /// 404 and false if there is no such file that can be read. The name is trusted: see
   /// http1::safe_file_path() for names that peers choose. std::system_error where there are no descriptors.
   bool send_file(const std::string& file_name);
   void render(const Template& page, std::span<const TemplateValue> values);

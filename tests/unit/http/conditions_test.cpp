@@ -119,6 +119,37 @@ TEST(HttpConditions, HoldForFilesToo) {
   std::filesystem::remove(name);
 }
 
+// RFC 9110 sections 13.2.1 and 14.2.
+TEST(HttpConditions, AreNoneOfAnswersThatAreErrors) {
+  const std::string name = testing::TempDir() + "verdin-conditions-404-" + std::to_string(::getpid());
+  std::ofstream(name) << "gone";
+  App app;
+  app.error_page(404, [&](Request&, Response& r) { r.type("text/html").send_file(name); });
+  app.get("/failed", [&](Request&, Response& r) { r.status(500).send_file(name); });
+  app.get("/made", [](Request&, Response& r) {
+    if (!r.status(410).settled_by("\"v7\"", kChanged)) r.send("gone");
+  });
+  app.get("/created", [](Request&, Response& r) {
+    if (!r.status(201).settled_by("\"v7\"", kChanged)) r.send("new");
+  });
+  serve_while(app, [](std::uint16_t port) {
+    Client client(port);
+    for (const char* line :
+         {"If-None-Match: *", "If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT", "If-Match: \"x\"",
+          "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:36 GMT", "Range: bytes=0-1", "Range: bytes=900-"}) {
+      for (const auto& [path, status] : {std::pair{"/none", 404}, {"/failed", 500}, {"/made", 410}}) {
+        const std::string answer = ask(client, "GET", path, line);
+        EXPECT_EQ(status_of(answer), status) << line;
+        EXPECT_EQ(body_of(answer), "gone") << line;
+        for (const char* header : {"ETag", "Last-Modified", "Accept-Ranges", "Content-Range"})
+          EXPECT_EQ(header_of(answer, header), "") << line;
+      }
+    }
+    EXPECT_EQ(status_of(ask(client, "GET", "/created", "If-None-Match: *")), 304);
+  });
+  std::filesystem::remove(name);
+}
+
 TEST(HttpServerName, IsToldOnlyWhereItIsSet) {
   Options options;
   options.server_name = "shop";
