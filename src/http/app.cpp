@@ -14,6 +14,7 @@ App::~App() {
   server_->shut_down();
   // A serve_forever() that is unwound later must not look for them.
   server_->forget_endpoints();
+  server_->release_waiters();
 }
 
 App& App::route(std::string_view method, std::string_view pattern, Handler handler,
@@ -95,12 +96,12 @@ void App::serve_forever() {
   }
   // However it is left (the greenlet may be killed): nothing of the hub's stays behind.
   struct ShutDown {
-    Server& server;
+    IntrusivePtr<Server> server;  // the App may be destroyed meanwhile
     ~ShutDown() {
-      server.shut_down();
-      if (!server.stopped()) server.end_endpoints();
+      server->shut_down();
+      if (!server->stopped()) server->end_endpoints();
     }
-  } shut_down{*server_};
+  } shut_down{server_};
   start();
   loop::WatchPtr interrupt, terminate;
   if (options().handle_signals) {
@@ -115,7 +116,10 @@ void App::serve_forever() {
 void App::stop() { server_->stop(); }
 bool App::stopping() const noexcept { return server_->stopping(); }
 bool App::stopped() const noexcept { return server_->stopped(); }
-void App::join() { server_->join(); }
+void App::join() {
+  const IntrusivePtr<Server> server = server_;
+  server->join();
+}
 std::size_t App::connections() const noexcept { return server_->connections(); }
 const Options& App::options() const noexcept { return server_->options(); }
 

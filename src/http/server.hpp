@@ -52,6 +52,8 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   bool stopping() const noexcept { return stopping_; }
   bool stopped() const noexcept { return stopped_.is_set(); }
   void join() { stopped_.wait(); }
+  /// There will be no other end.
+  void release_waiters() { stopped_.set(); }
   std::size_t connections() const noexcept { return connection_count_; }
 
   // For connections (server.cpp).

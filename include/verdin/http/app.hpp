@@ -96,7 +96,8 @@ class App {
   explicit App(const Options& options = {});
   App(const App&) = delete;
   App& operator=(const App&) = delete;
-  /// Drops what is still open.
+  /// Drops what is still open; whoever waits in serve_forever() or join() returns. Safe in anything that the
+  /// App calls: handlers, middlewares, endpoints and hooks.
   ~App();
 
   App& get(std::string_view pattern, Handler handler, const RouteOptions& options = {}) {

@@ -17,9 +17,11 @@
 #include <verdin/runtime/errors.hpp>
 #include <verdin/runtime/hub.hpp>
 #include <verdin/runtime/sleep.hpp>
+#include <verdin/runtime/spawn.hpp>
 
 #include "support/forks.hpp"
 #include "support/http_client.hpp"
+#include "support/memory_stream.hpp"
 #include "support/wanted_loop.hpp"
 
 namespace {
@@ -762,6 +764,32 @@ TEST(HttpApp, AStopWaitsForAnswersThatTheKernelDoesNotHaveYet) {
     EXPECT_TRUE(app.stopped());
     thread.join();
   }
+}
+
+TEST(HttpApp, OneThatIsDestroyedLetsGoOfWhoWaitsForItsEnd) {
+  verdin::run([] {
+    for (const bool stops : {false, true}) {
+      auto app = std::make_unique<App>();
+      app->listen({"127.0.0.1", 0});
+      const auto serving = verdin::spawn([&] { app->serve_forever(); });
+      const auto waiting = verdin::spawn([&] { app->join(); });
+      verdin::yield();
+      if (stops) app->stop();
+      app.reset();
+      EXPECT_TRUE(verdin::tests::eventually([&] { return serving.ready() && waiting.ready(); }));
+    }
+    // By a handler of its own.
+    auto app = std::make_unique<App>();
+    app->get("/", [&](Request&, Response& r) {
+      r.send("bye");
+      app.reset();
+    });
+    app->listen({"127.0.0.1", 0});
+    std::thread client([port = app->port()] { Client(port).get("/"); });
+    app->serve_forever();
+    EXPECT_FALSE(app);
+    client.join();
+  });
 }
 
 std::atomic<int> signals_heard = 0;
