@@ -19,7 +19,7 @@ constexpr std::size_t kMostBodyHeld = 64 * 1024;  // of one that a handler reads
 static_assert(sizeof(Connection) <= 256);
 
 Connection::Connection(Server& server, loop::StreamPtr stream, bool secure)
-    : server_(server),
+    : server_(&server),
       stream_(std::move(stream)),
       timer_(stream_->loop(), loop::on_timer<&Connection::on_timer>, this),
       secure_(secure) {}
@@ -35,7 +35,7 @@ void Connection::on_data(std::span<char> data) { run({data.data(), data.size()})
 template <typename F>
 void Connection::guarded(F&& call) {
   const IntrusivePtr<Connection> self(this);
-  if (server_.guarded(nullptr, call)) return;
+  if (server_->guarded(nullptr, call)) return;
   rest_ = nullptr;
   drop();
 }
@@ -93,10 +93,10 @@ void Connection::use(std::string_view data) {
 /// Much may wait while the kernel will take it. What it will not take waits for the peer, and that is to be
 /// little: so the mark goes down as the kernel's room does (which is asked for at 8 KiB, 16, 32).
 bool Connection::output_is_high() {
-  const std::size_t unsent = stream_->unsent(), most = server_.options().write_high_water;
+  const std::size_t unsent = stream_->unsent(), most = server_->options().write_high_water;
   if (unsent > most) return true;
   if (unsent <= std::max<std::size_t>(kLittleOutput, mark_)) return false;
-  const bool short_of_memory = timer_.loop().now() < server_.kernel_is_short_until;
+  const bool short_of_memory = timer_.loop().now() < server_->kernel_is_short_until;
   const std::size_t room = short_of_memory ? 0 : stream_->room() / 2;
   mark_ = static_cast<std::uint32_t>(std::min(room, 2 * unsent));
   return unsent > mark_;
@@ -110,7 +110,7 @@ bool Connection::output_is_full() {
   mark_ = 0;
   if (stream_->unsent() == 0) return false;
   // With all its sockets it is at the end of its memory for them (tcp_mem), which no socket's room tells.
-  if (there_was_room) server_.kernel_is_short_until = timer_.loop().now() + kShortOfMemory;
+  if (there_was_room) server_->kernel_is_short_until = timer_.loop().now() + kShortOfMemory;
   return true;
 }
 
@@ -147,7 +147,7 @@ void Connection::read_head(std::string_view& data) {
   }
   http1::HeadParser& head = reading_->request_.head_;
   const bool is_first = !head.started();
-  switch (head.feed(data, server_.options().limits)) {
+  switch (head.feed(data, server_->options().limits)) {
     case http1::ParseState::more:
       if (is_first) enter(Phase::head);  // its time begins: one that came whole needs none
       return;
@@ -170,7 +170,7 @@ void Connection::head_done(bool body_has_begun) {
   if (head.expectation() == http1::Expectation::unknown) return refuse(417);
   request.stream_ = stream_.get();
   request.secure_ = secure_;
-  server_.resolve(*reading_);
+  server_->resolve(*reading_);
   if (phase_ == Phase::closed) return;
   if (head.body_kind() == http1::BodyKind::none) return request_done();
   if (head.body_kind() == http1::BodyKind::sized && head.content_length() > reading_->body_limit_)
@@ -200,7 +200,7 @@ void Connection::read_body(std::string_view& data) {
   std::string& body = reading_->request_.body_;
   while (true) {
     std::string_view piece;
-    const http1::ParseState state = reading_->decoder_.feed(data, piece, server_.options().limits);
+    const http1::ParseState state = reading_->decoder_.feed(data, piece, server_->options().limits);
     if (state == http1::ParseState::failed) return refuse(reading_->decoder_.error().status);
     if (piece.size() > reading_->body_limit_ - body.size()) return body_too_large();
     body.append(piece);
@@ -212,7 +212,7 @@ void Connection::read_body(std::string_view& data) {
 void Connection::begin_answer(Exchange& exchange) {
   exchange.connection_ = this;
   answering_ = &exchange;
-  if (server_.notes_access()) {
+  if (server_->notes_access()) {
     exchange.began_ = stream_->loop().now();
     exchange.request_.peer_address();  // kept there: it may be asked for when the stream has gone
   }
@@ -222,7 +222,7 @@ void Connection::begin_answer(Exchange& exchange) {
 void Connection::request_done() {
   ExchangePtr exchange = std::move(reading_);
   begin_answer(*exchange);
-  server_.dispatch(std::move(exchange));
+  server_->dispatch(std::move(exchange));
 }
 
 void Connection::body_too_large() {
@@ -231,7 +231,7 @@ void Connection::body_too_large() {
   exchange->request_.body_ = {};
   discards_input_ = true;
   begin_answer(*exchange);
-  server_.body_too_large(std::move(exchange));
+  server_->body_too_large(std::move(exchange));
 }
 
 }  // namespace verdin::http

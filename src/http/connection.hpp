@@ -62,7 +62,7 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   bool output_is_full();
   void abort_if_half_closed();
   loop::StreamPtr give_stream(Exchange& exchange, std::string& leftover);
-  Server& server() const noexcept { return server_; }
+  Server& server() const noexcept { return *server_; }
 
   // Links of the server's list.
   Connection* next = nullptr;
@@ -128,7 +128,7 @@ class Connection final : public loop::StreamHandler, public RefCounted<Connectio
   /// It stays on the wheel: the next phase puts it off, which costs less.
   void stop_timer() noexcept { timed_ = false; }
 
-  Server& server_;
+  const IntrusivePtr<Server> server_;  // hooks, which may destroy the App, are called from everywhere
   loop::StreamPtr stream_;
   IntrusivePtr<Exchange> reading_;
   Exchange* answering_ = nullptr;     // the one in flight; whoever answers owns it

@@ -139,7 +139,7 @@ bool Connection::write_head(Exchange& exchange, int status, std::span<const Head
   const http1::HeadParser& head = exchange.request_.head_;
   exchange.status_ = status;
   const Said said = check_headers(headers, exchange.headers_are_checked_);
-  if (said.close || eof_ || discards_input_ || server_.stopping() || !head.keep_alive() ||
+  if (said.close || eof_ || discards_input_ || server_->stopping() || !head.keep_alive() ||
       exchange.reads_body_ || (!size && head.version() == http1::Version::http10)) {
     exchange.close_after_ = true;
   }
@@ -147,7 +147,7 @@ bool Connection::write_head(Exchange& exchange, int status, std::span<const Head
   const bool no_body = http1::status_has_no_body(status);
   const bool has_body = !no_body && head.method() != "HEAD";
   const bool is_short = body.size() <= kWithHead;
-  const std::string& server_name = server_.options().server_name;
+  const std::string& server_name = server_->options().server_name;
   const std::size_t room =
       room_for(headers) + server_name.size() + kMostOfServers + (has_body && is_short ? body.size() : 0);
   // Throws before anything is there.
@@ -225,20 +225,20 @@ void Connection::respond(Exchange& exchange, int status, std::span<const Header>
   const bool has_body = write_head(exchange, status, headers, size);
   if (has_body) exchange.answer_size_ = size;
   note_queued(before);
-  const bool is_noted_later = has_body && server_.notes_access();
+  const bool is_noted_later = has_body && server_->notes_access();
   sends_unread_ = has_body && size >= kSentUnread;
   if (is_noted_later) file->noted = ExchangePtr(&exchange);
   if (has_body) file_ = std::move(file);
   end_exchange(exchange, !is_noted_later);
-  if (!has_body) return answered(!exchange.close_after_);
+  if (!file_) return answered(!exchange.close_after_);
   keep_behind_file_ = !exchange.close_after_;
-  start_timer(server_.options().write_timeout);
+  start_timer(server_->options().write_timeout);
   pump_file();
 }
 
 // The exchange is answered; what it holds lives on for those who have references.
 void Connection::end_exchange(Exchange& exchange, bool is_noted) {
-  if (is_noted) server_.note_access(exchange, true);
+  if (is_noted) server_->note_access(exchange, true);
   exchange.finished_ = true;
   exchange.connection_ = nullptr;
   exchange.request_.stream_ = nullptr;
@@ -252,9 +252,10 @@ void Connection::end_exchange(Exchange& exchange, bool is_noted) {
 }
 
 void Connection::answered(bool keep) {
+  if (phase_ == Phase::closed) return;  // App::on_access has destroyed the App
   // Who has closed its side while the answer was made asks nothing more; and an app that stops waits for no
   // more.
-  const bool is_last = (eof_ || server_.stopping()) && held_.empty() && (!rest_ || rest_->empty());
+  const bool is_last = (eof_ || server_->stopping()) && held_.empty() && (!rest_ || rest_->empty());
   if (!keep || is_last) return close_politely();
   enter(Phase::idle);
   if (rest_) return;  // run() goes on by itself
@@ -282,7 +283,7 @@ bool Connection::send_unread(FileBody& file) {
 }
 
 void Connection::pump_file_later() {
-  server_.later([self = IntrusivePtr<Connection>(this)] {
+  server_->later([self = IntrusivePtr<Connection>(this)] {
     if (self->file_) self->pump_file();
   });
 }
@@ -308,11 +309,11 @@ void Connection::pump_pieces_of_file() {
     if (count == 0) {
       const ExchangePtr noted = std::move(file_->noted);
       file_.reset();
-      if (noted) server_.note_access(*noted, true);
+      if (noted) server_->note_access(*noted, true);
       return answered(keep_behind_file_);
     }
     done += static_cast<std::size_t>(count);
-    if (stream_->unsent() < server_.options().write_high_water) continue;
+    if (stream_->unsent() < server_->options().write_high_water) continue;
     stream_->flush();
     if (stream_->unsent() > 0) return;  // on_drained() goes on
     if (done >= kFileTurn) return pump_file_later();
@@ -345,10 +346,10 @@ void Connection::abort_exchange() {
   exchange->finished_ = true;
   exchange->connection_ = nullptr;
   exchange->request_.stream_ = nullptr;
-  server_.note_access(*exchange, false);
+  server_->note_access(*exchange, false);
   exchange->wake();
   UniqueFunction<void()> aborted = std::move(exchange->aborted_);
-  if (aborted) server_.guarded(nullptr, aborted);
+  if (aborted) server_->guarded(nullptr, aborted);
 }
 
 // A peer that has closed its side may still read a response; but one whose answer is not under way (a
@@ -359,7 +360,7 @@ void Connection::abort_if_half_closed() {
   if (!answering_ || !answering_->aborted_) return;
   const bool has_more = paused_ || (rest_ && !rest_->empty());
   if (!eof_ && !(has_more && stream_->peer_gone())) return;
-  server_.later([self = IntrusivePtr<Connection>(this)] {
+  server_->later([self = IntrusivePtr<Connection>(this)] {
     if (self->answering_ && self->answering_->aborted_) self->drop();
   });
 }
@@ -374,6 +375,7 @@ loop::StreamPtr Connection::give_stream(Exchange& exchange, std::string& leftove
   exchange.status_ = 101;
   exchange.extras_.reset();  // the answer has them; the request may be kept as long as the connection
   end_exchange(exchange);
+  if (phase_ == Phase::closed) return nullptr;  // as in answered()
   leftover = std::move(held_);
   if (rest_) {
     leftover.append(*rest_);
@@ -393,7 +395,7 @@ void Connection::refuse(int status) {
   std::string& to = stream_->send_in_place();
   http1::append_status_line(to, status);
   http1::append_date(to);
-  const std::string& server_name = server_.options().server_name;
+  const std::string& server_name = server_->options().server_name;
   if (!server_name.empty()) http1::append_header(to, "Server", server_name);
   http1::append_header(to, "Content-Type", "text/plain");
   http1::append_content_length(to, reason.size() + 1);
@@ -414,7 +416,7 @@ void Connection::drop() {
   const loop::StreamPtr stream = std::move(stream_);
   leave_server();
   abort_exchange();
-  if (noted) server_.note_access(*noted, false);
+  if (noted) server_->note_access(*noted, false);
 }
 
 // What the kernel does not take now is waited for: a retired stream has a few seconds and no limits but
@@ -438,7 +440,7 @@ void Connection::await_output() {
     paused_ = false;
     stream_->resume();
   }
-  if (unread) server_.body_aborted(*unread);
+  if (unread) server_->body_aborted(*unread);
   abort_exchange();
 }
 
@@ -456,8 +458,8 @@ void Connection::leave_server() {
   phase_ = Phase::closed;
   timer_.stop();
   file_.reset();
-  server_.forget(*this);
-  if (unread) server_.body_aborted(*unread);
+  server_->forget(*this);
+  if (unread) server_->body_aborted(*unread);
 }
 
 }  // namespace verdin::http

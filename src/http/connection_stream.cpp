@@ -25,7 +25,7 @@ void Connection::start(Exchange& exchange, int status, std::span<const Header> h
   exchange.left_ = size.value_or(0);
   exchange.started_ = true;
   note_queued(before);
-  start_timer(server_.options().write_timeout);
+  start_timer(server_->options().write_timeout);
 }
 
 void Connection::send_piece(Exchange& exchange, std::string_view piece) {
@@ -73,7 +73,7 @@ std::optional<std::size_t> Connection::take_body(Exchange& exchange, std::span<c
     std::string_view data = std::string_view(held_).substr(exchange.held_used_, into.size() - size);
     const std::size_t given = data.size();
     std::string_view piece;
-    const http1::ParseState state = exchange.decoder_.feed(data, piece, server_.options().limits);
+    const http1::ParseState state = exchange.decoder_.feed(data, piece, server_->options().limits);
     exchange.held_used_ += given - data.size();
     exchange.body_size_ += piece.size();
     if (state == http1::ParseState::failed) {
@@ -133,7 +133,7 @@ void Connection::await_body(Exchange& exchange) {
   }
   exchange.awaits_body_ = true;
   exchange.wait_began_ = stream_->loop().now();
-  const Options& options = server_.options();
+  const Options& options = server_->options();
   if (options.body_timeout.count() == 0) return;
   milliseconds allowed = options.body_timeout;
   if (options.body_rate > 0) allowed += milliseconds(exchange.body_size_ * 1000 / options.body_rate);
@@ -145,7 +145,7 @@ void Connection::stop_awaiting_body(Exchange& exchange) {
   if (!std::exchange(exchange.awaits_body_, false)) return;
   exchange.waited_ += stream_->loop().now() - exchange.wait_began_;
   stop_timer();
-  if (exchange.started_) start_timer(server_.options().write_timeout);
+  if (exchange.started_) start_timer(server_->options().write_timeout);
 }
 
 }  // namespace verdin::http

@@ -21,7 +21,7 @@ void Connection::enter(Phase phase) {
   phase_ = phase;
   if (phase == Phase::answering) return stop_timer();
   phase_began_ = timer_.loop().now();
-  const Options& options = server_.options();
+  const Options& options = server_->options();
   switch (phase) {
     case Phase::fresh:
     case Phase::head:
@@ -65,7 +65,7 @@ void Connection::on_time() {
 }
 
 void Connection::check_body_rate(milliseconds elapsed) {
-  const Options& options = server_.options();
+  const Options& options = server_->options();
   milliseconds allowed = options.body_timeout;
   if (options.body_rate > 0)
     allowed += milliseconds(reading_->request_.body_.size() * 1000 / options.body_rate);
@@ -75,7 +75,7 @@ void Connection::check_body_rate(milliseconds elapsed) {
 
 void Connection::check_idle(milliseconds elapsed) {
   if (stream_->unsent() > 0) return check_peer_takes();
-  const milliseconds allowed = server_.options().keep_alive_timeout;
+  const milliseconds allowed = server_->options().keep_alive_timeout;
   if (allowed.count() == 0) return;
   if (elapsed >= allowed) return close_politely();
   start_timer(allowed - elapsed);
@@ -83,7 +83,7 @@ void Connection::check_idle(milliseconds elapsed) {
 
 // Something waits for the peer: it must have taken its share since the last look.
 void Connection::check_peer_takes() {
-  const Options& options = server_.options();
+  const Options& options = server_->options();
   if (options.write_timeout.count() == 0) return start_timer(options.keep_alive_timeout);
   const auto now = timer_.loop().now();
   const auto elapsed = std::chrono::duration_cast<milliseconds>(now - taken_at_);

@@ -124,11 +124,13 @@ void Server::forget(Connection& connection) {
 
 template <typename F>
 void Server::for_each_endpoint(F&& call) const {
-  for (const Mount& mount : mounts_) call(*mount.endpoint);
-  for (const std::shared_ptr<Endpoint>& endpoint : routed_endpoints_) call(*endpoint);
+  // One that is called may destroy the App: then there are no more.
+  for (std::size_t i = 0; i < mounts_.size(); ++i) call(*std::shared_ptr(mounts_[i].endpoint));
+  for (std::size_t i = 0; i < routed_endpoints_.size(); ++i) call(*std::shared_ptr(routed_endpoints_[i]));
 }
 
 void Server::stop() {
+  const IntrusivePtr<Server> self(this);
   if (stopping_) return;
   stopping_ = true;
   stop_listening();
@@ -136,6 +138,7 @@ void Server::stop() {
   auto hooks = std::exchange(stop_hooks_, {});  // one of them may add another
   for (UniqueFunction<void()>& hook : hooks) guarded(nullptr, hook);
   for_each_endpoint([this](Endpoint& endpoint) { guarded(nullptr, [&] { endpoint.on_stop(); }); });
+  if (stopped()) return;  // one of them has destroyed the App
   for (Connection* connection = first_; connection;) {
     Connection* const following = connection->next;
     connection->begin_stop();
@@ -154,6 +157,7 @@ bool Server::endpoints_are_done() const {
 }
 
 void Server::watch_the_end() {
+  const IntrusivePtr<Server> self(this);  // what it drops may tell hooks that destroy the App
   const bool grace_is_over = Hub::current().loop().now() - stop_began_ >= options_.stop_grace;
   if (grace_is_over) {
     while (first_) first_->drop();

@@ -477,6 +477,54 @@ TEST(HttpConnection, AnExchangeOutlivesItsApp) {
   });
 }
 
+// Whatever it calls may destroy an App. (That nothing of it is used then is for AddressSanitizer to say.)
+TEST(HttpConnection, HooksMayDestroyTheApp) {
+  using verdin::http::Response;
+  enum class Hook { access, access_of_cut, stop, end_of_endpoint };
+  class Ends final : public Echo {
+   public:
+    explicit Ends(std::unique_ptr<App>& app) : app_(app) {}
+    void on_stop() override { app_.reset(); }
+
+   private:
+    std::unique_ptr<App>& app_;
+  };
+  in_hub([] {
+    for (const Hook hook : {Hook::access, Hook::access_of_cut, Hook::stop, Hook::end_of_endpoint}) {
+      for (const char* path : {"/send", "/pieces", "/file", "/none", "/echo", "/upgrade", "/held"}) {
+        auto app = std::make_unique<App>();
+        Echo echo, upgrading;
+        Ends ends(app);
+        upgrading.hold = true;
+        app->mount("/echo", echo).mount("/held", upgrading);
+        app->get("/send", [](Request&, Response& r) { r.send("x"); });
+        app->get("/pieces", [](Request&, Response& r) {
+          for (int i = 0; i < 3; ++i) r.write("x");
+        });
+        app->get("/file", [](Request&, Response& r) { r.send_file("/proc/self/exe"); });
+        app->get("/upgrade", [](Request& q, Response& r) {
+          std::string leftover;
+          EXPECT_EQ(r.exchange().take_stream(leftover) != nullptr, q.query("kept") == "");
+        });
+        if (hook == Hook::end_of_endpoint) app->mount("/ends", ends).mount("/behind", echo);
+        if (hook == Hook::stop) app->on_stop([&] { app.reset(); }).on_stop([] {});
+        if (hook < Hook::stop) app->on_access([&](const verdin::http::Access&) { app.reset(); });
+        const auto peer = std::make_shared<MemoryPeer>();
+        app->serve(MemoryStream::make(peer));
+        const std::string query = hook == Hook::access || hook == Hook::access_of_cut ? "" : "?kept";
+        if (hook == Hook::access_of_cut) peer->window = 10;
+        peer->send("GET " + std::string(path) + query + " HTTP/1.1\r\nHost: x\r\n\r\n" + std::string(kGet));
+        if (!upgrading.held.empty()) upgrading.answer_next();
+        if (hook == Hook::access_of_cut && !peer->gone()) peer->fail();
+        if (hook >= Hook::stop) app->stop();
+        peer->settle();
+        EXPECT_TRUE(eventually([&] { return !app; })) << path;
+        EXPECT_TRUE(peer->gone()) << path;
+      }
+    }
+  });
+}
+
 TEST(HttpConnection, HeadersThatSplitTheResponseAreRefused) {  // reliability: 29
   in_hub([] {
     Fixture server;
