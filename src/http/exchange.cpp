@@ -95,6 +95,12 @@ void Exchange::end() {
   connection_->end(*this);
 }
 
+void Exchange::end_behind(std::string_view last) {
+  if (!connection_) return;
+  connection_->send_piece(*this, last);
+  connection_->end(*this);
+}
+
 std::size_t Exchange::read_body(std::span<char> into) {
   const ExchangePtr self(this);
   if (into.empty()) return 0;

@@ -235,6 +235,7 @@ bool Response::write_coded(std::string_view piece) {
     if (!exchange_->write(coded)) return false;
     if (piece.empty()) return true;
     yield();
+    if (!encoder_) return false;  // another greenlet has ended the answer
   }
 }
 
@@ -253,7 +254,7 @@ void Response::end() {
     std::string last;
     encoder_->finish(last);
     encoder_.reset();
-    exchange_->write(last);
+    return exchange_->end_behind(last);
   }
   exchange_->end();
 }

@@ -12,8 +12,9 @@
 // start(), write() and end() answer piece by piece instead: chunked (to HTTP/1.0: until the connection
 // closes), or of a size that start() was told. Other than that many octets is std::length_error, from write()
 // before it sends them, and from end(). write(), read_body() and peer_leaves() block their greenlet; one
-// greenlet at a time may be in one of them. An answer that was started and let go of before end() has its
-// connection dropped: the peer sees that it is not whole.
+// greenlet at a time may be in one of them. end() blocks nobody, and may come from another: write() is false
+// then. An answer that was started and let go of before end() has its connection dropped: the peer sees that
+// it is not whole.
 #pragma once
 
 #include <cstddef>
@@ -154,6 +155,8 @@ class Exchange final : public RefCounted<Exchange> {
   void wait(std::optional<loop::Clock::duration> limit = std::nullopt);
   void wake();
   void drop();
+  /// end(), behind a last piece, for which nobody waits.
+  void end_behind(std::string_view last);
 
   Connection* connection_ = nullptr;  // from the complete request to the answer
   UniqueFunction<void()> aborted_;

@@ -10,6 +10,9 @@
 #include <verdin/protocol/http1/chars.hpp>
 #include <verdin/runtime/event.hpp>
 #include <verdin/runtime/run.hpp>
+#include <verdin/runtime/spawn.hpp>
+
+#include "support/memory_stream.hpp"
 
 namespace coded_stream_tests {
 namespace {
@@ -68,6 +71,51 @@ std::string repeated(const std::string& text, int times) {
   std::string all;
   for (int i = 0; i < times; ++i) all += text + std::to_string(i);
   return all;
+}
+
+// The piece is cut where the encoder was, and what was sent can be decoded.
+TEST(HttpCodedStream, MayBeEndedWhileAnotherGreenletWrites) {
+  verdin::run([] {
+    Site site;
+    std::string noise(1'000'000, '\0');
+    for (std::uint32_t i = 0, x = 1; i < noise.size(); ++i)
+      noise[i] = static_cast<char>((x = x * 69069 + 1) >> 24);
+    for (const std::string& piece : {std::string(3'000'000, 'x'), noise}) {
+      const bool waits = piece == noise;  // for its peer; else it gives others their turn
+      bool wrote = true, ended = false;
+      site.app.any(waits ? "/noise" : "/text", [&](Request&, Response& r) {
+        verdin::Greenlet writer = verdin::spawn([&] { wrote = r.write(piece); });
+        verdin::yield();
+        r.end();
+        ended = true;
+        writer.join();
+      });
+      const auto peer = std::make_shared<verdin::tests::MemoryPeer>();
+      site.app.serve(verdin::tests::MemoryStream::make(peer));
+      peer->window = waits ? 1000 : peer->window;
+      peer->send("GET " + std::string(waits ? "/noise" : "/text") +
+                 " HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n");
+      peer->settle();
+      EXPECT_TRUE(ended);
+      peer->open_window(10'000'000);
+      EXPECT_FALSE(wrote);
+      EXPECT_FALSE(peer->gone());
+      EXPECT_EQ(site.errors, 0);
+      std::string_view octets = peer->received;
+      octets.remove_prefix(octets.find("\r\n\r\n") + 4);
+      http1::BodyDecoder chunks(http1::BodyKind::chunked, 0);
+      ContentDecoder decoder(ContentCoding::gzip);
+      std::string text;
+      while (!octets.empty()) {
+        std::string_view data;
+        ASSERT_NE(chunks.feed(octets, data, {}), http1::ParseState::failed);
+        ASSERT_NE(decoder.feed(data, text, 10'000'000), ContentDecoder::State::failed);
+      }
+      EXPECT_TRUE(chunks.done());
+      EXPECT_TRUE(decoder.complete());
+      EXPECT_TRUE(text == piece.substr(0, text.size()));
+    }
+  });
 }
 
 TEST(HttpCodedStream, EachPieceCanBeReadWhenItHasCome) {
