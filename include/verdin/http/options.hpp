@@ -26,8 +26,10 @@ struct Options {
       10'000};                    // from the head's end to the body's, extended by body_rate: 408
   std::uint32_t body_rate = 500;  // octets that buy another second of body_timeout
   std::chrono::milliseconds keep_alive_timeout{
-      10'000};                                      // between a response and the next request's first octet
-  std::chrono::milliseconds write_timeout{10'000};  // for a peer that takes less than write_rate
+      10'000};  // between a response and the next request's first octet
+  /// For a peer that takes less than write_rate: looked at so often, so one that takes nothing at all is gone
+  /// after one to two of it (what the kernel took at first counts as taken).
+  std::chrono::milliseconds write_timeout{10'000};
   std::uint32_t write_rate = 500;  // octets a second that a peer must take while some wait for it
   std::chrono::milliseconds stop_grace{5'000};  // for what is in flight when the app is stopped
 
@@ -44,7 +46,10 @@ struct Options {
   /// such an encoder; and there are proxies that hold compressed octets back until they have many.
   bool compress_events = false;
 
-  std::size_t max_connections = 100'000;  // those above are answered 503
+  /// Those above are answered 503. Not counted is what has its last answer and waits for its peer to close, 5
+  /// s at most, those that got the 503 among them: there ought to be descriptors (RLIMIT_NOFILE) for as many
+  /// connections more as may come to an end in 5 s.
+  std::size_t max_connections = 100'000;
   std::size_t write_high_water =
       64 * 1024;               // queued octets above which a pipelining peer's next request waits, or write()
   std::string server_name{};   // of a Server header in every answer; empty: none, which tells strangers less
