@@ -30,7 +30,7 @@ class Server final : public RefCounted<Server>, public loop::AcceptHandler {
   std::deque<Middleware>& middlewares() noexcept { return middlewares_; }
   void set_error_hook(ErrorHook hook) { error_hook_ = std::move(hook); }
   void set_access_hook(AccessHook hook) { access_hook_ = std::move(hook); }
-  void add_stop_hook(UniqueFunction<void()> hook) { stop_hooks_.push_back(std::move(hook)); }
+  void add_stop_hook(UniqueFunction<void()> hook);
   void set_error_page(int status, Handler page) { error_pages_[status] = std::move(page); }
   void mount(std::string_view prefix, std::shared_ptr<Endpoint> endpoint);
   void add_routed_endpoint(std::shared_ptr<Endpoint> endpoint) {

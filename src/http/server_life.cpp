@@ -129,13 +129,21 @@ void Server::for_each_endpoint(F&& call) const {
   for (std::size_t i = 0; i < routed_endpoints_.size(); ++i) call(*std::shared_ptr(routed_endpoints_[i]));
 }
 
+void Server::add_stop_hook(UniqueFunction<void()> hook) {
+  if (stopping_) {  // also by a hook
+    guarded(nullptr, hook);
+  } else {
+    stop_hooks_.push_back(std::move(hook));
+  }
+}
+
 void Server::stop() {
   const IntrusivePtr<Server> self(this);
   if (stopping_) return;
   stopping_ = true;
   stop_listening();
   if (!Hub::current_or_null()) return stopped_.set();
-  auto hooks = std::exchange(stop_hooks_, {});  // one of them may add another
+  auto hooks = std::exchange(stop_hooks_, {});
   for (UniqueFunction<void()>& hook : hooks) guarded(nullptr, hook);
   for_each_endpoint([this](Endpoint& endpoint) { guarded(nullptr, [&] { endpoint.on_stop(); }); });
   if (stopped()) return;  // one of them has destroyed the App

@@ -162,6 +162,7 @@ class App {
 
   /// Called when stop() begins, however it came to it (a signal, say): for whoever has to be told, a handler
   /// that waits for news and not for its peer, for one. In the context of who stopped it: it must not block.
+  /// At once where that has been.
   App& on_stop(UniqueFunction<void()> hook);
 
   /// Makes the page for answers of that status which no handler made: 404 and 405 of the router, 404 of

@@ -586,6 +586,21 @@ TEST(HttpStreaming, ServerSentEvents) {
   });
 }
 
+TEST(HttpStreaming, HooksOfAStopAreCalledWheneverTheyAreAdded) {
+  verdin::run([] {
+    Site site;
+    std::vector<std::string> called;
+    site.app.on_stop([&] {
+      called.emplace_back("first");
+      site.app.on_stop([&] { called.emplace_back("added by it"); });
+    });
+    site.app.on_stop([&] { called.emplace_back("second"); });
+    site.app.stop();
+    site.app.on_stop([&] { called.emplace_back("late"); });
+    EXPECT_EQ(called, (std::vector<std::string>{"first", "added by it", "second", "late"}));
+  });
+}
+
 TEST(HttpStreaming, AnswersWithoutAnEndEndWhenTheAppStops) {
   verdin::run([] {
     Options options;
