@@ -1,3 +1,5 @@
+#include <limits>
+
 #include <verdin/protocol/http1/chars.hpp>
 #include <verdin/protocol/http1/negotiation.hpp>
 
@@ -31,14 +33,15 @@ int split_weight(std::string_view element, std::string_view& coding) noexcept {
   return parse_weight(parameter.substr(2));
 }
 
+/// What no number can hold is as far beyond a file's end as its highest.
 bool parse_number(std::string_view text, std::uint64_t& number) noexcept {
+  constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
   number = 0;
-  if (text.empty() || text.size() > 18) return false;
   for (char c : text) {
     if (!is_digit(c)) return false;
-    number = number * 10 + static_cast<std::uint64_t>(c - '0');
+    number = number > (kMost - 9) / 10 ? kMost : number * 10 + static_cast<std::uint64_t>(c - '0');
   }
-  return true;
+  return !text.empty();
 }
 
 }  // namespace

@@ -231,6 +231,13 @@ TEST(Http1Negotiation, Ranges) {
     }
     return std::to_string(part.first) + "+" + std::to_string(part.size);
   };
+  EXPECT_EQ(range("bytes=8-99999999999999999999", 10), "8+2");
+  EXPECT_EQ(range("bytes=8-18446744073709551625", 10), "8+2");  // 2^64 + 9
+  EXPECT_EQ(range("bytes=00000000000000000000008-9", 10), "8+2");
+  EXPECT_EQ(range("bytes=18446744073709551615-", 10), "416");
+  EXPECT_EQ(range("bytes=99999999999999999999-99999999999999999999", 10), "416");
+  EXPECT_EQ(range("bytes=-99999999999999999999", 10), "0+10");
+  EXPECT_EQ(range("bytes=99999999999999999999-1", 10), "whole");
   EXPECT_EQ(range("bytes=0-0", 10), "0+1");
   EXPECT_EQ(range("bytes=2-", 10), "2+8");
   EXPECT_EQ(range("bytes=2-100", 10), "2+8");
@@ -240,8 +247,8 @@ TEST(Http1Negotiation, Ranges) {
   EXPECT_EQ(range("bytes=10-", 10), "416");
   EXPECT_EQ(range("bytes=-0", 10), "416");
   EXPECT_EQ(range("bytes=0-", 0), "416");
-  for (const char* odd : {"bytes=3-2", "bytes=0-1,3-4", "lines=1-2", "bytes=", "bytes=-", "bytes=a-b", "",
-                          "bytes=99999999999999999999-"}) {
+  for (const char* odd : {"bytes=3-2", "bytes=0-1,3-4", "lines=1-2", "bytes=", "bytes=-", "bytes=a-b",
+                          "bytes=-9a", "bytes=99999999999999999999a-", ""}) {
     EXPECT_EQ(range(odd, 10), "whole") << odd;
   }
 }
