@@ -1,4 +1,7 @@
 // Response::settled_by(): the conditions of a request, in the order of RFC 9110 section 13.2.2.
+#include <algorithm>
+#include <ctime>
+
 #include <verdin/http/response.hpp>
 #include <verdin/protocol/http1/date.hpp>
 #include <verdin/protocol/http1/negotiation.hpp>
@@ -38,7 +41,9 @@ bool Response::settled_by(std::string_view etag, std::optional<std::time_t> chan
   if (status_ < 200 || status_ >= 300) return false;
   const int ended = status_by_conditions(exchange_->request(), etag, changed);
   if (!etag.empty()) header("ETag", etag);
-  if (changed) header("Last-Modified", http1::format_date(*changed));
+  if (changed) {  // RFC 9110 section 8.8.2.1: never later than the answer
+    header("Last-Modified", http1::format_date(std::min(*changed, std::time(nullptr))));
+  }
   if (ended == 0) return false;
   status(ended).send();
   return true;

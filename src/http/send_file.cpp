@@ -28,12 +28,14 @@ std::string etag_of(const struct stat& info) {
   return std::string(text.data(), static_cast<std::size_t>(size));
 }
 
-http1::RangeResult wanted_range(const Request& request, std::string_view etag, std::string_view changed,
-                                std::uint64_t size, http1::ByteRange& part) {
+/// A date as If-Range is never true: a file may change more than once a second, and who has the beginning of
+/// one state would get the end of another (RFC 9110 section 13.1.5).
+http1::RangeResult wanted_range(const Request& request, std::string_view etag, std::uint64_t size,
+                                http1::ByteRange& part) {
   const auto range = request.header("Range");
   if (!range || !request.is("GET")) return http1::RangeResult::whole;
   const auto condition = request.header("If-Range");
-  if (condition && *condition != etag && *condition != changed) return http1::RangeResult::whole;
+  if (condition && *condition != etag) return http1::RangeResult::whole;
   return http1::match_range(*range, size, part);
 }
 
@@ -74,14 +76,14 @@ bool Response::send_opened(const std::string& file_name, FileBody file, const st
     return false;
   }
   const auto size = static_cast<std::uint64_t>(info.st_size);
-  const std::string etag = etag_of(info), changed = http1::format_date(info.st_mtim.tv_sec);
+  const std::string etag = etag_of(info);
   if (settled_by(etag, info.st_mtim.tv_sec)) return true;
   if (!has_header("Content-Type")) type(http1::media_type(file_name));
   http1::ByteRange part{0, size};
   auto range = http1::RangeResult::whole;
   if (status_ == 200) {  // RFC 9110 section 14.2: parts are of nothing else
     header("Accept-Ranges", "bytes");
-    range = wanted_range(exchange_->request(), etag, changed, size, part);
+    range = wanted_range(exchange_->request(), etag, size, part);
   }
   switch (range) {
     case http1::RangeResult::whole:

@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <verdin/protocol/http1/date.hpp>
+
 #include "support/http_client.hpp"
 
 namespace {
@@ -117,6 +119,21 @@ TEST(HttpConditions, HoldForFilesToo) {
     EXPECT_EQ(status_of(ask(client, "GET", "/file", "If-Match: " + etag + "\r\nRange: bytes=0-1")), 206);
   });
   std::filesystem::remove(name);
+}
+
+TEST(HttpConditions, LastModifiedIsNeverLaterThanTheAnswer) {
+  App app;
+  app.get("/", [](Request&, Response& r) {
+    if (!r.settled_by("\"v7\"", std::time(nullptr) + 1'000'000)) r.send("from the future");
+  });
+  serve_while(app, [](std::uint16_t port) {
+    Client client(port);
+    const std::string answer = client.get("/");
+    const auto date = verdin::http::http1::parse_date(header_of(answer, "Date"));
+    const auto changed = verdin::http::http1::parse_date(header_of(answer, "Last-Modified"));
+    ASSERT_TRUE(date && changed);
+    EXPECT_LE(*changed, *date);
+  });
 }
 
 // RFC 9110 sections 13.2.1 and 14.2.
