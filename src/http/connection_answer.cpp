@@ -145,7 +145,7 @@ bool Connection::write_head(Exchange& exchange, int status, std::span<const Head
   }
   std::string& queue = stream_->send_in_place();
   const bool no_body = http1::status_has_no_body(status);
-  const bool has_body = !no_body && head.method() != "HEAD";
+  const bool has_body = !http1::status_has_no_content(status) && head.method() != "HEAD";
   const bool is_short = body.size() <= kWithHead;
   const std::string& server_name = server_->options().server_name;
   const std::size_t room =
@@ -163,8 +163,11 @@ bool Connection::write_head(Exchange& exchange, int status, std::span<const Head
   }
   if (!said.date) to << http1::current_date_line();
   if (!said.server && !server_name.empty()) to << "Server: " << server_name << "\r\n";
-  if (!no_body && size) to << "Content-Length: " << *size << "\r\n";
-  if (!no_body && !size && head.version() == http1::Version::http11) to << "Transfer-Encoding: chunked\r\n";
+  const bool is_empty = !no_body && http1::status_has_no_content(status);
+  if (is_empty) to << "Content-Length: 0\r\n";
+  const bool is_framed = !no_body && !is_empty;
+  if (is_framed && size) to << "Content-Length: " << *size << "\r\n";
+  if (is_framed && !size && head.version() == http1::Version::http11) to << "Transfer-Encoding: chunked\r\n";
   if (exchange.close_after_) {
     to << "Connection: close\r\n";
   } else if (head.version() == http1::Version::http10) {

@@ -59,8 +59,8 @@ bool Response::has_header(std::string_view name) const noexcept {
 }
 
 bool Response::may_be_compressed(std::size_t size) const {
-  if (compress_from_ == 0 || size < compress_from_ || status_ == 206 || http1::status_has_no_body(status_) ||
-      has_header("Content-Encoding") || has_header("Content-Range"))
+  if (compress_from_ == 0 || size < compress_from_ || status_ == 206 ||
+      http1::status_has_no_content(status_) || has_header("Content-Encoding") || has_header("Content-Range"))
     return false;
   const auto is_text_of_use = [this](std::string_view type) {
     return is_text(type) && (compress_events_ || media_type(type) != kEvents);
@@ -243,7 +243,7 @@ void Response::end() {
   if (gone_) return;
   if (!exchange_->started()) {
     if (!length_) return send();
-    const bool has_body = !http1::status_has_no_body(status_) && !exchange_->request().is("HEAD");
+    const bool has_body = !http1::status_has_no_content(status_) && !exchange_->request().is("HEAD");
     if (*length_ > 0 && has_body && !exchange_->finished())  // while there may be another answer
       throw std::length_error("verdin: an answer is shorter than it was to be");
     write({});

@@ -530,7 +530,7 @@ TEST(HttpStreaming, AnswersThatHaveNoBodyNeverGetOne) {
       Options options;
       options.compress_from = compresses ? 1 : 0;
       options.compress_events = compresses;
-      for (const int status : {204, 304, 200}) {  // 200: HEAD
+      for (const int status : {204, 205, 304, 200}) {  // 200: HEAD
         Site site(options);
         for (const auto& [path, handler] : ways) {
           site.app.get(std::string("/") + path, [status, handler = handler](Request& q, Response& r) {
@@ -549,7 +549,9 @@ TEST(HttpStreaming, AnswersThatHaveNoBodyNeverGetOne) {
           EXPECT_EQ(behind_head(answer).substr(0, 17), "HTTP/1.1 200 OK\r\n") << path << ' ' << answer;
           if (status == 200) continue;
           const std::string head = answer.substr(0, answer.find("\r\n\r\n"));
-          EXPECT_FALSE(has(head, "Content-Length") || has(head, "Transfer-Encoding")) << head;
+          EXPECT_EQ(has(head + "\r\n", "Content-Length: 0\r\n"), status == 205) << head;
+          EXPECT_FALSE(has(head, "Transfer-Encoding") || has(head, "Content-Encoding")) << head;
+          EXPECT_TRUE(status == 205 || !has(head, "Content-Length")) << head;
         }
         EXPECT_EQ(site.errors, 0);
       }

@@ -27,6 +27,10 @@ std::string_view reason_phrase(int status) noexcept;
 constexpr bool status_has_no_body(int status) noexcept {
   return status < 200 || status == 204 || status == 304;
 }
+/// The same, or one that is to say so by a length of 0 (RFC 9110 section 15.3.6).
+constexpr bool status_has_no_content(int status) noexcept {
+  return status_has_no_body(status) || status == 205;
+}
 
 bool is_valid_header_name(std::string_view name) noexcept;
 /// No CR, LF, NUL or other control character but HTAB, and no blank at an end.
