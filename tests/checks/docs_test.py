@@ -68,6 +68,30 @@ class DocsTest(unittest.TestCase):
         self.refuses({"src/loop/a.cpp": ""}, "does not name `loop/`")
         self.refuses({"apps/chat/a.cpp": ""}, "does not name `apps/chat/`")
 
+    def test_refuses_options_without_their_default(self):
+        limits = "struct Limits {\n  std::uint32_t head = 16 * 1024;  // x; y = 2\n  int lines = 100;\n};\n"
+        header = ("struct Options {\n  http1::Limits limits{1 << 20};\n  std::size_t most = 1'000'000;\n"
+                  "  std::chrono::milliseconds wait{\n      10'000};\n  bool quick = true;\n  std::string name{};\n"
+                  "  std::chrono::seconds age = std::chrono::hours(24 * 14);\n  Site site = Site::lax;\n};\n")
+        page = ("`http::Options`: `quick` (on: x), `name` (none), `age` (14 days), `site` (`lax`).\n\n| x | default |\n"
+                "| --- | --- |\n| `limits.head`, `lines` | 1 MiB, 100 | x |\n| `most`, `wait` | 1 MB, 10 s | x |\n")
+        files = {"include/verdin/http/a.hpp": header, "include/verdin/protocol/http1/b.hpp": limits, "docs/options.md": page,
+                 "docs/architecture.md": GOOD["docs/architecture.md"] + "`http/` `protocol/`\n"}
+        result = self.check(files)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        for right, wrong, reason in [
+                ("1 MiB", "2 MiB", "docs/options.md:5: `limits.head` of http::Options is 1,048,576 or 1,024 KiB or 1 MiB"),
+                ("1 MiB", "1 MiBs", "`limits.head`"), ("100 |", "1,000 |", "`limits.lines`"), ("1 MB", "1,000,0001", "`most`"),
+                ("10 s", "100 s", "`wait`"), ("10 s", "10.5 s", "`wait`"), ("(on:", "(off:", "`quick`"), ("(none)", "(`x`)", "`name`"),
+                ("14 days", "15 days", "`age`"), ("`lax`", "`none`", "`site`"), ("`quick` (on: x), ", "", "default of `quick`"),
+                ("| `most`, `wait`", "| `wait`", "default of `most`"), ("`name` (", "`gone` (5), `name` (", "http::Options has no `gone`")]:
+            self.refuses(files | {"docs/options.md": page.replace(right, wrong)}, reason)
+        for right, wrong, reason in [("1 << 20", "1 << 21", "`limits.head`"), ("= true", "= false", "`quick`"),
+                                     ("10'000", "1'000", "`wait`"), ("std::string name{}", 'std::string name = "y"', "`name`"),
+                                     ("24 * 14", "24 * 15", "`age`"), ("<< 20}", "<< 20, 90}", "`limits.lines`")]:
+            self.refuses(files | {"include/verdin/http/a.hpp": header.replace(right, wrong)}, reason)
+        self.refuses(files | {"include/verdin/protocol/http1/b.hpp": limits.replace("100", "90")}, "`limits.lines`")
+
     def test_refuses_lock_files_with_hosts(self):
         self.refuses({"examples/package-lock.json": '{"resolved": "x"}'}, "names the host")
 
