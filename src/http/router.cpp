@@ -40,6 +40,13 @@ std::string_view segment_at(std::string_view path, std::size_t begin) {
 
 constexpr auto pattern_of = [](const auto& fixed) -> std::string_view { return fixed.first; };
 
+/// Request::param() could tell one of two that are called the same.
+void add_name(Route& route, std::string_view name) {
+  if (std::ranges::find(route.names, name) != route.names.end())
+    throw std::invalid_argument("two parameters of a route have one name");
+  route.names.emplace_back(name);
+}
+
 Route* route_for(const std::vector<std::unique_ptr<Route>>& routes, std::string_view method) {
   for (const auto& route : routes) {
     if (route->method == method) return route.get();
@@ -64,12 +71,12 @@ void Router::add(std::string_view pattern, Route route) {
       if (end != pattern.size()) throw std::invalid_argument("\"*\" ends a route's pattern");
       if (!node->tail) node->tail = std::make_unique<Node>();
       node = node->tail.get();
-      route.names.emplace_back("*");
+      add_name(route, segment);
     } else if (!segment.empty() && segment[0] == ':') {
       if (segment.size() == 1) throw std::invalid_argument("a route's parameter has no name");
       if (!node->param) node->param = std::make_unique<Node>();
       node = node->param.get();
-      route.names.emplace_back(segment.substr(1));
+      add_name(route, segment.substr(1));
     } else {
       node = &node->child(http1::canonical_escapes(segment));
     }

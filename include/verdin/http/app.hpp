@@ -18,7 +18,8 @@
 //
 // Threads: all calls on the thread of the hub that serves (routes may be added before there is one). Only
 // serve_forever() blocks (and listen(), if the host is a name). listen() throws std::system_error, route
-// functions and the constructor std::invalid_argument.
+// functions (for a pattern that is none, or has two parameters of one name, too) and the constructor
+// std::invalid_argument.
 #pragma once
 
 #include <chrono>

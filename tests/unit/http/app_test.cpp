@@ -154,6 +154,10 @@ TEST(HttpApp, BadPatternsAreRefused) {
   EXPECT_THROW(app.get("a", handler), std::invalid_argument);
   EXPECT_THROW(app.get("/:", handler), std::invalid_argument);
   EXPECT_THROW(app.get("/*/a", handler), std::invalid_argument);
+  for (const char* twice : {"/:x/:x", "/:x/a/:y/:x", "/:x/:x/*", "/:x/:x/", "/:*/*"})
+    EXPECT_THROW(app.get(twice, handler), std::invalid_argument) << twice;
+  EXPECT_THROW(app.static_files("/of/:x/:x", "/tmp"), std::invalid_argument);
+  EXPECT_NO_THROW(app.get("/a/:x/:X", handler));  // two names
   EXPECT_THROW(app.route("B AD", "/", handler), std::invalid_argument);
   app.get("/:a", handler);
   EXPECT_THROW(app.get("/:b", handler), std::invalid_argument);
