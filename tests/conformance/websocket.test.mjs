@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { deflateRawSync, constants } from 'node:zlib';
 import { WebSocket, WebSocketServer } from '../interop/lib/packages.mjs';
-import { Server, run_program } from '../interop/lib/server.mjs';
+import { Server, run_program, sanitized } from '../interop/lib/server.mjs';
 import { within } from '../interop/lib/wait.mjs';
 
 const kLimit = 1 << 20;
@@ -73,7 +73,7 @@ it('says what it agrees to', async () => {
 });
 
 /** By hand: the handshake, `frames` as [first octet, payload], then the code of the close frame that comes back. */
-function refused(frames) {
+function refused(frames, by = server) {
   const octets = frames.map(([first, payload]) => {
     const head = payload.length < 126 ? [first, 0x80 | payload.length]
       : payload.length < 65_536 ? [first, 0xfe, payload.length >> 8, payload.length & 255]
@@ -81,7 +81,7 @@ function refused(frames) {
     return Buffer.concat([Buffer.from([...head, 0, 0, 0, 0]), payload]);
   });
   return within(new Promise((resolve, reject) => {
-    const socket = connect(server.port, '127.0.0.1');
+    const socket = connect(by.port, '127.0.0.1');
     let got = Buffer.alloc(0);
     socket.on('error', reject);
     socket.on('data', (data) => (got = Buffer.concat([got, data])));
@@ -91,7 +91,7 @@ function refused(frames) {
       assert.equal(body[0], 0x88, 'no close frame first');
       resolve(body.readUInt16BE(2));
     });
-    socket.write(`GET / HTTP/1.1\r\nHost: ${server.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n` +
+    socket.write(`GET / HTTP/1.1\r\nHost: ${by.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n` +
       'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n');
     socket.write(Buffer.concat(octets));
   }), 'a close frame');
@@ -108,6 +108,30 @@ describe('what a client may not do', () => {
   it('text that is not UTF-8', async () => assert.equal(await refused([[0xc1, packed(Buffer.from([0xc3, 0x28]))]]), 1007));
   it('a small message that becomes a large one', async () =>
     assert.equal(await refused([[0xc2, packed(Buffer.alloc(64 << 20))]]), 1009));
+});
+
+// A message of 1 MB that stands for 960 of them: what lies behind the limit is neither kept nor restored. A server of its own, as
+// memory is looked at from its beginning, and processor time instead of a clock, so that others on this machine make no difference.
+describe('a bomb of 960 MiB, where 1 MiB is allowed', () => {
+  const once = deflateRawSync(Buffer.alloc(16 << 20), { finishFlush: constants.Z_FULL_FLUSH, level: 9 });  // refers to nothing before
+  const bomb = Buffer.concat([...Array(60).fill(once), packed(Buffer.alloc(1))]);
+  const half = bomb.length >> 1;
+  for (const [how, frames] of Object.entries({
+    'in one frame': [[0xc2, bomb]],
+    'in two': [[0x42, bomb.subarray(0, half)], [0x80, bomb.subarray(half)]],
+  })) {
+    it(how, async () => {
+      assert.ok(bomb.length <= kLimit, `${bomb.length} octets are refused as such`);
+      const alone = await Server.start('websocket_echo', { 'max-payload': kLimit });
+      const before = { peak: alone.peak(), cpu: alone.cpu() };
+      assert.equal(await refused(frames, alone), 1009);
+      const cost = { octets: alone.peak() - before.peak, cpu: alone.cpu() - before.cpu };
+      await alone.stop();
+      if (sanitized) return;
+      assert.ok(cost.octets <= 2 * kLimit + (4 << 20), `${cost.octets} octets`);
+      assert.ok(cost.cpu < 300, `${cost.cpu} ms of CPU`);  // 5 here; all of it takes 1,000 at least
+    });
+  }
 });
 
 /** How many frames of messages arrive from now on, and the octets of their payloads. */

@@ -59,12 +59,12 @@ const repeated = (octets, size) => Buffer.concat(Array.from({ length: Math.ceil(
 it('floods of pings from peers that do not read', async () => {
   const pings = repeated(frame(kOpcode.ping, 'p'.repeat(125)), 1 << 20);
   const peers = await all(20, () => open('/echo'));
-  const most = few(100);  // MB of each
+  const most = sanitized ? 30 : 100;  // MB of each; the kernel alone takes up to 10
   const sent = await Promise.all(peers.map(async (peer) => {
     for (let i = 0; i < most; i++) if (!(await push(peer, pings))) return i;
     return most;
   }));
-  assert.ok(sent.every((size) => size < 100), `the server took ${sent} MB, and nobody reads its answers`);
+  assert.ok(sent.every((size) => size < most), `the server took ${sent} MB, and nobody reads its answers`);
   if (!sanitized) assert.ok(server.rss() - idle.rss < peers.length * kBounded, `${server.rss() - idle.rss} octets for ${peers.length} of them`);
   peers.forEach((peer) => peer.resume());  // now that it has nothing to say, it sees the end
   await within(Promise.all(peers.map((peer) => peer.over)), 'all to be dropped');

@@ -97,6 +97,11 @@ export class Server {
     return 1024 * [...text.matchAll(/^Private_(?:Clean|Dirty): +(\d+) kB$/gm)].reduce((sum, hit) => sum + Number(hit[1]), 0);
   }
 
+  /** The most octets that were ever resident. */
+  peak() {
+    return 1024 * Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))[1]);
+  }
+
   /** Milliseconds of CPU that its first thread, the hub, has taken. */
   cpu() {
     return Number(readFileSync(`/proc/${this.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6;

@@ -183,6 +183,26 @@ TEST(Deflate, ABombIsStoppedAtTheLimit) {
   EXPECT_LT(transcript.most_memory, 400'000u);
 }
 
+// Memory is looked at when all is over. What lies behind the limit shows whether it was looked at before:
+// nothing that is read to its end is "too big" rather than "invalid" here, whole or as it comes.
+TEST(Deflate, BehindTheLimitNothingIsRestored) {
+  constexpr std::size_t kLimit = 100'000;
+  const std::string bomb = deflated(std::string(50'000'000, 'x')) + "\xFF\xFF\xFF\xFF";
+  const std::string exact = deflated(std::string(kLimit, 'x')) + "\xFF\xFF\xFF\xFF";
+  for (const std::size_t piece : {bomb.size() + 100, std::size_t{64}}) {
+    for (const bool fragmented : {false, true}) {
+      const auto sent = [&](const std::string& payload) {
+        const std::string octets =
+            fragmented ? client_frame(0x42, payload.substr(0, 10)) + client_frame(0x80, payload.substr(10))
+                       : client_frame(kCompressedBinary, payload);
+        return decode_in_pieces(octets, piece, kLimit, Role::server, DeflateParams{}).events;
+      };
+      EXPECT_EQ(sent(bomb), (Events{"failed:1009"})) << piece << fragmented;
+      EXPECT_EQ(sent(exact), (Events{"failed:1007"})) << piece << fragmented;
+    }
+  }
+}
+
 /// Seconds of CPU that a compressed message takes, the least of some rounds.
 double cost(const std::string& message) {
   const std::string frame = client_frame(kCompressedText, message);
