@@ -260,6 +260,12 @@ TEST(HttpConnection, BodyLimitByLengthAndChunked) {
     EXPECT_TRUE(server.last->finished);
     EXPECT_EQ(status_in(sized("/small", 10)), 200);
     EXPECT_EQ(status_in(sized("/small", 11)), 413);
+    Fixture usual;
+    for (const auto& [size, status] : {std::pair{1'000'000, 200}, {1'000'001, 413}})
+      EXPECT_EQ(
+          status_in(usual.exchange("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(size) +
+                                   "\r\n\r\n" + std::string(static_cast<std::size_t>(size), 'a'))),
+          status);
     // At the head, without waiting for the body.
     EXPECT_EQ(status_in(server.exchange("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n")), 413);
 
@@ -597,6 +603,26 @@ TEST(HttpConnection, APeerThatNeverReadsIsDropped) {
     }
     slow->open_window(100);
     EXPECT_TRUE(eventually([&] { return slow->closed; }));
+  });
+}
+
+TEST(HttpConnection, APeerThatTakesNextToNothingIsDropped) {
+  in_hub([] {
+    Options options;
+    options.write_timeout = 50ms;
+    options.write_rate = 10'000;  // 500 octets in that time
+    Fixture server(options);
+    const auto peer = server.connect();
+    peer->window = 0;
+    peer->send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n" + std::string(60'000, 'a'));
+    // An octet each time: not even a tenth of what it should take, however seldom or often this comes to be
+    // looked at.
+    EXPECT_TRUE(eventually([&] {
+      peer->open_window(1);
+      return peer->closed;
+    }));
+    EXPECT_GT(peer->received.size(), 1u);
+    EXPECT_LT(peer->received.size(), 1000u);
   });
 }
 
