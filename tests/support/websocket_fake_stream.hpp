@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include <verdin/base/shared_buffer.hpp>
 #include <verdin/loop/loop.hpp>
 
 namespace verdin::test {
@@ -43,6 +44,7 @@ struct FakePeer {
   bool closed = false;       // cut
   bool retired = false;      // closed politely
   bool gone_unseen = false;  // it left, and nobody has read that
+  SharedBuffer shared;       // the last that was sent by reference
 
   bool gone() const { return closed || retired; }
   /// Octets arrive, in a block with the promised padding and nothing more.
@@ -65,7 +67,10 @@ class FakeStream final : public loop::Stream {
 
   void set_handler(loop::StreamHandler* handler) override { peer_.handler = handler; }
   void send(std::string_view bytes) override { queue_.append(bytes); }
-  void send(const SharedBuffer& buffer) override { queue_.append(buffer.view()); }
+  void send(const SharedBuffer& buffer) override {
+    queue_.append(buffer.view());
+    peer_.shared = buffer;
+  }
   std::string& send_in_place() override { return queue_; }
   std::size_t unsent() const override { return queue_.size(); }
   void flush() override {

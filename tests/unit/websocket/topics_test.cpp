@@ -186,6 +186,42 @@ TEST(Topics, CompressesOnceForAllThatTakeNothingOver) {
   EXPECT_EQ(a.take(), text_frame("short"));
 }
 
+/// Where the octets of the last frame lie that was sent to it by reference, which keeps them there.
+const char* frame_at(const Reader& reader) { return reader.peer.shared.view().data(); }
+
+TEST(Topics, EncodesOnceForAll) {
+  FakeLoop loop;
+  Topics topics;
+  Options options;
+  options.deflate.emplace().threshold = 10;
+  protocol::websocket::DeflateParams alone;
+  alone.server_no_context_takeover = true;
+  protocol::websocket::DeflateParams narrow = alone;
+  narrow.server_max_window_bits = 9;
+  Reader plain(loop), plain_too(loop), plain_as_well(loop);
+  Reader packed(loop, options, alone), packed_too(loop, options, alone), packed_as_well(loop, options, alone);
+  Reader narrower(loop, options, narrow), narrower_too(loop, options, narrow);
+  for (Reader* each :
+       {&plain, &packed, &narrower, &plain_too, &packed_too, &narrower_too, &plain_as_well, &packed_as_well})
+    topics.subscribe(*each->connection, "news");
+  const std::string text(3000, 'x');
+  SharedMessage message(Opcode::text, text);
+  const SharedBuffer frame = message.frame();
+  EXPECT_EQ(topics.publish("news", message), 8u);
+  for (const Reader* each : {&plain, &plain_too, &plain_as_well})
+    EXPECT_EQ(frame_at(*each), frame.view().data());
+  for (const Reader* each : {&packed_too, &packed_as_well}) EXPECT_EQ(frame_at(*each), frame_at(packed));
+  EXPECT_EQ(frame_at(narrower_too), frame_at(narrower));
+  EXPECT_NE(frame_at(packed), frame_at(plain));
+  EXPECT_NE(frame_at(narrower), frame_at(packed));
+  protocol::websocket::Deflater deflater(narrow, *options.deflate);
+  EXPECT_EQ(message.compressed_frame(deflater).view().data(), frame_at(narrower));
+
+  topics.publish("news", "short");  // text that is no SharedMessage yet, and below the threshold
+  for (const Reader* each : {&packed, &narrower, &plain_as_well}) EXPECT_EQ(frame_at(*each), frame_at(plain));
+  EXPECT_NE(frame_at(plain), frame.view().data());
+}
+
 TEST(Topics, WhatDoesNotBecomeSmallerGoesAsItIs) {
   FakeLoop loop;
   Topics topics;
