@@ -197,6 +197,12 @@ TEST(HttpSession, FormsWithPartsOfOthersAreTold) {
     EXPECT_EQ(asked("/pieces", a + end, {{"X-CSRF-Token", token}}), "200 pieces a=1;");
     EXPECT_EQ(asked("/pieces", a + good + end), "200 ") << "first";
     EXPECT_EQ(asked("/pieces", bad + a + end), "200 ");
+    const std::string other = part("b", token), none = part("\"\"", token),
+                      longer = part("csrf_token2", token);
+    for (const std::string& named : {other, none, longer}) {
+      EXPECT_EQ(asked("/pieces", named + a + end), "200 ") << named;
+      EXPECT_EQ(asked("/whole", named + a + end), "200 ") << named;
+    }
     EXPECT_EQ(asked("/pieces", end), "200 ");
     EXPECT_EQ(asked("/pieces", part("csrf_token", std::string(2000, 'x')) + end), "413 not asked");
     session.clear();

@@ -581,6 +581,7 @@ TEST(HttpStreaming, ServerSentEvents) {
     peer->send("GET / HTTP/1.1\r\nHost: x\r\nLast-Event-ID: 41\r\n\r\n");
     ASSERT_TRUE(soon(peer, [&] { return has(peer->received, ": \n\n"); }));
     EXPECT_TRUE(has(peer->received, "Content-Type: text/event-stream\r\n"));
+    EXPECT_TRUE(has(peer->received, "Cache-Control: no-store\r\n"));
     EXPECT_TRUE(has(peer->received,
                     "retry: 5000\nevent: news\nid: 42\ndata: one\ndata: two\ndata: three\ndata: \n\n"));
     peer->send_eof();

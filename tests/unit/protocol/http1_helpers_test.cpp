@@ -1,5 +1,8 @@
 // The helpers around requests and responses: dates, targets, cookies, conditional headers, escaping.
+#include <chrono>
+#include <ctime>
 #include <stdexcept>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -31,6 +34,23 @@ TEST(Http1Date, FormatsAndParses) {
   const http1::DateLine& line = http1::current_date_line();
   const std::string_view text(line.data(), line.size());
   EXPECT_EQ(text, "Date: " + std::string(http1::current_date()) + "\r\n");
+}
+
+/// What the line is made from: up to 4 ms behind time().
+std::time_t coarse_second() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return now.tv_sec;
+}
+
+TEST(Http1Date, TheLineGoesWithTheClock) {
+  const auto second_in_line = [] { return http1::parse_date(http1::current_date()).value_or(0); };
+  const std::time_t before = coarse_second();
+  const std::time_t first = second_in_line();
+  EXPECT_GE(first, before);
+  while (coarse_second() <= first) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_GT(second_in_line(), first);
+  EXPECT_LE(second_in_line(), coarse_second());
 }
 
 TEST(Http1Response, HeadersThatCouldSplitAreRefused) {  // reliability: 29

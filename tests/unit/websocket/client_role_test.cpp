@@ -5,7 +5,10 @@
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <verdin/protocol/websocket/deflater.hpp>
 #include <verdin/protocol/websocket/frame_decoder.hpp>
@@ -111,6 +114,33 @@ TEST_F(ClientRole, MasksDiffer) {
   }
   EXPECT_GE(masks.size(), 998u);
 }
+
+#if !defined(__SANITIZE_THREAD__)
+TEST_F(ClientRole, MasksOfAForkedChildAreItsOwn) {
+  const auto next_mask = [this] {
+    connection->send_text("");
+    peer.end_turn();
+    return peer.take_received().substr(2);
+  };
+  begin();
+  next_mask();  // there are some in store now
+  int fds[2];
+  ASSERT_EQ(::pipe2(fds, O_CLOEXEC), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::string masks;
+    for (int i = 0; i < 4; ++i) masks += next_mask();
+    ::_exit(::write(fds[1], masks.data(), masks.size()) == 16 ? 0 : 1);
+  }
+  int status = -1;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  char its[16] = {};
+  EXPECT_EQ(::read(fds[0], its, sizeof its), 16);
+  for (const int fd : fds) ::close(fd);
+  for (int i = 0; i < 4; ++i) EXPECT_NE(next_mask(), std::string(its + 4 * i, 4)) << i;
+}
+#endif
 
 TEST_F(ClientRole, RefusesFramesThatAreMasked) {
   begin();

@@ -87,6 +87,26 @@ TEST(WebSocketRoute, EchoesAndClosesCleanly) {
   });
 }
 
+TEST(WebSocketRoute, TakesAMillionOctetsByDefaultAndNoMore) {
+  run([] {
+    http::App app;
+    route(app, "/size", [](Stream& peer) {
+      while (const auto message = peer.receive()) peer.send(std::to_string(message->data.size()));
+    });
+    for (const bool fragmented : {false, true}) {
+      RawClient client(app);
+      client.send(upgrade_request("/size", "Sec-WebSocket-Extensions: permessage-deflate\r\n"));
+      EXPECT_EQ(client.read_until("\r\n\r\n").find("Extensions"), std::string::npos) << "off by default";
+      const std::string million(1'000'000, 'm');
+      client.send(fragmented ? client_frame(0x02, million) + client_frame(0x80, "") : client_binary(million));
+      EXPECT_EQ(client.read(9), server_text("1000000"));
+      client.send(fragmented ? client_frame(0x02, million) + client_frame(0x80, "m")
+                             : client_binary(million + "m"));
+      EXPECT_EQ(client.read(4).substr(2), close_payload(1009)) << fragmented;
+    }
+  });
+}
+
 TEST(WebSocketRoute, ServesFramesThatComeWithTheHandshake) {
   run([] {
     http::App app;
