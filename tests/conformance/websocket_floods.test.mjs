@@ -110,11 +110,15 @@ it('messages of nothing', async () => {
   peers.forEach((peer) => peer.destroy());
 });
 
-it('1,000 connections that never read what is sent without end', async () => {
+it('1,000 connections that never read what is sent without end', async (test) => {
   const count = few(1000);
+  const began = performance.now();
   const peers = [];
   while (peers.length < count) peers.push(...(await all(Math.min(50, count - peers.length), () => open('/feed'))));
-  assert.ok(descriptors() - idle.descriptors >= count, 'all are there');
+  const held = descriptors() - idle.descriptors;
+  const opened_in = performance.now() - began;
+  if (opened_in < kLimit) assert.ok(held >= count, `all are there, not ${held}`);
+  else test.diagnostic(`opening them took ${opened_in} ms, in which the first ones are dropped by right: ${held} are there`);
   if (!sanitized) assert.ok(server.rss() - idle.rss < count * 64 * 1024, `${server.rss() - idle.rss} octets for ${count} of them`);
   // They take nothing for too long: the server lets go of them, though they have not.
   await until(() => descriptors() <= idle.descriptors + 5, 'all to be dropped');
