@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { frame, kKey, kOpcode } from '../interop/lib/raw.mjs';
 import { Server, sanitized } from '../interop/lib/server.mjs';
-import { until, within } from '../interop/lib/wait.mjs';
+import { slow, until, within } from '../interop/lib/wait.mjs';
 
 const kLimit = 2_000;  // ms that a peer may take nothing
 const kBounded = 4 << 20;  // octets over idle that a hostile peer may cost
@@ -47,9 +47,9 @@ async function open(path) {
 }
 const all = (count, work) => Promise.all(Array.from({ length: count }, work));
 /** Resolves when the kernel has taken all, to true; or to false when the server takes nothing more, or has closed. */
-const push = (socket, octets) =>
+const push = (socket, octets, patience = kLimit / 2) =>
   new Promise((resolve) => {
-    const stuck = setTimeout(() => resolve(false), kLimit / 2);
+    const stuck = setTimeout(() => resolve(false), patience);
     const settle = (done) => (clearTimeout(stuck), resolve(done));
     socket.once('close', () => settle(false));
     socket.write(octets, (error) => settle(!error));
@@ -76,7 +76,7 @@ it('floods of pings from peers that read', async () => {
   let read = 0;
   peers.forEach((peer) => peer.on('data', (part) => (read += part.length)).resume());
   await Promise.all(peers.map(async (peer) => {
-    for (let i = 0; i < few(10); i++) assert.ok(await push(peer, pings), 'it was closed');
+    for (let i = 0; i < few(10); i++) assert.ok(await push(peer, pings, 10_000 * slow), 'it was closed');
   }));
   const answers = few(10) * peers.length * (pings.length / 7) * 3;
   await until(() => read >= answers, 'a pong for each ping');
