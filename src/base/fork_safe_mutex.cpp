@@ -16,14 +16,20 @@ struct ForkSafeMutex::AtFork {
 
   static constinit std::mutex making_known;
   static ForkSafeMutex* first;
-  static const int said;
 };
 
 constinit std::mutex ForkSafeMutex::AtFork::making_known;
 constinit ForkSafeMutex* ForkSafeMutex::AtFork::first = nullptr;
+
+void ForkSafeMutex::watch_forks() {
+  static const int watched = ::pthread_atfork(&AtFork::lock_all, &AtFork::unlock_all, &AtFork::unlock_all);
+  static_cast<void>(watched);
+}
+
+namespace {
 // With the program: who forks while the first of all is made known leaves the child `making_known` locked.
-const int ForkSafeMutex::AtFork::said =
-    ::pthread_atfork(&AtFork::lock_all, &AtFork::unlock_all, &AtFork::unlock_all);
+[[maybe_unused]] const bool watches = (ForkSafeMutex::watch_forks(), true);
+}  // namespace
 
 void ForkSafeMutex::make_known() {
   const std::scoped_lock lock(AtFork::making_known);

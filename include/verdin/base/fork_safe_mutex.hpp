@@ -23,6 +23,10 @@ class ForkSafeMutex {
   }
   void unlock() { mutex_.unlock(); }
 
+  /// Whoever forks holds them from now on: so it is from the program's start, unless this is called by what
+  /// starts earlier. Handlers given to pthread_atfork() behind it lock before them, and unlock behind them.
+  static void watch_forks();
+
  private:
   struct AtFork;
   void make_known();

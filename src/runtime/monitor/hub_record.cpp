@@ -5,6 +5,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <verdin/base/fork_safe_mutex.hpp>
+
 #include "runtime/monitor/monitor.hpp"
 
 namespace verdin::impl {
@@ -59,9 +61,18 @@ std::mutex& registry_mutex() {
   // A child that was forked while another thread is here goes through it again, as it could not through a
   // static's initialiser.
   static std::once_flag once;
-  std::call_once(once, [] { ::pthread_atfork(&before_fork, &after_fork_in_parent, &after_fork_in_child); });
+  std::call_once(once, [] {
+    ForkSafeMutex::watch_forks();  // before: under the registry's lock some of them may be taken
+    ::pthread_atfork(&before_fork, &after_fork_in_parent, &after_fork_in_child);
+  });
   return registry;
 }
+
+namespace {
+// With the program: a fork() that is under way calls no handler that comes late, and its child would find the
+// registry's or the monitor's lock held by a thread that it does not have.
+[[maybe_unused]] const std::mutex& known_at_the_start = registry_mutex();
+}  // namespace
 
 HubRecord::HubRecord(Hub& of) : hub(of), thread_id(::syscall(SYS_gettid)), thread(::pthread_self()) {
   const std::scoped_lock lock(registry_mutex());
