@@ -1,9 +1,8 @@
-#pragma once
-
 // A global that is there before main() and is never destroyed.
 //
 // What is made at its first use has a guard: a child that is forked while another thread makes it waits at
 // that guard for ever. And what is destroyed with the program is missing for threads that outlive main().
+#pragma once
 
 namespace verdin::impl {
 

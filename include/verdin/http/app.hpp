@@ -6,8 +6,7 @@
 //
 // Patterns: "/rooms/:slug" matches one segment, "/files/*" any tail (perhaps none); fixed segments win over
 // ":name", which wins over "*". Escapes are decoded before they are compared, in patterns as in paths: "/%61"
-// is
-// "/a", and only "%2F" is no "/". HEAD is served by the GET handler, OPTIONS and 405 (with Allow) by the
+// is "/a", and only "%2F" is no "/". HEAD is served by the GET handler, OPTIONS and 405 (with Allow) by the
 // router. Mounted prefixes come before routes; the longest prefix wins.
 //
 // A handler runs on a greenlet of its own once the request's body is complete (or, with

@@ -46,9 +46,9 @@ struct Options {
   /// such an encoder; and there are proxies that hold compressed octets back until they have many.
   bool compress_events = false;
 
-  /// Those above are answered 503. Not counted is what has its last answer and waits for its peer to close, 5
-  /// s at most, those that got the 503 among them: there ought to be descriptors (RLIMIT_NOFILE) for as many
-  /// connections more as may come to an end in 5 s.
+  /// Those above are answered 503. Not counted is what has its last answer and waits for its peer to close
+  /// (for 5 s at most), those that got the 503 among them: there ought to be descriptors (RLIMIT_NOFILE) for
+  /// as many connections more as may come to an end in 5 s.
   std::size_t max_connections = 100'000;
   std::size_t write_high_water =
       64 * 1024;               // queued octets above which a pipelining peer's next request waits, or write()
