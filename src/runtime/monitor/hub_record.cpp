@@ -31,18 +31,11 @@ unsigned smallest_free_id() {
 }
 
 constinit std::mutex registry;
-// These may be known twice: to a child that was forked while they were being made known.
-constinit thread_local int forking = 0;
 
 // fork() copies the locks as they are, and of the threads only its own.
-void before_fork() {
-  if (forking++ == 0) registry.lock();
-}
-void after_fork_in_parent() {
-  if (--forking == 0) registry.unlock();
-}
+void before_fork() { registry.lock(); }
+void after_fork_in_parent() { registry.unlock(); }
 void after_fork_in_child() {
-  if (--forking > 0) return;
   for (HubRecord** at = &first_hub; *at;) {
     if (::pthread_equal((*at)->thread, ::pthread_self())) {
       (*at)->thread_id = ::syscall(SYS_gettid);
@@ -55,24 +48,16 @@ void after_fork_in_child() {
   forget_monitor_after_fork();
 }
 
-}  // namespace
-
-std::mutex& registry_mutex() {
-  // A child that was forked while another thread is here goes through it again, as it could not through a
-  // static's initialiser.
-  static std::once_flag once;
-  std::call_once(once, [] {
-    ForkSafeMutex::watch_forks();  // before: under the registry's lock some of them may be taken
-    ::pthread_atfork(&before_fork, &after_fork_in_parent, &after_fork_in_child);
-  });
-  return registry;
-}
-
-namespace {
 // With the program: a fork() that is under way calls no handler that comes late, and its child would find the
-// registry's or the monitor's lock held by a thread that it does not have.
-[[maybe_unused]] const std::mutex& known_at_the_start = registry_mutex();
+// registry's or the monitor's lock held by a thread that it does not have. The mutexes' handlers come before:
+// under the registry's lock some of them may be taken.
+[[maybe_unused]] const int watched =
+    (ForkSafeMutex::watch_forks(),
+     ::pthread_atfork(&before_fork, &after_fork_in_parent, &after_fork_in_child));
+
 }  // namespace
+
+std::mutex& registry_mutex() noexcept { return registry; }
 
 HubRecord::HubRecord(Hub& of) : hub(of), thread_id(::syscall(SYS_gettid)), thread(::pthread_self()) {
   const std::scoped_lock lock(registry_mutex());

@@ -60,7 +60,7 @@ class Driving {
 
 extern HubRecord* first_hub;
 
-std::mutex& registry_mutex();
+std::mutex& registry_mutex() noexcept;
 
 /// What may look into a hub and its greenlets. On the hub's thread, or where the header says so.
 struct HubInspector {

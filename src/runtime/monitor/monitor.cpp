@@ -18,7 +18,6 @@
 
 #include "base/lasting.hpp"
 #include "runtime/monitor/block_finder.hpp"
-#include "runtime/monitor/hub_record.hpp"
 #include "runtime/monitor/signal_report.hpp"
 #include "runtime/no_signals.hpp"
 
@@ -33,7 +32,6 @@ class Monitor {
   constexpr Monitor() noexcept = default;
 
   void start() {
-    static_cast<void>(registry_mutex());  // from then on forks are told to forget()
     const std::scoped_lock lock(mutex_);
     if (exiting_) return;
     if (thread_) return wake_monitor();  // while there was no hub to look at it sleeps for long
