@@ -44,6 +44,9 @@ class SendQueue {
   std::string& tail() { return own_; }
 
   std::size_t size() const noexcept { return own_.size() - own_sent_ + shared_unsent_; }
+  /// Is it all octets in one place, which are plain()?
+  bool is_plain() const noexcept { return shared_first_ == shared_.size() && own_.size() > own_sent_; }
+  std::string_view plain() const noexcept { return {own_.data() + own_sent_, own_.size() - own_sent_}; }
   /// Fills `to` with the first pieces; returns how many.
   std::size_t gather(std::span<iovec> to) const;
   struct Written {

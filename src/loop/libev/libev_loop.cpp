@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "loop/libev/libev_stream.hpp"
-#include "loop/plain_calls.hpp"
 
 namespace verdin::loop {
 namespace {
@@ -178,13 +177,6 @@ void LibevLoop::after_fork() noexcept {
   for (LibevStream* each = streams_; each; each = each->next_) each->after_fork();
 }
 
-void LibevLoop::flush_dirty() {
-  // A flush never calls a handler, so nothing is added while the list is walked.
-  flushing_.swap(dirty_);
-  for (LibevStream* stream : flushing_) stream->flush_at_end_of_turn();
-  flushing_.clear();
-}
-
 /// In the order in which the kernel told of them; libev itself calls back last first. What a handler throws
 /// leaves the turn, and nobody is told twice.
 void LibevLoop::deliver_ready() {
@@ -197,29 +189,6 @@ void LibevLoop::deliver_ready() {
       ready_.pop_back();
       last.stream->on_ready(last.events);
     }
-  }
-}
-
-/// False if the next one is not to be read, or not to be read alone.
-bool LibevLoop::receive_several() noexcept {
-  constexpr std::size_t kLine = 64;  // of the cache
-  received_.clear();
-  next_received_ = 0;
-  for (std::size_t at = 0; at < kFewOctets && received_.size() < kMostReceived && !ready_.empty();) {
-    const Ready last = ready_.back();
-    if (last.events != EV_READ || !last.stream->may_be_read()) break;
-    ready_.pop_back();
-    const ssize_t result = last.stream->read(read_buffer() + at);
-    received_.push_back({last.stream, at, result});
-    if (result > 0) at += (static_cast<std::size_t>(result) + kReadPadding + kLine - 1) / kLine * kLine;
-  }
-  return !received_.empty();
-}
-
-void LibevLoop::deliver_received() {
-  while (next_received_ < received_.size()) {
-    const Received next = received_[next_received_++];
-    next.stream->on_received(read_buffer() + next.at, next.result);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdlib>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -92,16 +93,16 @@ class LibevLoop final : public Loop {
     int events;
   };
 
-  // So many streams are read one after the other before the handler of the first sees its octets, if they are
-  // few: the kernel's part of a message and ours each throw the other out of the caches, and so do it once
-  // for several. Whoever sends much is read alone.
+  // See libev_batches.cpp.
   static constexpr std::size_t kMostReceived = 16;
+  static constexpr std::size_t kMostSent = 16;
   static constexpr std::size_t kFewOctets = 32 * 1024;
 
   void start_waker();
   static void before_poll(struct ev_loop* ev) noexcept;
   void deliver_ready();
   bool receive_several() noexcept;
+  void choose_received() noexcept;
   void deliver_received();
   void deliver_held();
   bool has_received() const noexcept { return next_received_ < received_.size() || !held_due_.empty(); }
@@ -112,6 +113,7 @@ class LibevLoop final : public Loop {
   bool look_for_closed();
   void tell_of_closed();
   void flush_dirty();
+  void flush_several(std::span<LibevStream* const> streams);
   void end_retired();
   void look_for_parents_retired();
   bool report_broken();
@@ -134,6 +136,7 @@ class LibevLoop final : public Loop {
   /// Of one stream, in read_buffer_ until its handler has seen it.
   struct Received {
     LibevStream* stream;
+    int fd;
     std::size_t at;
     ssize_t result;  // of recv(2); less than 0: -errno
   };

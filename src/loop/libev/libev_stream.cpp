@@ -99,9 +99,18 @@ void LibevStream::send(const SharedBuffer& buffer) {
 }
 std::string& LibevStream::send_in_place() { return made_.is_parents() ? loop_.scrap() : queue().tail(); }
 
-void LibevStream::flush_at_end_of_turn() {
+std::string_view LibevStream::begin_flush() {
   dirty_ = false;
-  flush();
+  loop_.send_queues().drop_if_parents(queue_);
+  if (closed_ || !queue_ || blocked_) return {};
+  if (error_ == 0 && queue_->is_plain()) return queue_->plain();
+  write_some();
+  return {};
+}
+
+void LibevStream::end_flush(ssize_t sent) {
+  if (wrote(sent, true)) return write_some();
+  after_flush();
 }
 
 void LibevStream::flush() {
@@ -112,17 +121,23 @@ void LibevStream::flush() {
 
 void LibevStream::write_some(int flags) {
   while (error_ == 0 && queue_->size() > 0) {
-    const std::size_t before = queue_->size();
     const auto [n, tried_all] = queue_->write(io_.fd, flags);
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN && errno != EWOULDBLOCK) fail(errno);
-      break;
-    }
-    queue_->consume(static_cast<std::size_t>(n));
-    if (static_cast<std::size_t>(n) < before && tried_all) break;  // the kernel is full
+    if (!wrote(n < 0 ? -errno : n, tried_all)) break;
   }
   after_flush();
+}
+
+/// False if there is nothing more to be tried now. `sent`: less than 0 is -errno.
+bool LibevStream::wrote(ssize_t sent, bool tried_all) {
+  if (sent < 0) {
+    if (sent == -EINTR) return true;
+    if (sent != -EAGAIN && sent != -EWOULDBLOCK) fail(static_cast<int>(-sent));
+    return false;
+  }
+  const std::size_t before = queue_->size();
+  queue_->consume(static_cast<std::size_t>(sent));
+  const bool is_full = static_cast<std::size_t>(sent) < before && tried_all;
+  return !is_full && queue_->size() > 0;
 }
 
 #if defined(__linux__)

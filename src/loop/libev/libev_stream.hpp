@@ -35,13 +35,18 @@ class LibevStream final : public Stream {
   std::size_t room() const override { return room_of(io_.fd); }
 
   // For the loop.
-  void flush_at_end_of_turn();
+  /// At the end of a turn. What a plain send(2) may offer to the kernel; nothing: there is no more to be
+  /// done.
+  std::string_view begin_flush();
+  /// What that send(2) has returned; less than 0: -errno.
+  void end_flush(ssize_t sent);
   void report_broken();
   void on_ready(int events);
   /// May what has come be read, for a handler?
   bool may_be_read() const noexcept {
     return handler_ && !closed_ && !paused_ && !eof_ && !held_ && error_ == 0 && !made_.is_parents();
   }
+  bool expects_bulk() const noexcept { return bulk_; }
   /// Reads what may be read now: how much, or -errno.
   ssize_t read(char* at) noexcept;
   /// What was read, or -errno.
@@ -69,6 +74,7 @@ class LibevStream final : public Stream {
   void end_finishing();
   SendQueue& queue();
   void write_some(int flags = 0);
+  bool wrote(ssize_t sent, bool tried_all);
   void write_through(std::string_view bytes);
   void unblock();
   void update_interest() noexcept;

@@ -8,6 +8,7 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -417,6 +418,84 @@ TEST_P(NeighboursTest, a_throw_and_pauses_lose_nothing_before_an_end) {
       EXPECT_EQ(each.received, "one ");
       ::close(each.peer);
     }
+  }
+}
+
+/// More streams, and more of each, than are read in a row.
+TEST_P(NeighboursTest, a_turn_hears_all_that_lies_there) {
+  if (std::string_view(GetParam()) == "uring") GTEST_SKIP() << "there the kernel reads, when it likes";
+  std::vector<Neighbour> many(40);
+  for (Neighbour& each : many) connect(each);
+  turns(1);
+  for (const Neighbour& each : many) say(each, std::string(9'000, 'x'));
+  turns(1);
+  for (Neighbour& each : many) {
+    EXPECT_EQ(each.received.size(), 9'000u);
+    each.stream.reset();
+    ::close(each.peer);
+  }
+}
+
+/// More than are handed to the kernel in a row, of every kind that there is.
+TEST_P(NeighboursTest, what_many_send_in_one_turn_is_each_ones_own) {
+  enum Kind { plain, shared, large, full, broken, retired, closed, kinds };
+  std::vector<Neighbour> many(70);
+  std::vector<std::string> expected(many.size());
+  const auto kind_of = [](std::size_t i) { return static_cast<Kind>((i + i / kinds) % kinds); };
+  for (std::size_t i = 0; i < many.size(); ++i) {
+    connect(many[i]);
+    if (kind_of(i) == broken) ::close(std::exchange(many[i].peer, -1));
+  }
+  for (std::size_t i = 0; i < many.size(); ++i) {
+    std::string& text = expected[i];
+    const auto send = [&](std::string piece) {
+      many[i].stream->send(piece);
+      text += piece;
+    };
+    send("I am " + std::to_string(i) + ". ");
+    if (kind_of(i) == large) send(std::string(12'000, static_cast<char>('a' + i % 26)));
+    if (kind_of(i) == full) {
+      const int room = 64 * 1024;
+      ASSERT_EQ(::setsockopt(many[i].stream->fd(), SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
+      for (int n = 0; n < 50; ++n) send(std::string(10'000, static_cast<char>('a' + n % 26)));
+    }
+    if (kind_of(i) == shared) {
+      const std::string piece(3'000, static_cast<char>('a' + i % 26));
+      many[i].stream->send(verdin::SharedBuffer::copy(piece));
+      text += piece;
+      send("behind it");
+    }
+    if (kind_of(i) == retired) retire(std::move(many[i].stream));
+    if (kind_of(i) == closed) many[i].stream.reset();
+  }
+  turns(1);
+  for (std::size_t i = 0; i < many.size(); ++i) {
+    SCOPED_TRACE(i);
+    if (kind_of(i) == broken) {
+      turn_until([&] { return many[i].errors + many[i].eofs > 0; });
+      continue;
+    }
+    std::string got;
+    bool ended = false;
+    const bool ends = kind_of(i) == retired || kind_of(i) == closed;
+    if (kind_of(i) == full) {
+      EXPECT_GT(many[i].stream->unsent(), 0u);
+    }
+    turn_until([&] {
+      std::string piece(1 << 20, '\0');
+      const ssize_t n = ::recv(many[i].peer, piece.data(), piece.size(), MSG_DONTWAIT);
+      if (n > 0) got.append(piece, 0, static_cast<std::size_t>(n));
+      ended = n == 0;
+      return ends ? ended : got.size() >= expected[i].size();
+    });
+    EXPECT_EQ(ended, ends);
+    EXPECT_TRUE(kind_of(i) == closed || got == expected[i]);
+    if (kind_of(i) == full) turn_until([&] { return many[i].drained == 1; });
+    EXPECT_EQ(many[i].errors, 0);
+  }
+  for (Neighbour& each : many) {
+    each.stream.reset();
+    if (each.peer >= 0) ::close(each.peer);
   }
 }
 
