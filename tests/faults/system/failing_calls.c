@@ -16,7 +16,6 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -110,8 +109,13 @@ static struct {
   int (*statx)(int, const char*, int, unsigned, struct statx*);
   void* (*mmap)(void*, size_t, int, int, int, off_t);
   int (*pthread_create)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
-  long (*syscall)(long, ...);
 } real;
+
+/* The loops would call the kernel themselves, and this is looked at before main(): src/loop/plain_calls.hpp.
+ */
+__attribute__((constructor(101))) static void have_calls_made_by_libc(void) {
+  setenv("VERDIN_LIBC_CALLS", "1", 1);
+}
 
 __attribute__((constructor)) static void find_all(void) {
   if (real.recv) return;
@@ -153,7 +157,6 @@ __attribute__((constructor)) static void find_all(void) {
   find(&real.statx, "statx");
   find(&real.mmap, "mmap");
   find(&real.pthread_create, "pthread_create");
-  find(&real.syscall, "syscall");
   find(&real.recv, "recv");
 }
 
@@ -213,19 +216,6 @@ int sendmmsg(int fd, struct mmsghdr* messages, unsigned count, int flags) {
 ssize_t sendfile(int to, int from, off_t* offset, size_t size) {
   ready();
   return send_fails(to) ? -1 : real.sendfile(to, from, offset, size);
-}
-
-/* The loops make these calls so: see src/loop/plain_calls.hpp. */
-long syscall(long number, ...) {
-  ready();
-  va_list arguments;
-  va_start(arguments, number);
-  long given[6];
-  for (int i = 0; i < 6; ++i) given[i] = va_arg(arguments, long);
-  va_end(arguments);
-  if (number == SYS_recvfrom && failing_strikes(failing_receive)) return -1;
-  if ((number == SYS_sendto || number == SYS_sendmsg) && send_fails((int)given[0])) return -1;
-  return real.syscall(number, given[0], given[1], given[2], given[3], given[4], given[5]);
 }
 
 int accept4(int fd, struct sockaddr* peer, socklen_t* size, int flags) {
