@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include <verdin/base/impl/octet_order.hpp>
 #include <verdin/protocol/http1/chars.hpp>
 #include <verdin/protocol/http1/uri.hpp>
 
@@ -39,6 +40,9 @@ std::string_view segment_at(std::string_view path, std::size_t begin) {
 }
 
 constexpr auto pattern_of = [](const auto& fixed) -> std::string_view { return fixed.first; };
+constexpr auto comes_before = [](std::string_view a, std::string_view b) {
+  return impl::octet_order(a, b) < 0;
+};
 
 /// Request::param() could tell one of two that are called the same.
 void add_name(Route& route, std::string_view name) {
@@ -49,7 +53,7 @@ void add_name(Route& route, std::string_view name) {
 
 Route* route_for(const std::vector<std::unique_ptr<Route>>& routes, std::string_view method) {
   for (const auto& route : routes) {
-    if (route->method == method) return route.get();
+    if (impl::same_octets(route->method, method)) return route.get();
   }
   return nullptr;
 }
@@ -87,7 +91,7 @@ void Router::add(std::string_view pattern, Route route) {
     const std::string path = http1::canonical_escapes(pattern);
     if (fixed_.size() <= path.size()) fixed_.resize(path.size() + 1);
     auto& same_size = fixed_[path.size()];
-    const auto at = std::ranges::lower_bound(same_size, std::string_view(path), {}, pattern_of);
+    const auto at = std::ranges::lower_bound(same_size, std::string_view(path), comes_before, pattern_of);
     same_size.emplace(at, path, node);
   }
   node->routes.push_back(std::make_unique<Route>(std::move(route)));
@@ -140,8 +144,8 @@ void Router::walk(const Node& node, Walk& state, std::size_t begin) {
 const Router::Node* Router::fixed_node(std::string_view path) const noexcept {
   if (path.size() >= fixed_.size()) return nullptr;
   const auto& same_size = fixed_[path.size()];
-  const auto found = std::ranges::lower_bound(same_size, path, {}, pattern_of);
-  return found != same_size.end() && found->first == path ? found->second : nullptr;
+  const auto found = std::ranges::lower_bound(same_size, path, comes_before, pattern_of);
+  return found != same_size.end() && impl::same_octets(found->first, path) ? found->second : nullptr;
 }
 
 Router::Match Router::match(std::string_view method, std::string_view path) const {

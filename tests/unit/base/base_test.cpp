@@ -1,10 +1,15 @@
+#include <algorithm>
 #include <array>
 #include <memory>
+#include <random>
 #include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include <verdin/base/impl/octet_order.hpp>
 #include <verdin/base/log.hpp>
 #include <verdin/base/random.hpp>
 #include <verdin/base/shared_buffer.hpp>
@@ -35,6 +40,37 @@ TEST(SipHash, depends_on_every_octet_and_the_length) {
   }
   EXPECT_EQ(hashes.size(), 80u);
   EXPECT_EQ(verdin::siphash(text), verdin::siphash(std::string(40, 'a')));
+}
+
+TEST(OctetOrder, is_one_of_all_strings_of_a_size) {
+  std::minstd_rand random(1);
+  const auto before = [](std::string_view a, std::string_view b) {
+    return verdin::impl::octet_order(a, b) < 0;
+  };
+  for (std::size_t size = 0; size <= 40; ++size) {
+    std::set<std::string> some;
+    std::string text(size, 'a');
+    for (std::size_t i = 0; i < size; ++i) {
+      for (const char other : {'b', '\x80', '\xff', '\0'}) {
+        text[i] = other;
+        some.insert(text);
+        text[i] = 'a';
+      }
+    }
+    some.insert(text);
+    std::vector<std::string> ordered(some.begin(), some.end());
+    std::shuffle(ordered.begin(), ordered.end(), random);
+    std::sort(ordered.begin(), ordered.end(), before);
+    for (std::size_t i = 0; i < ordered.size(); ++i) {
+      for (std::size_t j = 0; j < ordered.size(); ++j) {
+        const int order = verdin::impl::octet_order(ordered[i], ordered[j]);
+        EXPECT_EQ(order < 0, i < j);
+        EXPECT_EQ(order == 0, i == j);
+        EXPECT_EQ(verdin::impl::same_octets(ordered[i], ordered[j]), i == j);
+      }
+    }
+    EXPECT_FALSE(verdin::impl::same_octets(text, text + 'a'));
+  }
 }
 
 TEST(StringMap, is_looked_up_without_a_copy) {
