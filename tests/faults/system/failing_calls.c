@@ -25,6 +25,7 @@ static atomic_int the_count = 1;
 static _Thread_local int spared;
 static atomic_int the_error;
 static pthread_t the_thread;
+static atomic_int the_descriptor = -1; /* all */
 
 void failing_begin(int kind, int n, int error) { failing_begin_lasting(kind, n, 1, error); }
 
@@ -36,12 +37,15 @@ void failing_begin_lasting(int kind, int n, int count, int error) {
   the_kind = kind;
 }
 
+void failing_only(int descriptor) { the_descriptor = descriptor; }
+
 void failing_spare_this_thread(void) { spared = 1; }
 
 int failing_struck(void) { return left <= 0; }
 
 int failing_end(void) {
   the_kind = -1;
+  the_descriptor = -1;
   return failing_struck();
 }
 
@@ -350,7 +354,8 @@ int openat(int at, const char* path, int flags, ...) {
 
 ssize_t read(int fd, void* to, size_t size) {
   ready();
-  return !wakes(fd) && failing_strikes(failing_read) ? -1 : real.read(fd, to, size);
+  const int counts = !wakes(fd) && (the_descriptor < 0 || the_descriptor == fd);
+  return counts && failing_strikes(failing_read) ? -1 : real.read(fd, to, size);
 }
 
 ssize_t pread(int fd, void* to, size_t size, off_t offset) {

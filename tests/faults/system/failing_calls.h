@@ -47,6 +47,9 @@ enum failing_kind {
 void failing_begin(int kind, int n, int error);
 /* So do the `count` - 1 after it. */
 void failing_begin_lasting(int kind, int n, int count, int error);
+/* Until failing_end() only one descriptor's failing_read fails: other threads read, too. Before
+ * failing_begin(). */
+void failing_only(int descriptor);
 /* What the calling thread does never fails, and is not counted. */
 void failing_spare_this_thread(void);
 /* Did it come to that? */

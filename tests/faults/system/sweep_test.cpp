@@ -503,6 +503,7 @@ TEST(FileOperations, what_a_killed_reader_would_have_had_needs_no_memory) {
     auto reader = spawn([&] { return file.read(1000); });
     while (!failing_struck()) yield();
     failing_end();
+    failing_only(ends[0]);
     failing_begin_lasting(failing_read, 1, 1 << 30, EINTR);  // the thread tries again and again
     ASSERT_EQ(::write(ends[1], std::string(500, 'x').data(), 500), 500);
     while (!failing_struck()) yield();
