@@ -210,7 +210,7 @@ void LibevStream::tell_of_error() {
 
 void LibevStream::report_broken() {
   broken_ = false;
-  if (closed_) return;
+  if (closed_ || made_.is_parents()) return;  // a handler that was told before may have forked
   if (finish_timer_) return end_finishing();
   if (!handler_) return;  // the next one is told
   told_ = true;

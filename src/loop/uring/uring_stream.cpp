@@ -248,7 +248,7 @@ void UringStream::add_broken() {
 
 void UringStream::report_broken() {
   broken_ = false;
-  if (closed_) return;
+  if (closed_ || made_.is_parents()) return;  // a handler that was told before may have forked
   if (finish_timer_) return end_finishing();
   untold_ = !handler_;
   if (handler_) handler_->on_error(std::error_code(error_, std::system_category()));

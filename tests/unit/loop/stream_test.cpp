@@ -386,6 +386,38 @@ TEST_P(StreamTest, says_nothing_in_a_child_process) {
   EXPECT_EQ(read_peer(), "parent");
 }
 
+TEST_P(StreamTest, tells_a_child_process_of_no_error) {
+  struct Told final : Recorder {
+    void on_error(std::error_code) override {
+      if (++*told == 1) *child = ::fork();
+    }
+    int* told = nullptr;
+    pid_t* child = nullptr;
+  };
+  int told = 0;
+  pid_t child = -1;
+  std::array<Told, 3> handlers;
+  std::array<StreamPtr, 3> streams;
+  for (std::size_t i = 0; i < streams.size(); ++i) {
+    std::array<int, 2> pair{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()), 0);
+    handlers[i].told = &told;
+    handlers[i].child = &child;
+    streams[i] = loop->adopt(pair[1]);
+    streams[i]->set_handler(&handlers[i]);
+    streams[i]->pause();  // so that only the write finds out
+    ::close(pair[0]);
+    streams[i]->send("into the void");
+  }
+  turn_until([&] { return child >= 0; });
+  if (child == 0) {
+    for (int i = 0; i < 5; ++i) loop->turn(false);
+    ::_exit(told == 1 && !HasFailure() ? 0 : 1);
+  }
+  turn_until([&] { return told == 3; });
+  EXPECT_EQ(status_of(child), 0);
+}
+
 /// The kernel had room for a part; the child makes more, and would see what its loop writes there.
 TEST_P(StreamTest, leaves_what_the_kernel_would_not_take_to_the_parent) {
   for (const bool retired : {false, true}) {
