@@ -2,10 +2,12 @@
 #include <cstdlib>
 #include <functional>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -416,6 +418,23 @@ TEST_P(StreamTest, tells_a_child_process_of_no_error) {
   }
   turn_until([&] { return told == 3; });
   EXPECT_EQ(status_of(child), 0);
+}
+
+/// What ThreadSanitizer knows of who may read what: it must see the loop's calls.
+TEST_P(StreamTest, what_was_written_before_is_seen_by_the_thread_that_receives) {
+  if (loop->backend() == "uring") GTEST_SKIP() << "there the kernel sends";
+  int value = 0;
+  std::thread reader([&] {
+    char octet = 0;
+    pollfd readable{peer, POLLIN, 0};
+    EXPECT_EQ(::poll(&readable, 1, 10'000), 1);
+    EXPECT_EQ(::recv(peer, &octet, 1, 0), 1);
+    EXPECT_EQ(value, 7);
+  });
+  value = 7;
+  stream->send("x");
+  loop->turn(false);
+  reader.join();
 }
 
 /// The kernel had room for a part; the child makes more, and would see what its loop writes there.
