@@ -1,6 +1,7 @@
 // The client against our own server, and against servers that do what they should not.
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -608,9 +609,10 @@ TEST(HttpClient, AnUploadMadeSlowlyMeetsTheLimitAndHearsThatItIsRefused) {
       ClientRequest late = wanted("POST", silent.url());
       late.total = 300ms;
       int pieces = 0;
-      const auto began = std::chrono::steady_clock::now();
+      std::optional<std::chrono::steady_clock::time_point> began;  // behind the limit's
       late.upload = [&](std::string& piece) {
-        while (std::chrono::steady_clock::now() - began < 300ms) verdin::sleep(5ms);
+        if (!began) began = std::chrono::steady_clock::now();
+        while (std::chrono::steady_clock::now() - *began < 300ms) verdin::sleep(5ms);
         piece = made;
         return ++pieces < kMost;
       };
