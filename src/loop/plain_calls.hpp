@@ -56,35 +56,33 @@ inline long call(long number, long fd, const void* at, std::size_t size, int fla
 }
 #endif
 
-inline ssize_t recv(int fd, void* to, std::size_t size, int flags) noexcept {
-  if (by_libc) [[unlikely]]
-    return ::recv(fd, to, size, flags | MSG_DONTWAIT);
-  return call(SYS_recvfrom, fd, to, size, flags | MSG_DONTWAIT);
-}
-inline ssize_t send(int fd, const void* data, std::size_t size, int flags) noexcept {
-  if (by_libc) [[unlikely]]
-    return ::send(fd, data, size, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
-  return call(SYS_sendto, fd, data, size, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-inline ssize_t sendmsg(int fd, const msghdr& message, int flags) noexcept {
-  if (by_libc) [[unlikely]]
-    return ::sendmsg(fd, &message, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
-  // The third argument is the flags here.
-  return call(SYS_sendmsg, fd, &message, static_cast<unsigned>(flags | MSG_DONTWAIT | MSG_NOSIGNAL), 0);
-}
-
-#else
-
-inline ssize_t recv(int fd, void* to, std::size_t size, int flags) noexcept {
-  return ::recv(fd, to, size, flags | MSG_DONTWAIT);
-}
-inline ssize_t send(int fd, const void* data, std::size_t size, int flags) noexcept {
-  return ::send(fd, data, size, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-inline ssize_t sendmsg(int fd, const msghdr& message, int flags) noexcept {
-  return ::sendmsg(fd, &message, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
 #endif
+
+inline ssize_t recv(int fd, void* to, std::size_t size, int flags) noexcept {
+  flags |= MSG_DONTWAIT;
+#if defined(VERDIN_PLAIN_CALLS)
+  if (!by_libc) [[likely]]
+    return call(SYS_recvfrom, fd, to, size, flags);
+#endif
+  return ::recv(fd, to, size, flags);
+}
+
+inline ssize_t send(int fd, const void* data, std::size_t size, int flags) noexcept {
+  flags |= MSG_DONTWAIT | MSG_NOSIGNAL;
+#if defined(VERDIN_PLAIN_CALLS)
+  if (!by_libc) [[likely]]
+    return call(SYS_sendto, fd, data, size, flags);
+#endif
+  return ::send(fd, data, size, flags);
+}
+
+inline ssize_t sendmsg(int fd, const msghdr& message, int flags) noexcept {
+  flags |= MSG_DONTWAIT | MSG_NOSIGNAL;
+#if defined(VERDIN_PLAIN_CALLS)
+  if (!by_libc) [[likely]]
+    return call(SYS_sendmsg, fd, &message, static_cast<unsigned>(flags), 0);  // its third is the flags
+#endif
+  return ::sendmsg(fd, &message, flags);
+}
 
 }  // namespace verdin::loop::plain

@@ -65,9 +65,7 @@ std::size_t SendQueue::gather(std::span<iovec> to) const {
 }
 
 SendQueue::Written SendQueue::write(int fd, int flags) const {
-  if (shared_first_ == shared_.size()) {
-    return {plain::send(fd, own_.data() + own_sent_, own_.size() - own_sent_, flags), true};
-  }
+  if (is_plain()) return {plain::send(fd, plain().data(), plain().size(), flags), true};
   std::array<iovec, kGatherLimit> pieces;
   msghdr message{};
   message.msg_iov = pieces.data();

@@ -3,7 +3,8 @@
 // The kernel's part of a small message and ours throw each other out of the caches (and out of what predicts
 // branches), each time that one follows the other. So what is to be known is gathered first, then come the
 // calls, with a few instructions between them, and then what is made of the results: a request over HTTP
-// costs some 100 cycles less than where every stream makes its calls itself.
+// costs some 100 cycles less than where every stream makes its calls itself (docs/performance.md; rows of 32
+// to be read bring 15 more, rows of 64 to be sent cost 80).
 #include <algorithm>
 #include <array>
 #include <cerrno>

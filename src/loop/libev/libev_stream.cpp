@@ -99,10 +99,14 @@ void LibevStream::send(const SharedBuffer& buffer) {
 }
 std::string& LibevStream::send_in_place() { return made_.is_parents() ? loop_.scrap() : queue().tail(); }
 
+bool LibevStream::has_to_flush() noexcept {
+  loop_.send_queues().drop_if_parents(queue_);
+  return !closed_ && queue_ && !blocked_;
+}
+
 std::string_view LibevStream::begin_flush() {
   dirty_ = false;
-  loop_.send_queues().drop_if_parents(queue_);
-  if (closed_ || !queue_ || blocked_) return {};
+  if (!has_to_flush()) return {};
   if (error_ == 0 && queue_->is_plain()) return queue_->plain();
   write_some();
   return {};
@@ -114,9 +118,7 @@ void LibevStream::end_flush(ssize_t sent) {
 }
 
 void LibevStream::flush() {
-  loop_.send_queues().drop_if_parents(queue_);
-  if (closed_ || !queue_ || blocked_) return;
-  write_some();
+  if (has_to_flush()) write_some();
 }
 
 void LibevStream::write_some(int flags) {

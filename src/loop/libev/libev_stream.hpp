@@ -73,6 +73,7 @@ class LibevStream final : public Stream {
   void send_fin();
   void end_finishing();
   SendQueue& queue();
+  bool has_to_flush() noexcept;
   void write_some(int flags = 0);
   bool wrote(ssize_t sent, bool tried_all);
   void write_through(std::string_view bytes);
